@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sml-route - send a record's original bytes to every destination whose rule holds.
+ *
+ * What no rule takes goes on to stdout, so nothing is dropped unless `null` says so.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/fieldpath.h"
+#include "base/number.h"
+#include "cli/command.h"
+#include "json/write.h"
+#include "sink/rules.h"
+#include "sink/sink.h"
+#include "stream/stats.h"
+
+struct selected { struct name name; struct fieldpath path; int slot; };
+
+struct route {
+	struct common common;
+	bool check, explain, all, truncates;
+	int on_closed, oversize;
+	const char *select, *message_key, *brokers, *config;
+	struct opt_list properties;
+
+	struct arena arena;
+	struct rules rules;
+	struct sink *sinks;		/* one a destination; rules that name the same share it */
+	size_t n_sinks;
+	struct sink **sink_of;		/* by rule; NULL: stdout */
+	struct selected *selected;
+	size_t n_selected;
+	struct fieldpath key_path, time_path;
+	int key_slot, time_slot;	/* -1: nobody wants it */
+	struct loop *loop;
+	bool reads;			/* records are parsed */
+	uint64_t unmatched, unmatched_errors;
+	struct buf line;
+	struct arena again;		/* of records that come back from a topic */
+};
+
+static char *const default_rules[] = { "HIGH_VALUE=3", "error=4", "*=-" };
+
+/* ---- setting up ---- */
+
+/* "a,b,score=probability": members by path, renamed where a name stands before the path. */
+static int parse_select(struct route *t, struct error *why)
+{
+	char *text = arena_copy(&t->arena, t->select, strlen(t->select)), *item;
+
+	while ((item = strsep(&text, ","))) {
+		char *eq = strchr(item, '=');
+		const char *path = eq ? eq + 1 : item;
+		t->selected = alloc_again(t->selected, t->n_selected + 1, sizeof *t->selected);
+		struct selected *s = &t->selected[t->n_selected++];
+		if (fieldpath_parse(&s->path, path, &t->arena, why))
+			return error_prefix(why, "--select");
+		const struct step *last = &s->path.steps[s->path.n - 1];
+		if (!eq && last->kind != STEP_NAME)
+			return error_set(why, "--select: \"%s\" needs a name: NAME=%s", path, path);
+		s->name = eq ? json_name(&t->arena, item, (size_t)(eq - item)) : json_name(&t->arena, last->name, last->len);
+	}
+	return 0;
+}
+
+static int route_explain(struct route *t, struct setup *setup)
+{
+	for (size_t i = 0; t->explain && i < t->rules.n; i++) {
+		static const char *const kinds[] = { "label", "any error record", "error records of type", "any record", "expression" };
+		const struct rule *r = &t->rules.rule[i];
+		printf("%zu  %s%s%s  ->  %s\n", i + 1, kinds[r->kind], r->kind == RULE_ANY || r->kind == RULE_ERROR ? "" : " ",
+		    r->kind == RULE_ANY || r->kind == RULE_ERROR ? "" : r->condition, sink_is_stdout(r->dest) ? "stdout" : r->dest);
+	}
+	setup->status = EXIT_DONE;
+	return 1;
+}
+
+static int route_setup(void *tool, struct setup *setup, struct error *why)
+{
+	struct route *t = tool;
+	const bool given = setup->argc > 0;
+
+	if (rules_parse(&t->rules, given ? setup->argv : default_rules, given ? (size_t)setup->argc : 3, t->common.time_unit, why))
+		return -1;
+	if (t->select && parse_select(t, why))
+		return -1;
+	if (t->message_key && fieldpath_parse(&t->key_path, t->message_key, &t->arena, why))
+		return error_prefix(why, "--message-key");
+	if (fieldpath_parse(&t->time_path, t->common.time_path, &t->arena, why))
+		return error_prefix(why, "--time");
+	/* The operands were rules: records come from stdin. */
+	setup->n_inputs = 0;
+	return t->check || t->explain ? route_explain(t, setup) : 0;
+}
+
+/* ---- delivering ---- */
+
+static int deliver(struct route *t, struct record *r, struct sink *sink, struct error *why)
+{
+	struct parcel p = { .line = r->line, .len = r->len, .event_time = EVENTTIME_NONE, .is_error = r->kind == RECORD_ERROR };
+	struct error ignored;
+
+	if (r->n_added) {	/* in a chain: members of earlier stages wait to be spliced in */
+		buf_clear(&t->line);
+		record_write(r, &t->line);
+		p.line = t->line.data;
+		p.len = t->line.len - 1;
+	}
+	if (sink->wants_time && r->values)
+		if (eventtime_from(r->values[t->time_slot], t->common.time_unit, &p.event_time, &ignored))
+			p.event_time = EVENTTIME_NONE;
+	if (sink->wants_key && r->values && t->key_slot >= 0)
+		p.key = r->values[t->key_slot];
+	return sink_put(sink, &p, why);
+}
+
+/* The members of --select in place of the line; the values that a sink wants stay at hand. */
+static void select_members(struct route *t, struct record *r)
+{
+	const struct value *v = record_values(r);
+	struct buf line = BUF_INIT;
+
+	if (!v)
+		return;
+	buf_add_byte(&line, '{');
+	for (size_t i = 0; i < t->n_selected; i++) {
+		json_write_comma(&line);
+		buf_add(&line, t->selected[i].name.json, t->selected[i].name.json_len);
+		json_write_value(&line, v[t->selected[i].slot]);
+	}
+	buf_add_byte(&line, '}');
+	struct value *values = r->values;
+	record_reline(r, arena_copy(r->arena, line.data, line.len), line.len);
+	r->values = values;
+	buf_release(&line);
+}
+
+/* One record to the sinks of its rules. 1: (also) to stdout. */
+static int route_one(struct route *t, struct record *r, uint64_t matched, struct error *why)
+{
+	bool to_stdout = !matched;
+
+	if (to_stdout) {
+		t->unmatched++;
+		if (r->kind == RECORD_ERROR && !t->unmatched_errors++)
+			command_note(&t->common, "error records go to stdout: no rule takes them (error=4 would)");
+	}
+	if (t->n_selected)
+		select_members(t, r);
+	for (; matched; matched &= matched - 1) {
+		const int i = __builtin_ctzll(matched);
+		t->rules.rule[i].matched++;
+		if (!t->sink_of[i])
+			to_stdout = true;
+		else if (deliver(t, r, t->sink_of[i], why))
+			return -1;
+	}
+	return to_stdout;
+}
+
+static int route_records(void *tool, struct record **r, size_t n, struct next *next, struct error *why)
+{
+	struct route *t = tool;
+	uint64_t matched[BATCH_MAX];
+	size_t kept = 0;
+
+	/* All rules are asked before anything is delivered: a record that fails here may end the run. */
+	for (size_t i = 0; i < n; i++) {
+		if (t->reads)
+			record_values(r[i]);
+		matched[i] = rules_match(&t->rules, r[i], t->all);
+	}
+	const size_t allowed = stage_allow(loop_stage(t->loop, t), r, n);
+	for (size_t i = 0; i < allowed; i++) {
+		const int to_stdout = route_one(t, r[i], matched[i], why);
+		if (to_stdout < 0)
+			return -1;
+		if (to_stdout)
+			r[kept++] = r[i];
+	}
+	const int result = next_pass(next, r, kept, why);
+	return result ? result : allowed < n;
+}
+
+/* A record that a topic refused for its size comes back as an error record (--oversize=error). */
+static int route_oversize(void *tool, const char *line, size_t len, const char *message, struct error *why)
+{
+	struct route *t = tool;
+	struct stage *stage = loop_stage(t->loop, t);
+	struct record record, *r = &record;
+	int to_stdout;
+
+	arena_clear(&t->again);
+	record_init(r, arena_copy(&t->again, line, len), len, &t->loop->fields, &t->again);
+	r->at = (struct place){ stage->tool->name, "stdin", stage->tally.records, &stage->tally };
+	record_fail(r, TOO_LONG, "%s", message);
+	to_stdout = route_one(t, r, rules_match(&t->rules, r, t->all), why);
+	return to_stdout > 0 ? next_pass(stage->behind, &r, 1, why) : to_stdout;
+}
+
+/* ---- start and end ---- */
+
+static int open_sinks(struct route *t, struct loop *loop, struct error *why)
+{
+	struct sink_options o = {
+		.loop = loop, .truncates = t->truncates, .drops_on_close = t->on_closed == 1, .oversize_is_error = t->oversize == 1,
+		.brokers = t->brokers, .config_file = t->config,
+		.properties = t->properties.items, .n_properties = t->properties.n, .oversize = route_oversize, .self = t,
+	};
+
+	t->sinks = alloc_zeroed(t->rules.n + 1, sizeof *t->sinks);
+	t->sink_of = alloc_zeroed(t->rules.n + 1, sizeof *t->sink_of);
+	for (size_t i = 0; i < t->rules.n; i++) {
+		const char *dest = t->rules.rule[i].dest;
+		bool usage = false;
+		if (sink_is_stdout(dest)) {
+			command_tell(&t->common, "%s -> stdout", t->rules.rule[i].condition);
+			continue;
+		}
+		for (size_t k = 0; k < t->n_sinks; k++)
+			if (!strcmp(t->sinks[k].dest, dest))
+				t->sink_of[i] = &t->sinks[k];
+		if (!t->sink_of[i]) {
+			struct sink *s = t->sink_of[i] = &t->sinks[t->n_sinks];
+			if (sink_open(s, dest, &o, &usage, why)) {
+				if (usage)
+					loop->verdict = EXIT_USAGE;
+				return -1;
+			}
+			t->n_sinks++;
+		}
+		command_tell(&t->common, "%s -> %s", t->rules.rule[i].condition, t->sink_of[i]->leads_to);
+	}
+	return 0;
+}
+
+static int route_start(void *tool, struct loop *loop, struct error *why)
+{
+	struct route *t = tool;
+	bool wants_time = false, wants_key = false;
+
+	t->loop = loop;
+	if (rules_bind(&t->rules, &loop->fields, why))
+		return -1;
+	if (open_sinks(t, loop, why))
+		return -1;
+	for (size_t i = 0; i < t->n_sinks; i++) {
+		wants_time |= t->sinks[i].wants_time;
+		wants_key |= t->sinks[i].wants_key;
+	}
+	t->key_slot = wants_key && t->message_key ? fields_read(&loop->fields, &t->key_path) : -1;
+	t->time_slot = wants_time ? fields_read(&loop->fields, &t->time_path) : -1;
+	for (size_t i = 0; i < t->n_selected; i++)
+		t->selected[i].slot = fields_read(&loop->fields, &t->selected[i].path);
+	t->reads = t->rules.reads || wants_time || t->key_slot >= 0 || t->n_selected;
+	return 0;
+}
+
+static int route_flush(void *tool, struct error *why)
+{
+	struct route *t = tool;
+
+	for (size_t i = 0; i < t->n_sinks; i++)
+		if (sink_flush(&t->sinks[i], why))
+			return -1;
+	return 0;
+}
+
+static int route_finish(void *tool, enum end how, struct next *next, struct error *why)
+{
+	struct route *t = tool;
+	struct error later;
+	int result = 0;
+
+	(void)how;
+	(void)next;
+	/* Topics first: a record that comes back too large may go to a file. */
+	for (int files = 0; files < 2; files++)
+		for (size_t i = 0; i < t->n_sinks; i++)
+			if ((t->sinks[i].kind->flush == NULL) == files && sink_close(&t->sinks[i], true, result ? &later : why))
+				result = -1;
+	return result;
+}
+
+static void route_metrics(void *tool, struct metrics *m)
+{
+	struct route *t = tool;
+	struct buf label = BUF_INIT;
+
+	for (size_t i = 0; i < t->rules.n; i++) {
+		buf_clear(&label);
+		buf_add_text(&label, "rule=");
+		json_write_string(&label, t->rules.rule[i].condition, t->rules.rule[i].condition_len);
+		stats_add(m, "routed_total", "counter", "Records that a rule took.", buf_text(&label), (double)t->rules.rule[i].matched);
+	}
+	stats_add(m, "unmatched_total", "counter", "Records that no rule took.", NULL, (double)t->unmatched);
+	buf_release(&label);
+}
+
+static void route_summary(void *tool, struct buf *out)
+{
+	struct route *t = tool;
+	char number[NUMBER_SHOW_MAX];
+
+	for (size_t i = 0; i < t->rules.n; i++)
+		buf_format(out, "%14s  %s -> %s\n", number_group(t->rules.rule[i].matched, number), t->rules.rule[i].condition,
+		    sink_is_stdout(t->rules.rule[i].dest) ? "stdout" : t->rules.rule[i].dest);
+	if (t->unmatched)
+		buf_format(out, "%14s  (no rule) -> stdout\n", number_group(t->unmatched, number));
+	for (size_t i = 0; i < t->n_sinks; i++)
+		if (t->sinks[i].dropped && strcmp(t->sinks[i].dest, "null"))
+			buf_format(out, "%14s  dropped: %s was closed by its reader\n", number_group(t->sinks[i].dropped, number), t->sinks[i].dest);
+}
+
+static void route_release(void *tool)
+{
+	struct route *t = tool;
+	struct error ignored;
+
+	for (size_t i = 0; t->sinks && i < t->n_sinks; i++)
+		sink_close(&t->sinks[i], false, &ignored);
+	free(t->sinks);
+	free(t->sink_of);
+	free(t->selected);
+	buf_release(&t->line);
+	rules_release(&t->rules);
+	arena_release(&t->arena);
+	arena_release(&t->again);
+}
+
+static const struct opt route_options[] = {
+	OPT_FLAG(0, "all", struct route, all, "send a record to every rule that holds, not only the first"),
+	OPT_TEXT(0, "select", "LIST", struct route, select, "write only these members: a,b,NAME=PATH"),
+	OPT_FLAG(0, "truncate", struct route, truncates, "paths start anew instead of being appended to"),
+	OPT_CHOICE(0, "on-closed", "stop|drop", struct route, on_closed, "when a destination's reader has gone: stop (1), or drop and count"),
+	OPT_TEXT(0, "message-key", "PATH", struct route, message_key, "Kafka message key: a string's bytes, else canonical text"),
+	OPT_CHOICE(0, "oversize", "stop|error", struct route, oversize, "a record too large for the broker: stop (1), or an error record"),
+	OPT_TEXT('b', "brokers", "LIST", struct route, brokers, "Kafka brokers ($KAFKA_BOOTSTRAP_SERVERS, else localhost:19092)"),
+	OPT_LIST('X', "property", "PROP=VALUE", struct route, properties, "a librdkafka property"),
+	OPT_TEXT('F', "config", "FILE", struct route, config, "a file of librdkafka properties"),
+	OPT_FLAG(0, "check", struct route, check, "parse the rules and stop"),
+	OPT_FLAG(0, "explain", struct route, explain, "print what was understood and stop"),
+	COMMON_OPTIONS(struct route),
+	OPT_END
+};
+
+const struct command route_command = {
+	.name = "sml-route",
+	.purpose = "send each record to the output its rule names",
+	.usage = "[options] [CONDITION=DEST]...",
+	.examples = (const char *const[]){
+		"sml-route HIGH_VALUE=3 error=4 3>>vip.jsonl 4>>dead-letter.jsonl >>standard.jsonl",
+		"sml-route 'probability > 0.9=kafka:alerts' error=kafka:dlq '*=null'",
+		"sml-route --select id,score=probability '*=scores/{date}.jsonl'", NULL },
+	.daily = (const char *const[]){ "all", "select", "message-key", "brokers", "property", "check", "verbose", NULL },
+	.options = route_options,
+	.size = sizeof(struct route),
+	.setup = route_setup,
+	.tool = { .name = "route", .start = route_start, .records = route_records, .flush = route_flush, .finish = route_finish,
+	    .metrics = route_metrics, .summary = route_summary },
+	.release = route_release,
+};

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One block, filled from its start.  What does not fit is allocated apart (a spill) and the block is made larger by that
+ * much when it is next cleared: after the first batches there are no allocations at all.
+ */
+#include "base/arena.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+#define ARENA_START (64 * 1024)
+#define ARENA_KEEP (4 * 1024 * 1024)	/* what one huge record made it grow to is given back */
+#define ALIGN 16
+#define SLACK 16			/* readable bytes behind each piece */
+
+struct spill {
+	struct spill *older;
+	_Alignas(ALIGN) char bytes[];
+};
+
+static size_t aligned(size_t n)
+{
+	return (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+}
+
+static void *spill(struct arena *a, size_t n)
+{
+	struct spill *s = alloc_bytes(sizeof *s + n + SLACK);
+
+	memset(s->bytes + n, 0, SLACK);
+	s->older = a->spills;
+	a->spills = s;
+	a->spilled += n + SLACK;
+	return s->bytes;
+}
+
+void *arena_get(struct arena *a, size_t n)
+{
+	n = aligned(n ? n : 1);
+	if (a->size - a->used < n + SLACK) {
+		if (a->block || n > ARENA_START - SLACK)
+			return spill(a, n);
+		a->block = alloc_zeroed(1, a->size = ARENA_START);
+	}
+	void *p = a->block + a->used;
+	a->used += n;
+	return p;
+}
+
+char *arena_copy(struct arena *a, const void *bytes, size_t n)
+{
+	char *p = arena_get(a, n + 1);
+
+	if (n)
+		memcpy(p, bytes, n);
+	p[n] = '\0';
+	return p;
+}
+
+void *arena_resize(struct arena *a, void *piece, size_t old, size_t n)
+{
+	const size_t at = (size_t)((uintptr_t)piece - (uintptr_t)a->block);
+
+	/* The last piece grows and shrinks where it is. */
+	if (a->block && at < a->used && at + aligned(old ? old : 1) == a->used && n <= SIZE_MAX / 2 &&
+	    a->size - at >= aligned(n ? n : 1) + SLACK) {
+		a->used = at + aligned(n ? n : 1);
+		return piece;
+	}
+	return n <= old ? piece : memcpy(arena_get(a, n), piece, old);
+}
+
+void arena_trim(struct arena *a, void *end)
+{
+	const size_t at = (size_t)((uintptr_t)end - (uintptr_t)a->block);
+
+	if (a->block && at < a->used)
+		a->used = aligned(at);
+}
+
+void arena_clear(struct arena *a)
+{
+	if (a->spills || a->size > ARENA_KEEP) {
+		size_t size = a->size + 2 * a->spilled;
+		size = size > ARENA_KEEP ? ARENA_KEEP : size < ARENA_START ? ARENA_START : size;
+		arena_release(a);
+		a->block = alloc_zeroed(1, a->size = size);
+	}
+	a->used = 0;
+}
+
+void arena_release(struct arena *a)
+{
+	for (struct spill *s; (s = a->spills); free(s))
+		a->spills = s->older;
+	free(a->block);
+	*a = ARENA_INIT;
+}

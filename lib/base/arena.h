@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arena.h - memory that is dropped whole: of a batch of records, of a compiled tree.
+ *
+ * Pieces are 16-byte aligned and not cleared.  16 bytes behind each piece may be read (not written), so that names are
+ * compared by whole words.  All zero (ARENA_INIT) is empty.  Running out of memory ends the process (alloc.h).
+ */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include <stddef.h>
+
+struct arena {
+	char *block;
+	size_t used, size;
+	struct spill *spills;	/* what did not fit; the block grows by it at the next clear */
+	size_t spilled;
+};
+
+#define ARENA_INIT ((struct arena){0})
+
+void *arena_get(struct arena *, size_t n);
+char *arena_copy(struct arena *, const void *, size_t n);	/* with a NUL behind it */
+
+/* Grows or shrinks a piece of `old` bytes, in place where it was the last; else a copy. */
+void *arena_resize(struct arena *, void *piece, size_t old, size_t n);
+
+/* Gives back what lies behind `end` in the piece handed out last; no-op if it was not the last. */
+void arena_trim(struct arena *, void *end);
+
+void arena_clear(struct arena *);	/* drops all pieces, keeps the memory, at most ARENA_KEEP of it */
+void arena_release(struct arena *);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * aggregate.h - what depends on other records: one row per aggregate, prev, delta and elapsed among them.
+ *
+ * A row names a keeper per window: what is kept, how it is read with the present value as one more, how the value is
+ * then added.  Reading changes nothing, so that a record which fails later on leaves no trace.  Rows of the same
+ * keeper share a state where the rest of the call is the same (sum and mean; with and without `exclude current`).
+ *
+ * Knows no keys and no records.  A state is `size` bytes, empty when they are zero; what it holds besides is heap, counted in
+ * `bytes` and freed by release.
+ */
+#ifndef FEATURE_AGGREGATE_H
+#define FEATURE_AGGREGATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/snapshot.h"
+#include "base/value.h"
+#include "expr/expr.h"
+
+/* The present event as a state sees it. */
+struct moment {
+	const struct value *x;	/* as `take` left it; NULL: it does not count here */
+	int64_t time;		/* event time, ns */
+	struct arena *arena;	/* of the record */
+};
+
+struct aggregate;
+
+struct keeper {
+	const char *what;	/* for --explain: "the sum and its error" */
+	size_t size;		/* bytes in a key's row */
+	/* Whether a value (not null) can be added, and what stands for it: 0; -1: "needs a number".  NULL: any. */
+	int (*take)(const struct aggregate *, const struct expr_call *, const void *state, struct value *x, struct arena *,
+	    struct error *why);
+	struct value (*read)(const struct aggregate *, const struct expr_call *, const void *state, const struct moment *);
+	void (*add)(const struct aggregate *, const struct expr_call *, void *state, const struct moment *, size_t *bytes);
+	void (*release)(const struct expr_call *, void *state, size_t *bytes);	/* NULL: no heap */
+	void (*save)(const struct expr_call *, const void *state, struct buf *);
+	/* From empty; what does not fit is torn. */
+	void (*load)(const struct expr_call *, void *state, struct snapshot_bytes *, size_t *bytes);
+	void (*dump)(const struct expr_call *, const void *state, struct buf *);	/* members of a JSON object */
+	size_t (*bound)(const struct expr_call *);	/* bytes of heap at most, texts and arrays apart; NULL: 0 */
+};
+
+struct aggregate {
+	struct expr_call_kind kind;
+	const char *signature, *help;	/* one line each, as in sml-expr(7) */
+	const struct keeper *all, *last;	/* NULL, NULL: not in this version; last NULL: takes no `over last` */
+	const char *shares;	/* whose state it is: "sum" for mean; NULL: its own */
+	int variant;		/* tells rows of one keeper apart */
+	bool sees_null;		/* prev and delta: the previous event's value may be null */
+	bool needs_time;
+	uint32_t last_max;	/* of `over last N`; 0: WINDOW_LAST_MAX */
+};
+
+extern const struct aggregate aggregate_rows[];		/* ends with a NULL name */
+
+const struct aggregate *aggregate_find(const char *name, size_t len);
+
+/* 0; -1 with a sentence: an aggregate or window that is not in this version. */
+int aggregate_check(const struct aggregate *, const struct expr_call *, struct error *why);
+
+static inline const struct keeper *aggregate_keeper(const struct aggregate *a, const struct expr_call *c)
+{
+	return c->window == WINDOW_LAST ? a->last : a->all;
+}
+
+#endif

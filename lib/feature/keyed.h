@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * keyed.h - a row of state per key: found by hash, bounded, the oldest evicted.
+ *
+ * Rows lie in chunks and never move; a table of 8-byte places beside them holds part of the hash and the row's number, and
+ * the hashes are kept apart, so that growing reads no row.  A batch first prefetches the places of its keys, then
+ * the rows, then works.
+ *
+ * With a bound, a new key makes room by evicting the row with the oldest event time (of equal times the lower hash, then
+ * the lesser key: the same whatever was saved and loaded in between).
+ *
+ * Knows bytes of keys and sizes of rows, not what they mean.
+ */
+#ifndef FEATURE_KEYED_H
+#define FEATURE_KEYED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define KEYED_INLINE 20
+
+struct keyed_row {
+	int64_t time;		/* the newest event time of its events */
+	uint32_t len;
+	char key[KEYED_INLINE];	/* longer ones: a pointer to heap */
+};				/* behind it: the state, zero at first, 8-byte aligned */
+
+struct keyed;
+
+/* max_keys 0: no bound.  `release` is called with the state of each row that goes; it may be NULL. */
+struct keyed *keyed_new(size_t state_size, uint64_t max_keys, void (*release)(void *self, void *state), void *self);
+void keyed_free(struct keyed *);
+
+void keyed_prefetch(const struct keyed *, uint64_t hash);	/* its place in the table */
+void keyed_prefetch_row(const struct keyed *, uint64_t hash);	/* the row that the place names */
+
+/* NULL: not there. */
+struct keyed_row *keyed_find(const struct keyed *, const char *key, size_t len, uint64_t hash);
+
+/* A row for a key that is not there; may evict another. */
+struct keyed_row *keyed_add(struct keyed *, const char *key, size_t len, uint64_t hash, int64_t time);
+
+static inline void *keyed_state(struct keyed_row *r)
+{
+	return r + 1;
+}
+
+const char *keyed_key(const struct keyed_row *);
+
+uint64_t keyed_count(const struct keyed *);
+uint64_t keyed_evicted(const struct keyed *);		/* since keyed_new */
+size_t keyed_bytes(const struct keyed *);		/* of table and rows, not of what states hold on the heap */
+
+/* All rows in order of their keys' bytes (heap, free(3) it): the same rows whatever happened before. */
+struct keyed_row **keyed_sorted(const struct keyed *, size_t *n);
+
+#endif

@@ -1,0 +1,772 @@
+/* SPDX-License-Identifier: MIT */
+#include "feature/spec.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/suggest.h"
+#include "expr/caret.h"
+#include "json/write.h"
+
+/* A line that is no comment, cut into its parts. */
+struct line {
+	struct expr_place place;
+	const char *text;		/* all of it, without comment */
+	size_t len;
+	size_t word, word_len;		/* the first word: a name or a directive */
+	size_t body;			/* behind "=", or behind the directive */
+	bool is_definition;
+	const struct directive *directive;
+};
+
+struct compiler {
+	struct spec *spec;
+	struct fields *fields;
+	const struct spec_options *options;
+	struct line *lines;
+	size_t n_lines, room;
+	const struct line *key_line, *time_line, *emit_line;
+	struct expr_call_kind *kinds;
+	struct spec_shown *shown;	/* the paths of the present expression */
+	size_t n_shown, shown_room;
+	struct error *why;
+};
+
+struct directive {
+	const char *name;
+	int (*read)(struct compiler *, const struct line *);
+	const char *refusal;
+};
+
+/* ---- lines ---- */
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+static bool is_word_byte(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+static size_t skip_space(const char *s, size_t len, size_t at)
+{
+	while (at < len && is_space(s[at]))
+		at++;
+	return at;
+}
+
+/* A message with the line and a caret under byte `at` of it. */
+#define REFUSE(c, l, at, ...) caret_set((c)->why, &(struct origin){ (l)->text, (l)->len, &(l)->place }, (at), __VA_ARGS__)
+
+/* The same line as the origin of an expression that begins at `body`. */
+static struct expr_place place_at(const struct line *l, size_t at)
+{
+	struct expr_place place = l->place;
+
+	place.line_text = l->text;
+	place.column = (unsigned)at + 1;
+	return place;
+}
+
+static const char *where_it_stands(struct compiler *c, const struct line *l)
+{
+	struct buf b = BUF_INIT;
+
+	if (l->place.line)
+		buf_format(&b, "%s:%u", l->place.source, l->place.line);
+	else
+		buf_format(&b, "%s", l->place.source);
+	const char *text = arena_copy(&c->spec->arena, b.data, b.len);
+	buf_release(&b);
+	return text;
+}
+
+/* ---- paths ---- */
+
+static const char *show_path(struct compiler *c, const struct fieldpath *path)
+{
+	struct buf b = BUF_INIT;
+
+	fieldpath_show(path, &b);
+	const char *text = arena_copy(&c->spec->arena, b.data, b.len);
+	buf_release(&b);
+	return text;
+}
+
+/* Names outside expressions are members of the record, never features. */
+static int resolve_member(void *self, const struct fieldpath *path, struct expr_ref *ref, struct error *why)
+{
+	struct compiler *c = self;
+
+	(void)why;
+	*ref = (struct expr_ref){ EXPR_SLOT, fields_read(c->fields, path), path->n, false };
+	return 0;
+}
+
+static bool has_all_step(const struct fieldpath *path)
+{
+	for (size_t i = 0; i < path->n; i++)
+		if (path->steps[i].kind == STEP_ALL)
+			return true;
+	return false;
+}
+
+static int read_part(struct compiler *c, const struct line *l, size_t from, size_t to, struct spec_part *part)
+{
+	const struct expr_place place = place_at(l, from);
+	const struct expr_names names = { .self = c, .resolve = resolve_member };
+	const struct fieldpath *path;
+
+	part->expr = expr_compile_path(&c->spec->arena, l->text + from, to - from, &place, &names, c->why);
+	if (!part->expr)
+		return -1;
+	expr_is_path(part->expr, &path);
+	if (has_all_step(path))
+		return REFUSE(c, l, from, "[*] stands for many values, here must be one");
+	part->path = *path;
+	part->text = show_path(c, path);
+	part->slot = fields_read(c->fields, path);
+	return 0;
+}
+
+/* Where a path ends that begins at `at`: at one of `ends` outside quotes and brackets, or at the end. */
+static size_t path_end(const struct line *l, size_t at, const char *ends)
+{
+	bool is_quoted = false, is_bracketed = false;
+
+	for (; at < l->len; at++) {
+		const char ch = l->text[at];
+		if (is_quoted && ch == '\\')
+			at++;
+		else if (ch == '"')
+			is_quoted = !is_quoted;
+		else if (!is_quoted && (ch == '[' || ch == ']'))
+			is_bracketed = ch == '[';
+		else if (!is_quoted && !is_bracketed && strchr(ends, ch))
+			break;
+	}
+	return at < l->len ? at : l->len;
+}
+
+/* ---- directives ---- */
+
+static const char *join_parts(struct compiler *c, const struct spec_part *parts, size_t n, const char *head)
+{
+	struct buf b = BUF_INIT;
+
+	buf_add_text(&b, head);
+	for (size_t i = 0; i < n; i++)
+		buf_format(&b, "%s%s", i ? ", " : "", parts[i].text);
+	const char *text = arena_copy(&c->spec->arena, b.data ? b.data : "", b.len);
+	buf_release(&b);
+	return text;
+}
+
+static int read_key(struct compiler *c, const struct line *l)
+{
+	struct spec_keys *keys = &c->spec->keys[0];
+	struct spec_part *parts = NULL;
+	size_t n = 0, at = l->body, room = 0;
+
+	for (;; at++) {
+		at = skip_space(l->text, l->len, at);
+		size_t end = path_end(l, at, ","), last = end;
+		while (last > at && is_space(l->text[last - 1]))
+			last--;
+		if (last == at)
+			return REFUSE(c, l, at, "a path should stand here: key PATH, PATH...");
+		if (n == room) {
+			const size_t more = room ? room * 2 : 2;
+			parts = arena_resize(&c->spec->arena, parts, room * sizeof *parts, more * sizeof *parts);
+			room = more;
+		}
+		if (read_part(c, l, at, last, &parts[n]) < 0)
+			return -1;
+		for (size_t i = 0; i < n; i++)
+			if (parts[i].slot == parts[n].slot)
+				return REFUSE(c, l, at, "%s stands twice in the key", parts[n].text);
+		n++;
+		at = end;
+		if (at == l->len)
+			break;
+	}
+	keys->parts = parts;
+	keys->n = n;
+	keys->text = join_parts(c, parts, n, "");
+	return 0;
+}
+
+static int read_time(struct compiler *c, const struct line *l)
+{
+	struct spec *s = c->spec;
+	const size_t end = path_end(l, l->body, " \t:");
+	size_t unit = end, unit_end = l->len;
+	char text[16];
+	struct error why;
+
+	if (end == l->body)
+		return REFUSE(c, l, end, "a path should stand here: time PATH [s|ms|us|ns|rfc3339]");
+	if (read_part(c, l, l->body, end, &s->time) < 0)
+		return -1;
+	unit = skip_space(l->text, l->len, end);
+	if (unit < l->len && l->text[unit] == ':')
+		unit = skip_space(l->text, l->len, unit + 1);
+	else if (unit == l->len)
+		return 0;
+	while (unit_end > unit && is_space(l->text[unit_end - 1]))
+		unit_end--;
+	const size_t n = unit_end - unit < sizeof text ? unit_end - unit : sizeof text - 1;
+	memcpy(text, l->text + unit, n);
+	text[n] = '\0';
+	return eventtime_unit_parse(text, &s->unit, &why) < 0 ? REFUSE(c, l, unit, "%s", why.text) : 0;
+}
+
+static int read_emit(struct compiler *c, const struct line *l)
+{
+	const char *word = l->text + l->body;
+	size_t end = l->body, rest;
+
+	while (end < l->len && is_word_byte(l->text[end]))
+		end++;
+	const size_t len = end - l->body;
+	rest = skip_space(l->text, l->len, end);
+	if (len == 7 && !memcmp(word, "windows", 7))
+		return REFUSE(c, l, l->body, "emit windows is not in this version: emit events or emit features");
+	if (rest < l->len)
+		return REFUSE(c, l, rest, "nothing can stand behind emit events or emit features");
+	if (len == 6 && !memcmp(word, "events", 6))
+		c->spec->emit = EMIT_EVENTS;
+	else if (len == 8 && !memcmp(word, "features", 8))
+		c->spec->emit = EMIT_FEATURES;
+	else
+		return REFUSE(c, l, l->body, "behind emit stands events or features");
+	return 0;
+}
+
+/* Read in order of the definitions; see compile_steps. */
+static int read_require(struct compiler *c, const struct line *l)
+{
+	(void)c, (void)l;
+	return 0;
+}
+
+static const struct directive directives[] = {
+	{ "key", read_key, NULL },
+	{ "time", read_time, NULL },
+	{ "require", read_require, NULL },
+	{ "emit", read_emit, NULL },
+	{ "late", NULL, "late is not in this version: events are taken in order of arrival" },
+	{ "hold", NULL, "hold is not in this version: events are taken in order of arrival" },
+	{ "ahead", NULL, "ahead is not in this version: events are taken in order of arrival" },
+	{ "idle", NULL, "idle is not in this version: events are taken in order of arrival" },
+	{ "ttl", NULL, "ttl is not in this version: --max-keys bounds the state" },
+	{ "lookup", NULL, "lookup is not in this version: features are of the record and of its key's history" },
+	{ "join", NULL, "join is not in this version: features are of the record and of its key's history" },
+};
+
+#define N_DIRECTIVES (sizeof directives / sizeof *directives)
+
+static int unknown_line(struct compiler *c, const struct line *l)
+{
+	const char *names[N_DIRECTIVES + 1], *near;
+	const char *text = l->text + l->word;
+
+	for (size_t i = 0; i < N_DIRECTIVES; i++)
+		names[i] = directives[i].name;
+	names[N_DIRECTIVES] = NULL;
+	if (!l->word_len)
+		return REFUSE(c, l, l->word, "a line is NAME = EXPRESSION or a directive (key, time, require, emit)");
+	const size_t behind = skip_space(l->text, l->len, l->word + l->word_len);
+	if (behind < l->len && behind == l->word + l->word_len && !is_space(l->text[behind]))
+		return REFUSE(c, l, behind, "a feature's name is made of letters, digits and _");
+	near = suggest_nearest(text, l->word_len, names);
+	if (near)
+		return REFUSE(c, l, l->word, "unknown directive \"%.*s\" (did you mean \"%s\"?)",
+		    (int)(l->word_len > 40 ? 40 : l->word_len), text, near);
+	return REFUSE(c, l, l->word, "\"%.*s\" is no directive, and a definition is NAME = EXPRESSION",
+	    (int)(l->word_len > 40 ? 40 : l->word_len), text);
+}
+
+/* ---- first pass: what the lines are ---- */
+
+static int add_line(struct compiler *c, struct line l)
+{
+	l.word = skip_space(l.text, l.len, 0);
+	if (l.word == l.len)
+		return 0;
+	while (l.word + l.word_len < l.len && is_word_byte(l.text[l.word + l.word_len]))
+		l.word_len++;
+	if (l.text[l.word] >= '0' && l.text[l.word] <= '9')
+		l.word_len = 0;
+	l.body = skip_space(l.text, l.len, l.word + l.word_len);
+	if (l.word_len && l.body < l.len && l.text[l.body] == '=' && !(l.body + 1 < l.len && l.text[l.body + 1] == '=')) {
+		l.is_definition = true;
+		l.body = skip_space(l.text, l.len, l.body + 1);
+	} else {
+		for (size_t i = 0; i < N_DIRECTIVES && !l.directive; i++)
+			if (strlen(directives[i].name) == l.word_len && !memcmp(directives[i].name, l.text + l.word, l.word_len) &&
+			    (l.body > l.word + l.word_len || l.body == l.len))
+				l.directive = &directives[i];
+	}
+	if (c->n_lines == c->room) {
+		const size_t more = c->room ? c->room * 2 : 32;
+		c->lines = arena_resize(&c->spec->arena, c->lines, c->room * sizeof l, more * sizeof l);
+		c->room = more;
+	}
+	c->lines[c->n_lines++] = l;
+	return 0;
+}
+
+static int read_lines(struct compiler *c, const struct spec_text *t)
+{
+	const char *at = t->text, *end = t->text + t->len;
+	unsigned number = 1;
+
+	if (t->len >= 3 && !memcmp(at, "\xef\xbb\xbf", 3))
+		at += 3;
+	for (; at < end; number++) {
+		const char *lf = memchr(at, '\n', (size_t)(end - at));
+		const size_t len = (size_t)((lf ? lf : end) - at);
+		const char *line = arena_copy(&c->spec->arena, at, len);
+		struct line l = { .text = line, .len = expr_comment(line, len), .place = { .source = t->source, .line = t->is_option ? 0 : number } };
+		if (memchr(line, '\0', len))
+			return error_set(c->why, "%s:%u: a NUL byte: this is no text", t->source, number);
+		while (l.len && is_space(line[l.len - 1]))
+			l.len--;
+		l.place.line_text = line;
+		l.place.column = 1;
+		if (t->is_option && lf)
+			return error_set(c->why, "%s: one definition, not several lines", t->source);
+		if (add_line(c, l) < 0)
+			return -1;
+		at += len + 1;
+	}
+	return 0;
+}
+
+static int once(struct compiler *c, const struct line **seen, const struct line *l)
+{
+	if (*seen)
+		return REFUSE(c, l, l->word, "%s stands twice (first in %s)", l->directive->name, where_it_stands(c, *seen));
+	*seen = l;
+	return 0;
+}
+
+static int read_directives(struct compiler *c)
+{
+	for (size_t i = 0; i < c->n_lines; i++) {
+		const struct line *l = &c->lines[i];
+		if (l->is_definition)
+			continue;
+		if (!l->place.line)
+			return REFUSE(c, l, l->word, "-d takes NAME = EXPRESSION");
+		if (!l->directive)
+			return unknown_line(c, l);
+		if (!l->directive->read)
+			return REFUSE(c, l, l->word, "%s", l->directive->refusal);
+		if ((l->directive->read == read_key && once(c, &c->key_line, l) < 0) ||
+		    (l->directive->read == read_time && once(c, &c->time_line, l) < 0) ||
+		    (l->directive->read == read_emit && once(c, &c->emit_line, l) < 0) ||
+		    l->directive->read(c, l) < 0)
+			return -1;
+	}
+	c->spec->has_time_line = c->time_line;
+	return 0;
+}
+
+/* ---- second pass: names, calls and states ---- */
+
+static int feature_named(const struct spec *s, const char *name, size_t len)
+{
+	for (size_t i = 0; i < s->n_features; i++)
+		if (s->names[i].len == len && !memcmp(s->names[i].text, name, len))
+			return (int)i;
+	return -1;
+}
+
+static const struct expr *feature_expr(void *self, int index)
+{
+	const struct spec *s = self;
+
+	for (size_t i = 0; i < s->n_steps; i++)
+		if (!s->steps[i].is_require && s->steps[i].local == index)
+			return s->steps[i].expr;
+	return NULL;
+}
+
+static int local_of(const struct compiler *c, const struct fieldpath *path)
+{
+	return path->steps[0].kind == STEP_NAME ? feature_named(c->spec, path->steps[0].name, path->steps[0].len) : -1;
+}
+
+static int resolve(void *self, const struct fieldpath *path, struct expr_ref *ref, struct error *why)
+{
+	struct compiler *c = self;
+	const int local = local_of(c, path);
+
+	if (local < 0)
+		resolve_member(self, path, ref, why);
+	else
+		*ref = (struct expr_ref){ EXPR_LOCAL, local, 1, expr_uses_calls(feature_expr(c->spec, local)) };
+	for (size_t i = 0; i < c->n_shown; i++)
+		if (c->shown[i].ref.where == ref->where && c->shown[i].ref.index == ref->index)
+			return 0;
+	if (ref->steps == path->n) {
+		if (c->n_shown == c->shown_room) {
+			const size_t more = c->shown_room ? c->shown_room * 2 : 8;
+			c->shown = arena_resize(&c->spec->arena, c->shown, c->shown_room * sizeof *c->shown, more * sizeof *c->shown);
+			c->shown_room = more;
+		}
+		c->shown[c->n_shown++] = (struct spec_shown){ show_path(c, path), *ref };
+	}
+	return 0;
+}
+
+/* The slot that an expression is, or -1. */
+static int slot_of(struct compiler *c, const struct expr *e)
+{
+	const struct fieldpath *path;
+
+	return expr_is_path(e, &path) && local_of(c, path) < 0 ? fields_read(c->fields, path) : -1;
+}
+
+static const char *show_expr(struct compiler *c, const struct expr *e, bool inlined)
+{
+	struct buf b = BUF_INIT;
+
+	expr_show(e, &b, inlined ? feature_expr : NULL, c->spec);
+	const char *text = arena_copy(&c->spec->arena, b.data ? b.data : "", b.len);
+	buf_release(&b);
+	return text;
+}
+
+#define GROW(c, array, n) grow_array(c, (void **)&(array), (n), sizeof *(array))
+
+/* Room for one more; the arrays double at powers of two, what they leave in the arena is small. */
+static void grow_array(struct compiler *c, void **array, size_t n, size_t size)
+{
+	if (n & (n - 1))
+		return;
+	void *more = arena_get(&c->spec->arena, (n ? n * 2 : 1) * size);
+	if (n)
+		memcpy(more, *array, n * size);
+	*array = more;
+}
+
+/* The keys that a call's states are found by. */
+static int keys_of(struct compiler *c, const struct expr_call *call, struct error *why)
+{
+	struct spec *s = c->spec;
+
+	if (!call->n_by)
+		return 0;
+	struct spec_part *parts = arena_get(&s->arena, call->n_by * sizeof *parts);
+	bool is_early = true;
+	for (size_t i = 0; i < call->n_by; i++) {
+		const struct fieldpath *path;
+		if (!expr_is_path(call->by[i], &path))
+			return error_set(why, "behind by stand paths");
+		if (has_all_step(path))
+			return error_set(why, "by: [*] stands for many values, here must be one");
+		parts[i] = (struct spec_part){ show_expr(c, call->by[i], true), *path, call->by[i], slot_of(c, call->by[i]) };
+		is_early &= parts[i].slot >= 0;
+	}
+	const char *text = join_parts(c, parts, call->n_by, "by ");
+	for (size_t i = 1; i < s->n_keys; i++)
+		if (!strcmp(s->keys[i].text, text))
+			return (int)i;
+	GROW(c, s->keys, s->n_keys);
+	s->keys[s->n_keys] = (struct spec_keys){ .parts = parts, .n = call->n_by, .text = text, .is_by = true, .is_early = is_early };
+	return (int)s->n_keys++;
+}
+
+/* What makes it the same state in another spec. */
+static const char *identity_of(struct compiler *c, const char *text)
+{
+	const struct spec *s = c->spec;
+	struct buf b = BUF_INIT;
+
+	buf_add_text(&b, text);
+	if (s->keys[0].n)
+		buf_format(&b, "\nkey %s", s->keys[0].text);
+	buf_format(&b, "\ntime %s:%s", s->time.text, eventtime_unit_show(s->unit));
+	const char *identity = arena_copy(&c->spec->arena, b.data, b.len);
+	buf_release(&b);
+	return identity;
+}
+
+static unsigned state_of(struct compiler *c, const struct aggregate *a, const struct expr_call *call, unsigned keys)
+{
+	struct spec *s = c->spec;
+	const struct aggregate *owner = a->shares ? aggregate_find(a->shares, strlen(a->shares)) : a;
+	struct expr_call *plain = arena_get(&s->arena, sizeof *plain);
+	struct buf b = BUF_INIT;
+
+	*plain = *call;
+	plain->kind = &owner->kind;
+	plain->exclude_current = false;
+	expr_show_call(plain, &b, feature_expr, s);
+	const char *text = arena_copy(&s->arena, b.data, b.len);
+	buf_release(&b);
+	const char *identity = identity_of(c, text);
+	for (size_t i = 0; i < s->n_states; i++)
+		if (s->states[i].keys == keys && !strcmp(s->states[i].identity, identity))
+			return (unsigned)i;
+	GROW(c, s->states, s->n_states);
+	struct spec_state *state = &s->states[s->n_states];
+	*state = (struct spec_state){ .aggregate = owner, .keeper = aggregate_keeper(owner, call), .call = plain, .text = text,
+		.identity = identity, .keys = keys, .offset = s->keys[keys].state_size, .arg_slot = -1 };
+	if (call->n_args) {
+		state->arg = call->args[0];
+		state->arg_slot = slot_of(c, state->arg);
+		state->arg_text = show_expr(c, state->arg, false);
+	}
+	s->keys[keys].state_size += (state->keeper->size + 7) / 8 * 8;
+	s->keys[keys].n_states++;
+	return (unsigned)s->n_states++;
+}
+
+static int add_call(void *self, const struct expr_call *call, struct error *why)
+{
+	struct compiler *c = self;
+	struct spec *s = c->spec;
+	const struct aggregate *a = aggregate_find(call->kind->name, strlen(call->kind->name));
+
+	if (aggregate_check(a, call, why) < 0)
+		return -1;
+	const int keys = keys_of(c, call, why);
+	if (keys < 0)
+		return -1;
+	const size_t n_states = s->n_states;
+	const unsigned state = state_of(c, a, call, (unsigned)keys);
+	for (size_t i = 0; i < s->n_calls; i++)
+		if (s->calls[i].state == state && s->calls[i].aggregate == a &&
+		    s->calls[i].call->exclude_current == call->exclude_current)
+			return (int)i;
+	if (a->needs_time && !s->needs_time) {
+		s->needs_time = true;
+		s->time_user = a->signature;
+	}
+	GROW(c, s->calls, s->n_calls);
+	s->calls[s->n_calls] = (struct spec_call){ a, call, state, s->n_states > n_states };
+	return (int)s->n_calls++;
+}
+
+static int add_step(struct compiler *c, const struct line *l)
+{
+	struct spec *s = c->spec;
+	const struct expr_place place = place_at(l, l->body);
+	const struct expr_names names = { .self = c, .resolve = resolve, .call = add_call, .calls = c->kinds, .unit = s->unit };
+	struct spec_step step = { .is_require = !l->is_definition, .slot = -1, .local = -1, .source = l->place.source,
+		.line = l->place.line };
+
+	if (l->is_definition) {
+		const char *name = l->text + l->word;
+		const int earlier = feature_named(s, name, l->word_len);
+		if (expr_is_reserved(name, l->word_len))
+			return REFUSE(c, l, l->word, "\"%.*s\" is a word of the language and no name for a feature", (int)l->word_len, name);
+		if (earlier >= 0) {
+			const struct spec_step *first = s->steps;
+			while (first->local != earlier)
+				first++;
+			struct line there = { .place = { .source = first->source, .line = first->line } };
+			return REFUSE(c, l, l->word, "feature \"%.*s\" is defined twice (first in %s)", (int)(l->word_len > 100 ? 100 :
+			    l->word_len), name, where_it_stands(c, &there));
+		}
+		if (s->n_features == SPEC_FEATURES_MAX)
+			return REFUSE(c, l, l->word, "more than %d features", SPEC_FEATURES_MAX);
+	}
+	c->shown = NULL;
+	c->n_shown = c->shown_room = 0;
+	step.expr = (step.is_require ? expr_compile_condition : expr_compile)(&s->arena, l->text + l->body, l->len - l->body, &place,
+	    &names, c->why);
+	if (!step.expr)
+		return -1;
+	step.slot = slot_of(c, step.expr);
+	step.calls_end = s->n_calls;
+	if (step.is_require) {
+		step.text = arena_copy(&s->arena, l->text + l->body, l->len - l->body);
+		step.shown = c->shown;
+		step.n_shown = c->n_shown;
+	} else {
+		step.text = arena_copy(&s->arena, l->text + l->word, l->word_len);
+		step.local = (int)s->n_features;
+		GROW(c, s->names, s->n_features);
+		s->names[s->n_features++] = json_name(&s->arena, step.text, l->word_len);
+	}
+	GROW(c, s->steps, s->n_steps);
+	s->steps[s->n_steps++] = step;
+	return 0;
+}
+
+/* ---- the whole ---- */
+
+/* -k stands for a `key` line. */
+static int read_key_option(struct compiler *c)
+{
+	const char *text = c->options->key;
+
+	if (!text)
+		return 0;
+	if (c->key_line)
+		return error_set(c->why, "the key is given twice: -k %s, and %s", text, where_it_stands(c, c->key_line));
+	struct line l = { .text = text, .len = strlen(text), .place = { .source = "-k", .line_text = text, .column = 1 } };
+	return read_key(c, &l);
+}
+
+static int set_time(struct compiler *c)
+{
+	struct spec *s = c->spec;
+
+	if (!c->time_line) {
+		s->unit = c->options->time_unit;
+		if (fieldpath_parse(&s->time.path, c->options->time_path, &s->arena, c->why) < 0)
+			return error_prefix(c->why, "--time");
+		if (has_all_step(&s->time.path))
+			return error_set(c->why, "--time: \"%s\": [*] stands for many values, here must be one", c->options->time_path);
+		s->time.text = show_path(c, &s->time.path);
+		s->time.slot = -1;
+	}
+	s->time_user = c->time_line ? "the time line" : c->options->time_user;
+	s->needs_time = s->time_user;
+	return 0;
+}
+
+static void list_kinds(struct compiler *c)
+{
+	size_t n = 0;
+
+	while (aggregate_rows[n].kind.name)
+		n++;
+	c->kinds = arena_get(&c->spec->arena, (n + 1) * sizeof *c->kinds);
+	for (size_t i = 0; i <= n; i++)
+		c->kinds[i] = aggregate_rows[i].kind;
+}
+
+static int compile(struct compiler *c, const struct spec_text *texts, size_t n)
+{
+	struct spec *s = c->spec;
+
+	for (size_t i = 0; i < n; i++)
+		if (read_lines(c, &texts[i]) < 0)
+			return -1;
+	GROW(c, s->keys, 0);
+	s->keys[0] = (struct spec_keys){ .text = "", .is_early = true };
+	s->n_keys = 1;
+	s->unit = TIME_MS;
+	if (read_directives(c) < 0 || read_key_option(c) < 0 || set_time(c) < 0)
+		return -1;
+	list_kinds(c);
+	for (size_t i = 0; i < c->n_lines; i++)
+		if ((c->lines[i].is_definition || c->lines[i].directive->read == read_require) && add_step(c, &c->lines[i]) < 0)
+			return -1;
+	if (!s->n_features)
+		return error_set(c->why, "%s: no feature is defined (NAME = EXPRESSION)", n ? texts[0].source : "the spec");
+	/* Read where it is needed: otherwise a record may come without. */
+	if (s->needs_time || s->emit == EMIT_FEATURES)
+		s->time.slot = fields_read(c->fields, &s->time.path);
+	return 0;
+}
+
+struct spec *spec_compile(const struct spec_text *texts, size_t n, const struct spec_options *options, struct fields *fields,
+    struct error *why)
+{
+	struct spec *s = alloc_zeroed(1, sizeof *s);
+	struct compiler c = { .spec = s, .fields = fields, .options = options, .why = why };
+
+	if (compile(&c, texts, n) < 0) {
+		spec_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void spec_free(struct spec *s)
+{
+	if (!s)
+		return;
+	arena_release(&s->arena);
+	free(s);
+}
+
+/* ---- the plan ---- */
+
+#define ROW_BYTES 64	/* of a key besides its states: the row's head, hash, its share of the table */
+
+static size_t heap_bound(const struct spec_state *st)
+{
+	return st->keeper->bound(st->call);
+}
+
+/* The features and rules whose expressions use a state, directly. */
+static void list_users(const struct spec *s, size_t state, struct buf *b)
+{
+	size_t call = 0, n = 0;
+
+	for (size_t i = 0; i < s->n_steps; i++) {
+		bool uses = false;
+		/* Calls that several steps say are listed where they were met first. */
+		for (; call < s->steps[i].calls_end; call++)
+			uses |= s->calls[call].state == state;
+		if (uses)
+			buf_format(b, "%s%s%s", n++ ? ", " : "", s->steps[i].is_require ? "require " : "", s->steps[i].text);
+	}
+}
+
+static void explain_keys(const struct spec *s, size_t keys, struct buf *b)
+{
+	const struct spec_keys *k = &s->keys[keys];
+	size_t heap = 0;
+	int widest = 0;
+
+	if (!k->n_states)
+		return;
+	for (size_t i = 0; i < s->n_states; i++)
+		if (s->states[i].keys == keys) {
+			heap += heap_bound(&s->states[i]);
+			if ((int)strlen(s->states[i].text) > widest)
+				widest = (int)strlen(s->states[i].text);
+		}
+	buf_format(b, "\nstate %s%s: %zu bytes a key%s", k->n ? k->is_by ? "" : "by " : "of one key for all", k->text,
+	    ROW_BYTES + k->state_size, heap ? "" : "\n");
+	if (heap)
+		buf_format(b, ", and at most %zu of heap\n", heap);
+	for (size_t i = 0; i < s->n_states; i++) {
+		const struct spec_state *st = &s->states[i];
+		if (st->keys != keys)
+			continue;
+		buf_format(b, "  %-*s  %4zu bytes", widest, st->text, st->keeper->size);
+		if (heap_bound(st))
+			buf_format(b, " + %zu", heap_bound(st));
+		buf_format(b, ": %s; for ", st->keeper->what);
+		list_users(s, i, b);
+		buf_add_byte(b, '\n');
+	}
+}
+
+void spec_explain(const struct spec *s, struct buf *b)
+{
+	int widest = 0;
+
+	buf_format(b, "key      %s\n", s->keys[0].n ? s->keys[0].text : "(one for all)");
+	buf_format(b, "time     %s %s (%s%s)\n", s->time.text, eventtime_unit_show(s->unit), s->needs_time ? "for " :
+	    "nothing needs it", s->needs_time ? s->time_user : "");
+	buf_format(b, "emit     %s\n", s->emit == EMIT_FEATURES ? "features" : "events");
+	for (size_t i = 0; i < s->n_features; i++)
+		if ((int)s->names[i].len > widest)
+			widest = (int)s->names[i].len;
+	buf_add_byte(b, '\n');
+	for (size_t i = 0; i < s->n_steps; i++) {
+		const struct spec_step *step = &s->steps[i];
+		if (step->is_require)
+			buf_add_text(b, "require  ");
+		else
+			buf_format(b, "%-*s = ", widest, step->text);
+		expr_show(step->expr, b, NULL, NULL);
+		buf_add_byte(b, '\n');
+	}
+	for (size_t i = 0; i < s->n_keys; i++)
+		explain_keys(s, i, b);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spec.h - a feature spec (sml-features(1)) compiled: what is computed, in which order, from what state.
+ *
+ * One definition or directive a line.  A feature may use those above it.  Calls of aggregates become states in the row of
+ * a key: calls that say the same share one, and all states of the same key share the row.  A state's identity is its
+ * canonical text with earlier features inlined, the key and the time: what keeps its state when a spec changes.
+ *
+ * Knows expressions, aggregates and the paths of records; no stream and no data.  Everything lives in the spec's arena.
+ */
+#ifndef FEATURE_SPEC_H
+#define FEATURE_SPEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/eventtime.h"
+#include "expr/expr.h"
+#include "feature/aggregate.h"
+#include "json/fields.h"
+
+#define SPEC_FEATURES_MAX 4096
+
+enum spec_emit { EMIT_EVENTS, EMIT_FEATURES };
+
+/* A path of the record as a key part, or of `by` (which may be an earlier feature: slot -1). */
+struct spec_part {
+	const char *text;
+	struct fieldpath path;
+	const struct expr *expr;
+	int slot;
+};
+
+/* What rows of state are found by. */
+struct spec_keys {
+	const struct spec_part *parts;
+	size_t n;		/* 0: one key serves all */
+	const char *text;	/* "userId, region"; with `by` before it where it is not the spec's key; "" */
+	bool is_by;
+	bool is_early;		/* all parts are read from the record: the key is known before any feature */
+	size_t n_states, state_size;
+};
+
+struct spec_state {
+	const struct aggregate *aggregate;	/* the row whose state it is */
+	const struct keeper *keeper;
+	const struct expr_call *call;		/* without `exclude current` */
+	const char *text, *identity;		/* of the call; the same, a line each for key and time */
+	unsigned keys;
+	size_t offset;				/* in the row's state */
+	const struct expr *arg;			/* NULL: none */
+	int arg_slot;				/* it is this slot; -1: to be evaluated */
+	const char *arg_text;
+};
+
+struct spec_call {
+	const struct aggregate *aggregate;
+	const struct expr_call *call;
+	unsigned state;
+	bool is_first;				/* of its state: the state's argument is evaluated here */
+};
+
+/* What a failed `require` shows. */
+struct spec_shown { const char *text; struct expr_ref ref; };
+
+struct spec_step {
+	bool is_require;
+	const char *text;			/* the feature's name, or the rule as written */
+	const struct expr *expr;
+	int slot;				/* it is this slot; -1 */
+	int local;				/* the feature's index */
+	size_t calls_end;			/* calls before this one are evaluated first */
+	const struct spec_shown *shown;
+	size_t n_shown;
+	const char *source;
+	unsigned line;
+};
+
+struct spec {
+	struct arena arena;
+	struct spec_step *steps;
+	size_t n_steps, n_features;
+	struct name *names;			/* of features, rendered once */
+	struct spec_call *calls;
+	size_t n_calls;
+	struct spec_state *states;
+	size_t n_states;
+	struct spec_keys *keys;			/* the first is the spec's own */
+	size_t n_keys;
+	struct spec_part time;
+	enum time_unit unit;
+	bool has_time_line;
+	bool needs_time;			/* a record without a valid time is INVALID_DATA */
+	const char *time_user;			/* why: "the time line", "elapsed()" */
+	enum spec_emit emit;
+};
+
+/* A text of definitions: a file, or an option. */
+struct spec_text {
+	const char *source;		/* "purchases.features", "-d" */
+	const char *text;
+	size_t len;
+	bool is_option;			/* one definition, no directives; no line numbers */
+};
+
+struct spec_options {
+	const char *key;		/* of -k: PATH[,PATH...]; NULL */
+	const char *time_path;		/* where the spec has no `time` line */
+	enum time_unit time_unit;
+	const char *time_user;		/* what needs the time besides features: "--max-keys"; NULL: nothing */
+};
+
+/* NULL with a message, often of several lines: "purchases.features:3:14: ...", the line and a caret. */
+struct spec *spec_compile(const struct spec_text *, size_t n, const struct spec_options *, struct fields *, struct error *why);
+void spec_free(struct spec *);
+
+/* The plan: definitions in canonical form, what each keeps, bytes per key, what is shared. */
+void spec_explain(const struct spec *, struct buf *);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fields.h - what the stages of one chain read and the members they add, compiled into one set.
+ *
+ * A path that is read has a slot in each record's array of values; a member that is added has a handle.  All stages
+ * register before the first record; then the set does not change.  A member of the input and one added by an
+ * earlier stage are read through the same slot.
+ */
+#ifndef JSON_FIELDS_H
+#define JSON_FIELDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/fieldpath.h"
+#include "base/value.h"
+
+#define FIELDS_ADDED_MAX 64	/* different members that one chain adds */
+
+/* A member that a stage adds at the top level of a record. */
+struct added {
+	struct name name;
+	const struct field *field;	/* where it is read, NULL: nobody reads it */
+	unsigned index;			/* its bit in a record's `present` */
+};
+
+struct fields {
+	struct arena arena;
+	struct field *root;		/* the record itself */
+	size_t n_slots;
+	const struct added *added[FIELDS_ADDED_MAX];
+	unsigned n_added;
+};
+
+void fields_init(struct fields *);
+void fields_release(struct fields *);
+
+/* Its slot in record_values; the same path has the same slot. */
+int fields_read(struct fields *, const struct fieldpath *);
+int fields_read_name(struct fields *, const char *name);	/* a top-level member, by literal name */
+
+/* A handle for record_add; the same name has the same handle.  NULL: more than FIELDS_ADDED_MAX. */
+const struct added *fields_add(struct fields *, const char *name);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/dataset.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+static double *rows_new(double value)
+{
+	/* alloc_bytes aligns to 16; vectors of a block want 64: the pointer before the rows is what is freed. */
+	char *raw = alloc_bytes(KERNEL_ROWS * sizeof(double) + 64 + sizeof(void *));
+	double *rows = (double *)(((uintptr_t)raw + sizeof(void *) + 63) & ~(uintptr_t)63);
+
+	memcpy((char *)rows - sizeof raw, &raw, sizeof raw);
+	for (size_t i = 0; i < KERNEL_ROWS; i++)
+		rows[i] = value;
+	return rows;
+}
+
+static void rows_free(double *rows)
+{
+	void *raw;
+
+	if (!rows)
+		return;
+	memcpy(&raw, (char *)rows - sizeof raw, sizeof raw);
+	free(raw);
+}
+
+void dataset_release(struct dataset *ds)
+{
+	for (size_t b = 0; b < ds->n_blocks; b++) {
+		struct dataset_block *block = &ds->blocks[b];
+		rows_free(block->answer);
+		rows_free(block->weight);
+		for (size_t j = 0; j < block->n_columns; j++)
+			rows_free(block->column[j]);
+		free(block->column);
+	}
+	free(ds->blocks);
+	*ds = DATASET_INIT;
+}
+
+/* Every column of the block is there. */
+static void block_widen(struct dataset_block *block, size_t columns)
+{
+	if (block->n_columns == columns)
+		return;
+	block->column = alloc_again(block->column, columns, sizeof *block->column);
+	while (block->n_columns < columns)
+		block->column[block->n_columns++] = rows_new(NAN);
+}
+
+size_t dataset_add_column(struct dataset *ds)
+{
+	ds->columns++;
+	if (ds->n_blocks && ds->rows < ds->n_blocks * KERNEL_ROWS)
+		block_widen(&ds->blocks[ds->n_blocks - 1], ds->columns);
+	return ds->columns - 1;
+}
+
+void dataset_add(struct dataset *ds, const double *x, double answer, double weight)
+{
+	const size_t i = ds->rows % KERNEL_ROWS;
+
+	if (!i) {
+		if (ds->n_blocks == ds->room)
+			ds->blocks = alloc_again(ds->blocks, ds->room = ds->room ? ds->room * 2 : 16, sizeof *ds->blocks);
+		ds->blocks[ds->n_blocks] = (struct dataset_block){ .answer = rows_new(0), .weight = rows_new(0) };
+		block_widen(&ds->blocks[ds->n_blocks++], ds->columns);
+	}
+	struct dataset_block *block = &ds->blocks[ds->n_blocks - 1];
+	block->answer[i] = answer;
+	block->weight[i] = weight;
+	for (size_t j = 0; j < ds->columns; j++)
+		block->column[j][i] = x[j];
+	ds->rows++;
+}
+
+void dataset_seal(struct dataset *ds)
+{
+	for (size_t b = 0; b < ds->n_blocks; b++)
+		block_widen(&ds->blocks[b], ds->columns);
+}
+
+/* Two passes: squares of distances from the mean, with the mean's own rounding taken out (Chan, Golub and LeVeque, "Algorithms
+ * for computing the sample variance", 1983, eq. 1.7).  Behind the last row a column holds NaN, as where a value is missing. */
+void dataset_figures(const struct dataset *ds, size_t column, struct column_figures *f)
+{
+	struct kernel_moments m = { .min = INFINITY, .max = -INFINITY };
+	double rest = 0, squares = 0;
+	int exponent;
+
+	for (size_t b = 0; b < ds->n_blocks; b++)
+		kernel_moments(ds->blocks[b].column[column], &m);
+	*f = (struct column_figures){ .n = (size_t)m.n, .min = m.min, .max = m.max, .mean = m.min };
+	if (!f->n || m.min == m.max)
+		return;
+	f->mean = m.sum / m.n;
+	if (!isfinite(f->mean)) {	/* the sum overflows, the mean does not */
+		f->mean = 0;
+		for (size_t r = 0; r < ds->rows; r++)
+			if (!isnan(dataset_value(ds, r, column)))
+				f->mean += dataset_value(ds, r, column) / m.n;
+	}
+	/* In units of the range, a power of two: no square overflows or vanishes, no digit changes. */
+	frexp(m.max / 2 - m.min / 2, &exponent);
+	for (size_t b = 0; b < ds->n_blocks; b++)
+		kernel_spread(ds->blocks[b].column[column], f->mean, ldexp(1, -exponent), &rest, &squares);
+	f->deviation = ldexp(sqrt((squares - rest * rest / m.n) / m.n), exponent);
+}
+
+bool dataset_all_different(const struct dataset *ds, size_t column)
+{
+	size_t room = 64;
+	double *seen;
+	bool different = true;
+
+	if (!ds->rows)
+		return false;
+	while (room < ds->rows * 2)
+		room *= 2;
+	seen = alloc_bytes(room * sizeof *seen);
+	for (size_t i = 0; i < room; i++)
+		seen[i] = NAN;
+	for (size_t r = 0; r < ds->rows && different; r++) {
+		const double x = dataset_value(ds, r, column) + 0.0;
+		uint64_t h;
+		memcpy(&h, &x, sizeof h);
+		h = (h ^ h >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+		size_t at = (h ^ h >> 29) & (room - 1);
+		while (!isnan(seen[at]) && seen[at] != x)
+			at = (at + 1) & (room - 1);
+		different = isnan(seen[at]) && !isnan(x);
+		seen[at] = x;
+	}
+	free(seen);
+	return different;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+bool dataset_edges_of(double *values, size_t n, double edges[DATASET_EDGES])
+{
+	if (!n)
+		return false;
+	qsort(values, n, sizeof *values, compare);
+	for (size_t k = 1; k <= DATASET_EDGES; k++)
+		edges[k - 1] = values[(k * n + DATASET_EDGES - 1) / DATASET_EDGES - 1];
+	return true;
+}
+
+bool dataset_edges(const struct dataset *ds, size_t column, double edges[DATASET_EDGES])
+{
+	const size_t most = ds->rows < DATASET_SAMPLE ? ds->rows : DATASET_SAMPLE;
+	double *values = alloc_bytes((most ? most : 1) * sizeof *values);
+	size_t n = 0;
+
+	for (size_t i = 0; i < most; i++) {
+		const double x = dataset_value(ds, ds->rows > most ? (size_t)((double)i * ((double)ds->rows / (double)most)) : i, column);
+		if (!isnan(x))
+			values[n++] = x;
+	}
+	const bool any = dataset_edges_of(values, n, edges);
+	free(values);
+	return any;
+}
+
+void dataset_fill(struct dataset *ds, size_t column, double missing)
+{
+	for (size_t b = 0; b < ds->n_blocks; b++) {
+		double *x = ds->blocks[b].column[column];
+		for (size_t i = 0, n = dataset_rows(ds, b); i < n; i++)
+			if (isnan(x[i]))
+				x[i] = missing;
+	}
+}
+
+void dataset_scale(struct dataset *ds, size_t column, double mean, double scale)
+{
+	for (size_t b = 0; b < ds->n_blocks; b++) {
+		double *x = ds->blocks[b].column[column];
+		if (scale > 0)
+			kernel_scale(x, mean, scale);
+		else
+			memset(x, 0, KERNEL_ROWS * sizeof *x);
+	}
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sink.h - where records go: a descriptor, a file, a topic, a file that is replaced, nowhere.
+ *
+ * Knows bytes and what a record offers for a key and a time, no rules.  One kind a row (sink_kinds), one file a kind.
+ * A sink that stops reading blocks (backpressure); one that fails ends the run unless sink_options say otherwise.
+ */
+#ifndef SINK_SINK_H
+#define SINK_SINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/value.h"
+#include "stream/filter.h"
+
+/* What one record's delivery may need beside its bytes. */
+struct parcel {
+	const char *line;		/* without LF */
+	size_t len;
+	int64_t event_time;		/* ns; EVENTTIME_NONE: not known */
+	struct value key;		/* VALUE_MISSING: none */
+	bool is_error;			/* an error record */
+};
+
+struct sink_options {
+	struct loop *loop;
+	bool truncates;			/* --truncate: a path starts anew */
+	bool drops_on_close;		/* --on-closed=drop */
+	bool oversize_is_error;		/* --oversize=error */
+	const char *brokers;		/* Kafka: -b; NULL: $KAFKA_BOOTSTRAP_SERVERS, else the default */
+	const char *config_file;	/* -F; NULL: none */
+	const char *const *properties;	/* -X: "name=value" */
+	size_t n_properties;
+	/* A record that was too large for a topic, to be routed as an error record: called outside of `put`. */
+	int (*oversize)(void *self, const char *line, size_t len, const char *message, struct error *why);
+	void *self;
+};
+
+struct sink;
+
+struct sink_kind {
+	const char *scheme;		/* "kafka:"; the first whose scheme or test fits takes the destination */
+	const char *help;
+	bool (*is)(const char *dest);	/* where there is no scheme; NULL */
+	/* The destination without its scheme.  Opens it, checks all that can be told before data.  -1: failed, -2: wrong usage. */
+	int (*open)(struct sink *, const char *dest, const struct sink_options *, struct error *why);
+	int (*put)(struct sink *, const struct parcel *, struct error *why);
+	int (*flush)(struct sink *, struct error *why);		/* before a wait; must not wait.  NULL: nothing to do */
+	int (*close)(struct sink *, bool clean, struct error *why);	/* everything delivered; then frees */
+	bool wants_time, wants_key;
+};
+
+struct sink {
+	const struct sink_kind *kind;
+	const char *dest;		/* whole, as the user wrote it; borrowed */
+	struct loop *loop;
+	void *self;			/* the kind's own */
+	uint64_t records, dropped;
+	bool wants_time, wants_key;	/* what parcels must carry */
+	char leads_to[160];		/* for -v */
+};
+
+extern const struct sink_kind *const sink_kinds[];	/* ends with NULL */
+
+/* NULL: `dest` is standard output ("-", "1", "fd:1"), which is the caller's. */
+bool sink_is_stdout(const char *dest);
+
+/* -1 with a sentence; the status is 2 where a retry cannot help (*usage). */
+int sink_open(struct sink *, const char *dest, const struct sink_options *, bool *usage, struct error *why);
+
+static inline int sink_put(struct sink *s, const struct parcel *p, struct error *why)
+{
+	s->records++;
+	return s->kind->put(s, p, why);
+}
+
+int sink_flush(struct sink *, struct error *why);
+int sink_close(struct sink *, bool clean, struct error *why);
+
+#endif

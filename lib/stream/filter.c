@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: MIT */
+#include "stream/filter.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/wallclock.h"
+
+#define BUSY_NS NS_PER_MS		/* a loop that is never idle looks at signals and flushes this often */
+#define QUIET_NS NS_PER_S		/* a stopped filter has drained its pipe after this much silence */
+#define DRAIN_NS (10 * NS_PER_S)	/* ... and in any case after this long */
+#define JUDGED_FROM 1000		/* records before --max-errors N% is judged */
+#define POLLED 128
+
+/* ---- signals: flags, looked at in waits only ---- */
+
+static volatile sig_atomic_t stop_asked, hangup_asked, usr1_asked;
+static sigset_t open_signals;		/* as they were: open during a wait */
+
+static void on_signal(int sig)
+{
+	if (sig == SIGHUP)
+		hangup_asked = 1;
+	else if (sig == SIGUSR1)
+		usr1_asked = 1;
+	else
+		stop_asked = 1;
+}
+
+static void catch_signals(void)
+{
+	sigset_t ours;
+
+	/* The second SIGINT or SIGTERM finds the default action. */
+	struct sigaction once = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND }, always = { .sa_handler = on_signal };
+	struct sigaction old;
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGTERM);
+	sigaddset(&ours, SIGHUP);
+	sigaddset(&ours, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &ours, &open_signals);
+	sigdelset(&open_signals, SIGINT);
+	sigdelset(&open_signals, SIGTERM);
+	sigaction(SIGTERM, &once, NULL);
+	/* A background job of a shell without job control, and nohup, ignore these on purpose. */
+	if (!sigaction(SIGINT, NULL, &old) && old.sa_handler != SIG_IGN)
+		sigaction(SIGINT, &once, NULL);
+	if (!sigaction(SIGHUP, NULL, &old) && old.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, isatty(2) ? &once : &always, NULL);
+	sigaction(SIGUSR1, &always, NULL);
+	signal(SIGPIPE, SIG_IGN);	/* output.c sees EPIPE and knows whose it is */
+}
+
+static void see_signals(struct loop *l)
+{
+	if (hangup_asked && isatty(2))
+		stop_asked = 1;
+	else if (hangup_asked)
+		l->reload_asked = true;
+	hangup_asked = 0;
+	if (stop_asked)
+		l->stopping = true;
+	if (usr1_asked && l->on_usr1)
+		l->on_usr1(l);
+	usr1_asked = 0;
+}
+
+/* ---- the wait ---- */
+
+void loop_init(struct loop *l)
+{
+	*l = (struct loop){ .started_at = wallclock_monotonic() };
+	fields_init(&l->fields);
+}
+
+void loop_release(struct loop *l)
+{
+	fields_release(&l->fields);
+}
+
+void loop_add_service(struct loop *l, struct service *s)
+{
+	s->next = l->services;
+	l->services = s;
+}
+
+static int64_t run_services(struct loop *l, int64_t now)
+{
+	int64_t due = INT64_MAX;
+
+	for (struct service *s = l->services; s; s = s->next) {
+		if (s->due <= now)
+			s->run(s, now);
+		if (s->due < due)
+			due = s->due;
+	}
+	return due;
+}
+
+static int flush_all(struct loop *l, struct error *why)
+{
+	for (size_t i = 0; i < l->n_stages; i++)
+		if (l->stages[i].tool->flush && l->stages[i].tool->flush(l->stages[i].self, why))
+			return -1;
+	for (size_t i = 0; i < l->n_outputs; i++)
+		if (output_try(l->outputs[i], why))
+			return -1;
+	return 0;
+}
+
+static bool has_what_it_wants(const struct wait_for *w)
+{
+	return (w->room && (output_left(w->room) < OUTPUT_LIMIT || w->room->failed)) ||
+	    (w->empty && (!output_left(w->empty) || w->empty->failed));
+}
+
+int loop_wait(struct loop *l, const struct wait_for *w, int64_t until, struct error *why)
+{
+	struct pollfd fds[POLLED];
+	struct source *source = w->source;
+	int64_t from = wallclock_monotonic(), *blocked = w->room || w->empty ? &l->blocked_out : &l->blocked_in;
+	int result = 0;
+
+	if (source && source->until < until)
+		until = source->until;
+	for (;;) {
+		size_t n = 0, watched;
+		if (flush_all(l, why))
+			return -1;
+		if (has_what_it_wants(w))
+			break;
+		const int64_t now = wallclock_monotonic();
+		*blocked += now - from;		/* metrics of a stream that is idle move as well */
+		from = now;
+		int64_t due = run_services(l, now);
+		if (l->source && l->source->alive && l->source->alive(l->source, why))
+			return -1;
+		if (now >= until)
+			break;
+		fds[n++] = (struct pollfd){ source ? source->fd : -1, POLLIN, 0 };
+		const size_t first = n;
+		for (size_t i = 0; i < l->n_outputs; i++)
+			/* poll says nothing useful about a regular file, and a closed one is polled no more */
+			fds[n++] = (struct pollfd){ l->outputs[i]->is_pipe && !l->outputs[i]->closed ? l->outputs[i]->fd : -1,
+			    output_left(l->outputs[i]) ? POLLOUT : 0, 0 };
+		watched = n;
+		for (size_t i = 0; source && i < l->n_stages; i++)
+			if (l->stages[i].tool->watch)
+				n += l->stages[i].tool->watch(l->stages[i].self, fds + n, POLLED - n);
+		due = due < until ? due : until;
+		if (l->source && l->source->alive && due > now + NS_PER_S)
+			due = now + NS_PER_S;
+		struct timespec left = {0}, *limit = NULL;
+		if (due != INT64_MAX) {
+			if (due > now)
+				left = (struct timespec){ (due - now) / NS_PER_S, (due - now) % NS_PER_S };
+			limit = &left;
+		}
+		/* Signals are open in here only, so none is lost between the look at the flag and the wait. */
+		const int ready = ppoll(fds, n, limit, &open_signals);
+		l->flushed_at = 0;
+		if (ready < 0 && errno != EINTR) {
+			result = error_set(why, "poll: %s", strerror(errno));
+			break;
+		}
+		if (ready < 0) {
+			see_signals(l);
+			if (!w->room && !w->empty)
+				break;
+			continue;
+		}
+		for (size_t i = 0; i < l->n_outputs; i++)
+			if (fds[first + i].revents & (POLLERR | POLLHUP | POLLNVAL) && output_check(l->outputs[i], why))
+				return -1;
+		if (fds[0].revents)
+			break;
+		for (size_t i = watched; i < n; i++)
+			if (fds[i].revents)
+				goto out;
+	}
+out:
+	*blocked += wallclock_monotonic() - from;
+	return result;
+}
+
+int loop_sleep(struct loop *l, int64_t until, struct error *why)
+{
+	while (!l->stopping && wallclock_monotonic() < until)
+		if (loop_wait(l, &(struct wait_for){0}, until, why))
+			return -1;
+	return l->stopping;
+}
+
+/* ---- stages ---- */
+
+static uint64_t errors_allowed(const struct policy *p)
+{
+	return p->stop ? 0 : p->max_errors;
+}
+
+size_t stage_allow(struct stage *s, struct record **r, size_t n)
+{
+	const uint64_t allowed = errors_allowed(&s->policy);
+
+	if (allowed == UINT64_MAX)
+		return n;
+	for (size_t i = 0; i < n; i++)
+		if (r[i]->failed_by == &s->tally && s->let_out++ >= allowed) {
+			s->loop->verdict = EXIT_STOPPED;
+			s->loop->stopped_by = s;
+			return i;
+		}
+	return n;
+}
+
+static int gate_pass(struct next *next, struct record **r, size_t n, struct error *why)
+{
+	struct gate *g = (struct gate *)next;
+	const size_t allowed = stage_allow(g->stage, r, n);
+	const int result = g->behind ? next_pass(g->behind, r, allowed, why) : 0;
+
+	return result ? result : allowed < n;
+}
+
+struct stage *loop_stage(struct loop *l, const void *tool)
+{
+	for (size_t i = 0; i < l->n_stages; i++)
+		if (l->stages[i].self == tool)
+			return &l->stages[i];
+	return NULL;
+}
+
+/* What a pipe between two stages would do to a line: a limit on its length. */
+static void hold_to_limit(struct stage *s, struct record *r)
+{
+	struct buf line = BUF_INIT;
+
+	record_write(r, &line);
+	const size_t len = line.len - 1, limit = r->kind == RECORD_ERROR ? 8 * s->policy.max_line : s->policy.max_line;
+	if (len > limit) {
+		size_t kept = 4096 < len ? 4096 : len;
+		while (kept && (line.data[kept] & 0xc0) == 0x80)	/* between characters */
+			kept--;
+		record_reline(r, arena_copy(r->arena, line.data, kept), kept);
+		r->kind = RECORD_DATA;
+		record_fail_with(r, TOO_LONG, "length", (int64_t)len, "%zu bytes, over the limit of %llu (--max-line)", len,
+		    (unsigned long long)s->policy.max_line);
+	}
+	buf_release(&line);
+}
+
+static void make_error(struct stage *s, struct record *r)
+{
+	const struct refusal *why = r->refusal;
+
+	r->kind = RECORD_DATA;
+	if (why->type == TOO_LONG)
+		record_fail_with(r, TOO_LONG, "length", (int64_t)why->full_len, "%zu bytes, over the limit of %llu (--max-line)",
+		    why->full_len, (unsigned long long)s->policy.max_line);
+	else
+		record_fail(r, why->type, "%s", why->message);
+}
+
+static int stage_pass(struct next *next, struct record **r, size_t n, struct error *why)
+{
+	struct stage *s = (struct stage *)next;
+	const bool is_first = s == s->loop->stages;
+	const char *name = s->tool->name;
+
+	for (size_t i = 0; i < n; i++) {
+		struct place *at = &r[i]->at;
+		at->stage = name;
+		at->tally = &s->tally;
+		s->tally.records++;
+		if (!is_first) {	/* the first stage takes the source's count, the others count as on a pipe */
+			at->source = "stdin";
+			at->line = s->tally.records;
+			if (r[i]->len > s->policy.max_line / 2)
+				hold_to_limit(s, r[i]);
+		}
+		if (r[i]->kind == RECORD_REFUSED)
+			make_error(s, r[i]);
+		else if (r[i]->kind == RECORD_ERROR && r[i]->failed_by != &s->tally)
+			s->tally.passed++;
+	}
+	return s->tool->records(s->self, r, n, s->behind, why);
+}
+
+static bool too_many_errors(struct stage *s, bool at_end)
+{
+	const struct policy *p = &s->policy;
+	const struct tally *t = &s->tally;
+
+	if (p->max_errors_percent < 0 || (!at_end && t->records < JUDGED_FROM))
+		return false;
+	return (double)t->n_errors * 100 > p->max_errors_percent * (double)t->records;
+}
+
+static int judge(struct loop *l, bool at_end)
+{
+	for (size_t i = 0; i < l->n_stages; i++)
+		if (too_many_errors(&l->stages[i], at_end) ||
+		    (at_end && l->stages[i].tally.n_errors > errors_allowed(&l->stages[i].policy))) {
+			l->verdict = EXIT_STOPPED;
+			l->stopped_by = &l->stages[i];
+			return 1;
+		}
+	return 0;
+}
+
+static void explain_stop(const struct loop *l, struct error *why)
+{
+	const struct stage *s = l->stopped_by;
+
+	if (!s)
+		return;		/* the tool has said why */
+	if (s->policy.stop)
+		error_set(why, "%s (--on-bad=stop)", s->tally.first);
+	else
+		error_set(why, "%llu of %llu records are error records, over --max-errors (first: %s)",
+		    (unsigned long long)s->tally.n_errors, (unsigned long long)s->tally.records, s->tally.first);
+}
+
+/* ---- the loop ---- */
+
+static int64_t next_deadline(const struct loop *l)
+{
+	int64_t due = INT64_MAX, at;
+
+	for (size_t i = 0; i < l->n_stages; i++)
+		if (l->stages[i].tool->deadline && (at = l->stages[i].tool->deadline(l->stages[i].self)) < due)
+			due = at;
+	return due;
+}
+
+static int ticks(struct loop *l, int64_t now, struct error *why)
+{
+	int result = 0;
+
+	for (size_t i = 0; !result && i < l->n_stages; i++) {
+		struct stage *s = &l->stages[i];
+		if (s->tool->deadline && s->tool->deadline(s->self) <= now)
+			result = s->tool->tick(s->self, now, s->behind, why);
+	}
+	return result;
+}
+
+/* Descriptors that tools watch themselves: a server's answers, a store's. */
+static int hear_watched(struct loop *l, struct error *why)
+{
+	struct pollfd fds[POLLED];
+	int result = 0;
+
+	for (size_t i = 0; !result && i < l->n_stages; i++) {
+		struct stage *s = &l->stages[i];
+		const size_t n = s->tool->watch ? s->tool->watch(s->self, fds, POLLED) : 0;
+		if (n && poll(fds, n, 0) > 0)
+			result = s->tool->ready(s->self, s->behind, why);
+	}
+	return result;
+}
+
+static int reload(struct loop *l, struct error *why)
+{
+	int result = 0;
+
+	l->reload_asked = false;
+	for (size_t i = 0; !result && i < l->n_stages; i++)
+		if (l->stages[i].tool->reload)
+			result = l->stages[i].tool->reload(l->stages[i].self, why);
+	return result;
+}
+
+/* A loop that is never idle still looks at signals and services, and keeps no output back for long. */
+static int busy(struct loop *l, int64_t now, struct error *why)
+{
+	if (!l->flushed_at)
+		l->flushed_at = now;
+	if (now - l->flushed_at < BUSY_NS)
+		return 0;
+	l->flushed_at = now;
+	if (ppoll(NULL, 0, &(struct timespec){0}, &open_signals) < 0)
+		see_signals(l);
+	run_services(l, now);
+	if (l->source->alive && l->source->alive(l->source, why))
+		return -1;
+	return flush_all(l, why);
+}
+
+static void note_latency(struct loop *l, int64_t now, size_t n)
+{
+	const uint64_t us = (uint64_t)(now - l->batch_at) / 1000;
+	l->latency[us ? 64 - __builtin_clzll(us) : 0] += n;
+	l->latency_ns += (uint64_t)(now - l->batch_at) * n;
+}
+
+/* A control line without a checkpoint: somebody else's pipeline, or data that must not pass for control. */
+static int control_line(struct loop *l, struct source *source, struct error *why)
+{
+	static const struct refusal reserved = { RESERVED, "begins as a control record does", 0 };
+	struct record *r = source->control->record;
+
+	if (source->control->kind == CONTROL_BEGIN && !l->stages[0].tally.records) {
+		l->verdict = EXIT_USAGE;
+		return error_set(why, "%s: the first line is a begin record: this is a stream under a checkpoint, and this tool "
+		    "was started without one", r->at.source);
+	}
+	r->kind = RECORD_REFUSED;
+	r->refusal = &reserved;
+	return l->stages[0].next.pass(&l->stages[0].next, &r, 1, why);
+}
+
+/* Until the source ends (0), enough is said (1) or something fails (-1). */
+static int run(struct loop *l, struct source *source, enum end *how, struct error *why)
+{
+	struct record *batch[BATCH_MAX];
+	int64_t give_up = INT64_MAX, quiet = INT64_MAX;
+	int got, result = 0;
+
+	*how = END_CLEAN;
+	while ((got = source->next(source, batch, why)) != SOURCE_END) {
+		if (got == SOURCE_FAILED)
+			return -1;
+		int64_t now = wallclock_monotonic();
+		if (got > 0) {
+			l->batch_at = now;
+			result = l->stages[0].next.pass(&l->stages[0].next, batch, (size_t)got, why);
+			now = wallclock_monotonic();
+			note_latency(l, now, (size_t)got);
+		} else if (got == SOURCE_CONTROL)
+			result = control_line(l, source, why);
+		if (!result)
+			result = judge(l, false);
+		int64_t due = next_deadline(l);
+		if (!result && due <= now)
+			result = ticks(l, now, why);
+		if (!result && l->reload_asked)
+			result = reload(l, why);
+		if (!result && got != SOURCE_WAIT)
+			result = busy(l, now, why);
+		if (result)
+			break;
+		if (l->stopping) {
+			if (!source->drains) {
+				*how = END_STOPPED;
+				return 0;
+			}
+			if (give_up == INT64_MAX)
+				give_up = now + DRAIN_NS;
+			if (got != SOURCE_WAIT || quiet == INT64_MAX)
+				quiet = now + QUIET_NS;
+			if (now >= give_up || now >= quiet) {
+				*how = END_STOPPED;
+				return 0;
+			}
+		}
+		if (got == SOURCE_WAIT) {
+			due = next_deadline(l);
+			due = due < quiet ? due : quiet;
+			due = due < give_up ? due : give_up;
+			if (loop_wait(l, &(struct wait_for){ .source = source }, due, why))
+				return -1;
+			if ((result = hear_watched(l, why)))
+				break;
+		}
+	}
+	if (result == 1)
+		*how = END_STOPPED;
+	return result;
+}
+
+static void set_up(struct loop *l, struct source *source, struct stage *stages, size_t n, struct next *last)
+{
+	l->source = source;
+	l->stages = stages;
+	l->n_stages = n;
+	for (size_t i = 0; i < n; i++) {
+		struct stage *s = &stages[i];
+		struct next *neighbour = i + 1 < n ? &stages[i + 1].next : last;
+		s->next.pass = stage_pass;
+		s->loop = l;
+		s->gate = (struct gate){ { gate_pass }, neighbour, s };
+		s->behind = !neighbour || errors_allowed(&s->policy) != UINT64_MAX ? &s->gate.next : neighbour;
+	}
+}
+
+/* Everything out; the first failure wins. */
+static int flush_outputs(struct loop *l, int result, struct error *why)
+{
+	struct error later;
+
+	for (size_t i = 0; i < l->n_outputs; i++)
+		if (!l->outputs[i]->failed && output_flush(l->outputs[i], result < 0 ? &later : why) && result >= 0)
+			result = -1;
+	return result;
+}
+
+static int finish(struct loop *l, enum end how, struct error *why)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < l->n_stages; i++) {
+		struct stage *s = &l->stages[i];
+		if (s->tool->finish && (result = s->tool->finish(s->self, how, s->behind, why)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+enum exit_status filter_run(struct loop *l, struct source *source, struct stage *stages, size_t n, struct next *last,
+    struct error *why)
+{
+	enum end how = END_CLEAN;
+	int result = 0;
+
+	why->text[0] = '\0';
+	set_up(l, source, stages, n, last);
+	catch_signals();
+	for (size_t i = 0; !result && i < n; i++)
+		if (stages[i].tool->start)
+			result = stages[i].tool->start(stages[i].self, l, why);
+	if (result < 0)
+		return l->verdict ? l->verdict : EXIT_FAILED;
+	result = run(l, source, &how, why);
+	/* A stop by policy is no good end: nothing is finished, no state saved, no model written. */
+	if (result >= 0 && (l->stopped_by || judge(l, true)))
+		explain_stop(l, why);
+	else if (result >= 0)
+		result = finish(l, how, why);
+	result = flush_outputs(l, result, why);
+	run_services(l, INT64_MAX);
+	if (result < 0)
+		return l->verdict ? l->verdict : EXIT_FAILED;
+	return l->verdict;
+}
+
+/* ---- an output at the end of a chain ---- */
+
+static int output_next_pass(struct next *next, struct record **r, size_t n, struct error *why)
+{
+	struct output *o = ((struct output_next *)next)->output;
+
+	for (size_t i = 0; i < n; i++) {
+		record_write(r[i], &o->buf);
+		if (output_added(o, why))
+			return -1;
+	}
+	return 0;
+}
+
+void output_next_init(struct output_next *n, struct output *o)
+{
+	*n = (struct output_next){ { output_next_pass }, o };
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * filter.h - the loop: pull, hand over in batches, flush before each wait, tick, stop, finish.
+ *
+ * Knows any chain of stages and no tool.  A tool supplies hooks and its own context; it is never entered twice.  A stage
+ * doesn't know whether its neighbour is a pipe or another stage in the same process: it adds members to records and
+ * passes the batch on.
+ *
+ * Guarantees: output is flushed before every wait and before a successful return; `finish` is called exactly once at end
+ * or stop, in chain order, never after a failure; the first failure wins; order out is order in.
+ */
+#ifndef STREAM_FILTER_H
+#define STREAM_FILTER_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "json/fields.h"
+#include "stream/output.h"
+#include "stream/record.h"
+#include "stream/source.h"
+
+/* The exit status of a tool, described in sml(7). */
+enum exit_status {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,	/* while running: I/O, broker, output; a retry may help */
+	EXIT_USAGE = 2,		/* options, spec, rules, model; a retry cannot help */
+	EXIT_STOPPED = 3,	/* by --max-errors, --on-bad=stop or a failed check */
+};
+
+enum end {
+	END_CLEAN,	/* the input ended */
+	END_STOPPED,	/* a signal, or enough (-c) */
+	END_LOST,	/* under a checkpoint: the input ended without an `end` line */
+};
+
+struct loop;
+struct snapshot_writer;
+struct snapshot_reader;
+struct metrics;
+
+/* What stands behind a stage: an output or the next stage. */
+struct next {
+	int (*pass)(struct next *, struct record **, size_t n, struct error *why);
+};
+
+/* Hands on n records; when it returns, the neighbour has done with them. 0, 1 ("enough") or -1. */
+static inline int next_pass(struct next *next, struct record **r, size_t n, struct error *why)
+{
+	return n ? next->pass(next, r, n, why) : 0;
+}
+
+/*
+ * Each hook returns 0, 1 ("enough": -c, a failed check; the run ends well, finish is called) or -1 with `why`.
+ * A tool supplies what it needs; most need `start` and `records`.
+ */
+struct filter_tool {
+	const char *name;	/* "features": in error records and metrics */
+	/* once, before the first record: registers fields, opens outputs on the loop */
+	int (*start)(void *tool, struct loop *, struct error *why);
+	/* 1 to BATCH_MAX records in order, error records among them (left alone and passed on); the array is scratch */
+	int (*records)(void *tool, struct record **, size_t n, struct next *, struct error *why);
+	int64_t (*deadline)(void *tool);	/* monotonic ns when tick is due; INT64_MAX: never */
+	int (*tick)(void *tool, int64_t now, struct next *, struct error *why);
+	size_t (*watch)(void *tool, struct pollfd *, size_t max);	/* own descriptors: a server, a store */
+	int (*ready)(void *tool, struct next *, struct error *why);	/* one of them is */
+	int (*flush)(void *tool, struct error *why);	/* before every wait: a producer; must not wait itself */
+	int (*drain)(void *tool, struct next *, struct error *why);	/* at a barrier, then the state */
+	int (*save)(void *tool, struct snapshot_writer *, struct error *why);
+	int (*restore)(void *tool, struct snapshot_reader *, struct error *why);
+	int (*control)(void *tool, const struct control *, struct error *why);	/* sinks alone */
+	int (*reload)(void *tool, struct error *why);	/* SIGHUP, between batches */
+	void *(*split)(void *tool);			/* -j: an instance for one more thread */
+	int (*finish)(void *tool, enum end how, struct next *, struct error *why);
+	void (*metrics)(void *tool, struct metrics *);	/* its own samples; also on an idle stream */
+	void (*summary)(void *tool, struct buf *);	/* lines for -v at the end, each with LF */
+};
+
+/* What a stage does about bad records. */
+struct policy {
+	bool stop;			/* --on-bad=stop */
+	uint64_t max_errors;		/* UINT64_MAX: any number */
+	double max_errors_percent;	/* of records, judged after 1,000 and at the end; below 0: no limit */
+	uint64_t max_line;		/* bytes; a chain holds a stage to what a pipe would carry */
+};
+
+#define POLICY_INIT { .stop = false, .max_errors = UINT64_MAX, .max_errors_percent = -1, .max_line = 16u << 20 }
+
+struct stage {
+	struct next next;		/* first: what the stage before passes to */
+	const struct filter_tool *tool;
+	void *self;
+	struct policy policy;
+	struct tally tally;
+	uint64_t let_out;		/* error records of its own that the gate has seen */
+	struct next *behind;		/* the gate, where a policy may stop the run; else the neighbour */
+	struct gate { struct next next; struct next *behind; struct stage *stage; } gate;
+	struct loop *loop;
+};
+
+/* Something that goes on during waits and never touches records: metrics, progress. */
+struct service {
+	void (*run)(struct service *, int64_t now);
+	int64_t due;			/* monotonic ns; run sets the next */
+	struct service *next;
+};
+
+struct wait_for {
+	struct source *source;		/* readable, or its time; NULL: not waited for */
+	struct output *room;		/* has room again; NULL: not waited for */
+	struct output *empty;		/* is all written */
+};
+
+struct loop {
+	struct fields fields;		/* what all stages read and add */
+	struct source *source;
+	struct stage *stages;
+	size_t n_stages;
+	struct output *outputs[64];	/* flushed before each wait */
+	size_t n_outputs;
+	struct service *services;
+	bool refuses_control;		/* sml-replay: {"_sml": in its input is data (RESERVED), never control */
+	bool stopping;			/* a signal has come */
+	enum exit_status verdict;	/* a status that a hook has chosen for its "enough" or failure; 0: the usual one */
+	struct stage *stopped_by;	/* whose policy ended the run; NULL: none's */
+	int64_t batch_at;		/* monotonic ns at which the present batch was read */
+	uint64_t bytes_in, bytes_out;
+	int64_t started_at, blocked_in, blocked_out;	/* monotonic ns; ns spent waiting for input, for output */
+	uint64_t latency[64];		/* histogram by power of two of us, from read to handed over, per record */
+	uint64_t latency_ns;		/* their sum */
+	void (*on_usr1)(struct loop *);	/* one line of progress; NULL: none */
+	bool reload_asked;
+	int64_t flushed_at;		/* when a busy loop last flushed; 0: it has waited since */
+};
+
+void loop_init(struct loop *);
+void loop_release(struct loop *);
+
+/*
+ * The one wait: flushes the tools and every output, then waits for the source, room, a stage's descriptors, the time
+ * `until` (monotonic ns), a signal; goes on writing outputs and running services meanwhile, never a tool: so it may
+ * be called in the middle of a pass (pacing).  0 when something is there or a signal came, -1 also when a reader closed.
+ */
+int loop_wait(struct loop *, const struct wait_for *, int64_t until, struct error *why);
+
+/* Waits until a time whatever comes, for pacing; 1: a stop was asked for meanwhile. */
+int loop_sleep(struct loop *, int64_t until, struct error *why);
+
+void loop_add_service(struct loop *, struct service *);
+
+/* How many of a batch the stage may let out: all, or those before the record that ends the run (then `verdict` is set and
+ * the caller writes these and returns 1).  For tools that write records themselves; next_pass does it for others. */
+size_t stage_allow(struct stage *, struct record **, size_t n);
+
+/* The stage that a tool runs as. */
+struct stage *loop_stage(struct loop *, const void *tool);
+
+/* Runs the source through the stages into `last` (NULL: records end in the last stage).  The exit status; `why` says
+ * why it is not 0 (empty where the tool has said it). */
+enum exit_status filter_run(struct loop *, struct source *, struct stage *, size_t n, struct next *last, struct error *why);
+
+/* An output as the end of a chain. */
+struct output_next { struct next next; struct output *output; };
+void output_next_init(struct output_next *, struct output *);
+
+#endif

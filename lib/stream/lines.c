@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One block of memory: what has been read and not been given lies between start and end.  Records borrow their lines from
+ * it until the next call, so bytes are only moved then.  A line that is too long is not gathered: its first bytes are
+ * kept aside and the rest is counted and dropped.
+ */
+#include "stream/lines.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "json/write.h"
+#include "stream/record.h"
+
+#define WANT (128 * 1024)	/* bytes that a read asks for */
+#define SLACK 16
+#define KEEP (4 * 1024 * 1024)	/* a block larger than this shrinks again */
+
+struct lines {
+	struct source source;
+	struct reader *reader;
+	struct lines_options o;
+	const char *name;
+	char *block;
+	size_t start, end, size, scanned;	/* scanned: bytes from start known to hold no LF */
+	uint64_t number;			/* of the last line, blank ones counted */
+	bool at_eof, begun;
+	bool dropping;				/* inside a line that is too long */
+	size_t dropped;				/* its bytes so far */
+	struct arena arena;
+	struct buf aside;			/* the start of a line that is too long */
+	struct record record[BATCH_MAX];
+	struct refusal refusal[BATCH_MAX];
+	struct control control;
+	struct record control_record;
+};
+
+static bool has_prefix(const char *p, size_t n, const char *prefix)
+{
+	const size_t len = strlen(prefix);
+	return n >= len && !memcmp(p, prefix, len);
+}
+
+#define CONTROL "{\"_sml\":"
+#define ERROR_HEAD "{\"errorType\":\""
+
+/* How long the line that begins here may be. */
+static size_t limit(const struct lines *l, const char *p, size_t n)
+{
+	if (has_prefix(p, n, CONTROL) && !l->o.refuses_control)
+		return SIZE_MAX;
+	return has_prefix(p, n, ERROR_HEAD) ? 8 * l->o.max_line : l->o.max_line;
+}
+
+/* Bytes of a line that is too long: the first LINES_KEPT of it are kept. */
+static void drop(struct lines *l, const char *p, size_t n)
+{
+	const size_t room = LINES_KEPT - l->aside.len;
+
+	buf_add(&l->aside, p, n < room ? n : room);
+	l->dropped += n;
+}
+
+/* 1 more bytes, else SOURCE_END, SOURCE_FAILED, SOURCE_WAIT. */
+static int fill(struct lines *l, struct error *why)
+{
+	if (l->at_eof)
+		return SOURCE_END;
+	if (l->start) {
+		memmove(l->block, l->block + l->start, l->end - l->start);
+		l->end -= l->start;
+		l->start = 0;
+	}
+	if (l->end && !l->dropping && l->end > limit(l, l->block, l->end)) {
+		buf_clear(&l->aside);
+		l->dropping = true;
+		l->dropped = 0;
+	}
+	if (l->dropping) {
+		drop(l, l->block, l->end);
+		l->end = l->scanned = 0;
+	}
+	if (l->size - l->end < WANT)
+		l->block = alloc_again(l->block, (l->size = l->size * 2 + WANT) + SLACK, 1);
+	else if (l->size > KEEP && l->end < WANT)
+		l->block = alloc_again(l->block, (l->size = 2 * WANT) + SLACK, 1);
+	const ssize_t got = l->reader->read(l->reader, l->block + l->end, l->size - l->end < KEEP ? WANT : l->size - l->end, why);
+	if (got < 0)
+		return (int)got;
+	l->at_eof = got == 0;
+	l->source.done = l->reader->done;
+	l->end += (size_t)got;
+	if (!l->begun && (l->end >= 3 || memchr(l->block, '\n', l->end))) {
+		l->begun = true;
+		if (l->end >= 3 && !memcmp(l->block, "\xef\xbb\xbf", 3)) {
+			l->start = 3;
+			l->scanned = 0;
+		}
+	}
+	return got || l->end > l->start || l->dropping ? 1 : SOURCE_END;
+}
+
+static bool is_blank(const char *p, const char *end)
+{
+	while (p < end && (*p == ' ' || *p == '\t' || *p == '\r'))
+		p++;
+	return p == end;
+}
+
+static void refuse(struct lines *l, int i, enum error_type type, const char *message, size_t full_len)
+{
+	l->refusal[i] = (struct refusal){ type, message, full_len };
+	l->record[i].kind = RECORD_REFUSED;
+	l->record[i].refusal = &l->refusal[i];
+}
+
+/* A line that nobody but this process and its kind may write. */
+static void check_reserved(struct lines *l, int i)
+{
+	struct record *r = &l->record[i];
+
+	if (has_prefix(r->line, r->len, CONTROL))
+		refuse(l, i, RESERVED, "begins as a control record does", 0);
+	else if (record_ends_like_error(r->line, r->len) && !record_is_error(r->line, r->len, &l->arena))
+		refuse(l, i, RESERVED, "ends as an error record does, and is none", 0);
+}
+
+/* --retry: the original in place of its error record. */
+static void retry(struct lines *l, int i)
+{
+	struct record *r = &l->record[i];
+	struct buf original = BUF_INIT;
+	struct error why;
+	const int is_error = record_original(r->line, r->len, &original, &why);
+
+	if (is_error > 0) {
+		const struct place at = r->at;
+		record_init(r, arena_copy(&l->arena, original.data, original.len), original.len, l->o.fields, &l->arena);
+		r->at = at;
+	} else if (is_error < 0 && !record_is_error(r->line, r->len, &l->arena))
+		refuse(l, i, RESERVED, "ends as an error record does, and is none", 0);
+	buf_release(&original);
+}
+
+static void give(struct lines *l, int i, const char *line, size_t len)
+{
+	struct record *r = &l->record[i];
+
+	record_init(r, line, len, l->o.fields, &l->arena);
+	r->at = (struct place){ .source = l->name, .line = l->number };
+	if (l->o.retries)
+		retry(l, i);
+	if (l->o.refuses_control && r->kind != RECORD_REFUSED && r->len > 2 &&
+	    (r->line[2] == '_' || r->line[r->len - 2] == '"'))
+		check_reserved(l, i);
+}
+
+/* The end of a line that was too long: what was kept of it, cut between characters. */
+static void give_dropped(struct lines *l, int i)
+{
+	const size_t len = l->dropped;
+	size_t kept = l->aside.len;
+
+	for (int cut = 0; cut < 3 && kept && !json_is_utf8(l->aside.data, kept); cut++)
+		kept--;
+	if (!json_is_utf8(l->aside.data, kept))
+		kept = l->aside.len;
+	give(l, i, arena_copy(&l->arena, l->aside.data, kept), kept);
+	refuse(l, i, TOO_LONG, NULL, len);
+	l->dropping = false;
+}
+
+static void see_control(struct lines *l, const char *line, size_t len)
+{
+	static const struct { const char *text; enum control_kind kind; } kinds[] = {
+		{ CONTROL "\"begin\"", CONTROL_BEGIN }, { CONTROL "\"barrier\"", CONTROL_BARRIER },
+		{ CONTROL "\"end\"", CONTROL_END }, { CONTROL "\"abort\"", CONTROL_ABORT },
+	};
+	struct record *r = &l->control_record;
+
+	record_init(r, line, len, l->o.fields, &l->arena);
+	r->at = (struct place){ .source = l->name, .line = l->number };
+	l->control = (struct control){ CONTROL_OTHER, r };
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (has_prefix(line, len, kinds[i].text))
+			l->control.kind = kinds[i].kind;
+	l->source.control = &l->control;
+}
+
+static int lines_next(struct source *source, struct record **out, struct error *why)
+{
+	struct lines *l = (struct lines *)source;
+	int n = 0;
+
+	arena_clear(&l->arena);
+	for (;;) {
+		char *p = l->block + l->start, *end = l->block + l->end, *lf;
+		while (n < BATCH_MAX && (p < end || (l->dropping && l->at_eof))) {
+			if (!(lf = memchr(p + l->scanned, '\n', (size_t)(end - p) - l->scanned))) {
+				l->scanned = (size_t)(end - p);
+				if (!l->at_eof)
+					break;
+				lf = end;	/* the last line has no LF */
+			}
+			const size_t len = (size_t)(lf - p);
+			const bool control = !l->dropping && !l->o.refuses_control && len > 8 && p[2] == '_' && has_prefix(p, len, CONTROL);
+			if (control && n)
+				goto out;	/* what came before it goes first */
+			bool given = true;
+			l->scanned = 0;
+			l->number++;
+			if (l->dropping) {
+				drop(l, p, len);
+				give_dropped(l, n);
+			} else if (control)
+				see_control(l, p, len);
+			else if (len > l->o.max_line && len > limit(l, p, len)) {
+				buf_clear(&l->aside);
+				l->dropped = 0;
+				drop(l, p, len);
+				give_dropped(l, n);
+			} else if (len && !((unsigned char)*p <= ' ' && is_blank(p, lf)))
+				give(l, n, p, len);
+			else
+				given = false;
+			p = lf < end ? lf + 1 : end;
+			if (control) {
+				l->start = (size_t)(p - l->block);
+				return SOURCE_CONTROL;
+			}
+			if (given) {
+				out[n] = &l->record[n];
+				n++;
+			}
+		}
+out:
+		l->start = (size_t)(p - l->block);
+		if (n)
+			return n;
+		const int got = fill(l, why);
+		if (got != 1)
+			return got;
+	}
+}
+
+static void lines_close(struct source *source)
+{
+	struct lines *l = (struct lines *)source;
+
+	l->reader->close(l->reader);
+	arena_release(&l->arena);
+	buf_release(&l->aside);
+	free(l->block);
+	free(l);
+}
+
+struct source *lines_new(struct reader *reader, const char *name, const struct lines_options *o)
+{
+	struct lines *l = alloc_zeroed(1, sizeof *l);
+
+	l->source = (struct source){ .next = lines_next, .close = lines_close, .fd = reader->fd, .until = INT64_MAX,
+	    .total = reader->total, .lag = -1, .drains = reader->is_pipe };
+	l->reader = reader;
+	l->name = name;
+	l->o = *o;
+	if (!l->o.max_line)
+		l->o.max_line = 16u << 20;
+	l->size = 2 * WANT;
+	l->block = alloc_bytes(l->size + SLACK);
+	return &l->source;
+}

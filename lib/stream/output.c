@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "stream/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "stream/filter.h"
+
+#define PIPE_BYTES (256 * 1024)
+
+bool output_private(int fd, int mode)
+{
+	struct stat st;
+	char path[32];
+
+	/* O_NONBLOCK on the description itself would hit the shell and everybody else who shares it. */
+	if (fstat(fd, &st) || !S_ISFIFO(st.st_mode))
+		return false;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	const int own = open(path, mode | O_NONBLOCK | O_CLOEXEC);
+	if (own < 0)
+		return false;
+	const bool done = dup2(own, fd) == fd;
+	close(own);
+	return done;
+}
+
+int output_open(struct output *o, int fd, const char *name, struct loop *l, struct error *why)
+{
+	struct stat st;
+
+	if (l->n_outputs == sizeof l->outputs / sizeof *l->outputs)
+		return error_set(why, "%s: more than %zu outputs", name, sizeof l->outputs / sizeof *l->outputs);
+	*o = (struct output){ .fd = fd, .name = name, .loop = l, .is_open = true, .is_stdout = fd == 1 };
+	if (fstat(fd, &st))
+		return error_set(why, "%s: %s", name, strerror(errno));
+	o->is_pipe = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
+	if (S_ISFIFO(st.st_mode))
+		fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);	/* where it is allowed */
+	o->nonblocking = output_private(fd, O_WRONLY);
+	l->outputs[l->n_outputs++] = o;
+	return 0;
+}
+
+/* A reader that closed stdout ends the process as by SIGPIPE, without a word. */
+static int reader_closed(struct output *o, struct error *why)
+{
+	if (o->is_stdout) {
+		sigset_t pipe;
+		signal(SIGPIPE, SIG_DFL);
+		sigemptyset(&pipe);
+		sigaddset(&pipe, SIGPIPE);
+		sigprocmask(SIG_UNBLOCK, &pipe, NULL);
+		raise(SIGPIPE);
+	}
+	if (o->drops) {
+		o->closed = true;
+		o->buf.len = o->done = 0;
+		return 0;
+	}
+	o->failed = true;
+	return error_set(why, "%s: its reader has closed it", o->name);
+}
+
+int output_check(struct output *o, struct error *why)
+{
+	struct pollfd p = { o->fd, 0, 0 };
+
+	if (!o->is_pipe || o->closed || poll(&p, 1, 0) <= 0 || !(p.revents & (POLLERR | POLLHUP)))
+		return 0;
+	return reader_closed(o, why);
+}
+
+int output_try(struct output *o, struct error *why)
+{
+	if (o->failed)
+		return error_set(why, "%s: an earlier write failed", o->name);
+	if (o->closed)
+		o->buf.len = o->done = 0;
+	while (o->done < o->buf.len) {
+		size_t n = o->buf.len - o->done;
+		if (o->is_pipe && !o->nonblocking) {
+			/* The description is shared and blocks: no more than is sure to fit. */
+			struct pollfd p = { o->fd, POLLOUT, 0 };
+			if (poll(&p, 1, 0) == 0)
+				return 0;
+			n = n < PIPE_BUF ? n : PIPE_BUF;
+		}
+		const ssize_t written = write(o->fd, o->buf.data + o->done, n);
+		if (written >= 0) {
+			o->done += (size_t)written;
+			o->written += (uint64_t)written;
+			o->loop->bytes_out += (uint64_t)written;
+		} else if (errno == EAGAIN)
+			return 0;
+		else if (errno == EPIPE)
+			return reader_closed(o, why);
+		else if (errno != EINTR) {
+			o->failed = true;
+			return error_set(why, "%s: %s", o->name, strerror(errno));
+		}
+	}
+	o->buf.len = o->done = 0;
+	return 0;
+}
+
+/* What a long line has left behind is not kept. */
+static void settle(struct output *o)
+{
+	if (o->done) {
+		o->buf.len -= o->done;
+		memmove(o->buf.data, o->buf.data + o->done, o->buf.len);
+		o->done = 0;
+	}
+	if (!o->buf.len && o->buf.size > 16 * OUTPUT_LIMIT)
+		buf_release(&o->buf);
+}
+
+int output_room(struct output *o, struct error *why)
+{
+	if (output_try(o, why))
+		return -1;
+	while (output_left(o) >= OUTPUT_LIMIT)		/* a signal ends a wait early */
+		if (loop_wait(o->loop, &(struct wait_for){ .room = o }, INT64_MAX, why))
+			return -1;
+	settle(o);
+	return 0;
+}
+
+int output_flush(struct output *o, struct error *why)
+{
+	if (output_try(o, why))
+		return -1;
+	while (output_left(o))
+		if (loop_wait(o->loop, &(struct wait_for){ .empty = o }, INT64_MAX, why))
+			return -1;
+	settle(o);
+	return 0;
+}
+
+int output_close(struct output *o, struct error *why)
+{
+	struct loop *l = o->loop;
+	int result = 0;
+
+	if (!o->is_open)
+		return 0;
+	if (!o->failed)
+		result = output_flush(o, why);
+	o->is_open = false;
+	for (size_t i = 0; i < l->n_outputs; i++)
+		if (l->outputs[i] == o) {
+			memmove(&l->outputs[i], &l->outputs[i + 1], (--l->n_outputs - i) * sizeof *l->outputs);
+			break;
+		}
+	buf_release(&o->buf);
+	if (close(o->fd) && !result && !o->closed)
+		result = error_set(why, "%s: %s", o->name, strerror(errno));
+	return result;
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+#include "stream/record.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/wallclock.h"
+#include "json/parse.h"
+#include "json/span.h"
+#include "json/write.h"
+
+#define LIT(b, s) buf_add(b, s, sizeof s - 1)
+#define ERROR_HEAD "{\"errorType\":\""
+#define ERROR_TAIL ",\"_sml\":\"error\"}"
+
+const char *const error_type_names[ERROR_TYPES + 1] = {
+	"PARSE_ERROR", "INVALID_DATA", "MISSING_FEATURE", "LATE_DATA", "TOO_LONG", "RESERVED", "REMOTE_ERROR", NULL
+};
+
+bool record_looks_like_error(const char *line, size_t len)
+{
+	const size_t head = sizeof ERROR_HEAD - 1, tail = sizeof ERROR_TAIL - 1;
+
+	return len >= head + tail && line[2] == 'e' && !memcmp(line, ERROR_HEAD, head) &&
+	    !memcmp(line + len - tail, ERROR_TAIL, tail);
+}
+
+bool record_ends_like_error(const char *line, size_t len)
+{
+	const size_t tail = sizeof ERROR_TAIL - 1;
+
+	return len >= tail && !memcmp(line + len - tail, ERROR_TAIL, tail);
+}
+
+void record_init(struct record *r, const char *line, size_t len, const struct fields *fields, struct arena *arena)
+{
+	r->line = line;
+	r->len = len;
+	r->kind = record_looks_like_error(line, len) ? RECORD_ERROR : RECORD_DATA;
+	r->error = ERROR_TYPES;
+	r->empty = false;
+	r->n_added = r->room = 0;
+	r->present = 0;
+	r->values = NULL;
+	r->fields = fields;
+	r->arena = arena;
+	r->origin = NULL;
+	r->refusal = NULL;
+	r->failed_by = NULL;
+}
+
+const struct value *record_values(struct record *r)
+{
+	struct json_error e;
+	const void *root;
+
+	if (r->values || r->kind != RECORD_DATA)
+		return r->values;
+	if (!(root = json_parse(r->arena, r->line, r->len, &e))) {
+		record_fail_with(r, PARSE_ERROR, "byte", (int64_t)e.byte, "not JSON at byte %zu: %s", e.byte, e.what);
+		return NULL;
+	}
+	r->empty = json_is_empty(root);
+	r->values = arena_get(r->arena, (r->fields->n_slots + 1) * sizeof *r->values);
+	json_read(root, r->fields, r->arena, r->values, &r->present);
+	return r->values;
+}
+
+void *record_space(struct record *r, size_t n)
+{
+	return arena_get(r->arena, n);
+}
+
+void record_add(struct record *r, const struct added *added, struct value v)
+{
+	for (uint16_t i = 0; i < r->n_added; i++)
+		if (r->added[i].added == added) {
+			memmove(&r->added[i], &r->added[i + 1], (size_t)(--r->n_added - i) * sizeof *r->added);
+			break;
+		}
+	if (r->n_added == r->room) {
+		const uint16_t room = r->room ? (uint16_t)(r->room * 2) : 6;
+		struct pending *more = arena_get(r->arena, room * sizeof *more);
+		if (r->n_added)
+			memcpy(more, r->added, r->n_added * sizeof *more);
+		r->added = more;
+		r->room = room;
+	}
+	r->added[r->n_added++] = (struct pending){ added, v };
+	json_read_member(added, v, r->arena, r->values);
+}
+
+void record_reline(struct record *r, const char *line, size_t len)
+{
+	r->line = line;
+	r->len = len;
+	r->n_added = 0;
+	r->present = 0;
+	r->values = NULL;
+}
+
+/* ---- writing ---- */
+
+/* Splices the added members in before the last brace of a line. */
+static void splice(struct buf *b, const struct record *r, const char *line, size_t len, bool empty)
+{
+	size_t brace = len;
+
+	if (!r->n_added) {
+		buf_add(b, line, len);
+		return;
+	}
+	while (line[--brace] != '}')
+		;
+	buf_add(b, line, brace);
+	for (uint16_t i = 0; i < r->n_added; i++) {
+		const struct name *name = &r->added[i].added->name;
+		char *p = buf_reserve(b, name->json_len + 1);
+		*p = ',';
+		if (i || !empty)
+			p++;
+		memcpy(p, name->json, name->json_len);
+		b->len = (size_t)(p - b->data) + name->json_len;
+		json_write_value(b, r->added[i].value);
+	}
+	buf_add(b, line + brace, len - brace);
+}
+
+struct cut { const struct record *record; const char *const *names; size_t kept; };
+
+static bool is_dropped(void *self, const char *text, const struct span *s)
+{
+	struct cut *c = self;
+
+	for (uint16_t i = 0; i < c->record->n_added; i++) {
+		const struct added *a = c->record->added[i].added;
+		if (c->record->present >> a->index & 1 && span_is(text, s, a->name.text, a->name.len))
+			return true;
+	}
+	for (const char *const *name = c->names; name && *name; name++)
+		if (span_is(text, s, *name, strlen(*name)))
+			return true;
+	c->kept++;
+	return false;
+}
+
+static bool replaces(const struct record *r)
+{
+	for (uint16_t i = 0; i < r->n_added; i++)
+		if (r->present >> r->added[i].added->index & 1)
+			return true;
+	return false;
+}
+
+static void write_cut(const struct record *r, struct buf *b, const char *const *names, bool spliced)
+{
+	struct cut c = { r, names, 0 };
+	struct buf text = BUF_INIT;
+
+	span_cut(&text, r->line, r->len, is_dropped, &c);
+	if (spliced)
+		splice(b, r, text.data, text.len, c.kept == 0);
+	else
+		buf_add(b, text.data, text.len);
+	buf_release(&text);
+}
+
+static void write_line(const struct record *r, struct buf *b)
+{
+	if (r->present && r->n_added && replaces(r))
+		write_cut(r, b, NULL, true);
+	else
+		splice(b, r, r->line, r->len, r->empty);
+}
+
+void record_write(const struct record *r, struct buf *b)
+{
+	write_line(r, b);
+	buf_add_byte(b, '\n');
+}
+
+void record_write_without(const struct record *r, struct buf *b, const char *const *drop)
+{
+	write_cut(r, b, drop, false);
+}
+
+/* ---- error records ---- */
+
+static void add_text(struct buf *b, const char *name, const char *text, size_t len)
+{
+	json_write_name(b, name);
+	json_write_string(b, text, len);
+}
+
+static void add_integer(struct buf *b, const char *name, int64_t n)
+{
+	json_write_name(b, name);
+	json_write_integer(b, n);
+}
+
+static void count(struct record *r, enum error_type type, const char *message, const struct buf *raw)
+{
+	struct tally *t = r->at.tally;
+
+	if (!t)
+		return;
+	t->errors[type]++;
+	if (t->n_errors++)
+		return;
+	snprintf(t->first, sizeof t->first, "%s:%llu: %s", r->at.source, (unsigned long long)r->at.line, message);
+	t->pretty = type == PARSE_ERROR && raw->len >= 1 && (raw->data[0] == '{' || raw->data[0] == '[') &&
+	    (raw->len == 1 || (raw->len == 2 && raw->data[1] == '\r'));
+}
+
+static void fail(struct record *r, enum error_type type, const char *member, int64_t n, const char *fmt, va_list ap)
+{
+	struct buf raw = BUF_INIT, out = BUF_INIT;
+	char text[1024];
+
+	vsnprintf(text, sizeof text, fmt, ap);
+	for (size_t end = strlen(text); !json_is_utf8(text, end);)	/* cut or quoted in the middle of a character */
+		text[--end] = '\0';
+	write_line(r, &raw);
+	count(r, type, text, &raw);
+	LIT(&out, ERROR_HEAD);
+	buf_add_text(&out, error_type_names[type]);
+	LIT(&out, "\"");
+	add_text(&out, "errorMessage", text, strlen(text));
+	if (json_is_utf8(raw.data, raw.len))
+		add_text(&out, "rawData", raw.data, raw.len);
+	else {
+		json_write_name(&out, "rawBase64");
+		buf_add_byte(&out, '"');
+		json_write_base64(&out, raw.data, raw.len);
+		buf_add_byte(&out, '"');
+	}
+	add_integer(&out, "timestamp", wallclock_stamp_ms());
+	add_text(&out, "stage", r->at.stage, strlen(r->at.stage));
+	add_text(&out, "source", r->at.source, strlen(r->at.source));
+	add_integer(&out, "line", (int64_t)r->at.line);
+	if (member)
+		add_integer(&out, member, n);
+	LIT(&out, ERROR_TAIL);
+	const struct place at = r->at;
+	const struct origin *origin = r->origin;
+	record_init(r, arena_copy(r->arena, out.data, out.len), out.len, r->fields, r->arena);
+	r->at = at;
+	r->origin = origin;
+	r->error = type;
+	r->failed_by = at.tally;
+	buf_release(&raw);
+	buf_release(&out);
+}
+
+void record_fail(struct record *r, enum error_type type, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fail(r, type, NULL, 0, fmt, ap);
+	va_end(ap);
+}
+
+void record_fail_with(struct record *r, enum error_type type, const char *member, int64_t n, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fail(r, type, member, n, fmt, ap);
+	va_end(ap);
+}
+
+const char *record_error_name(const struct record *r, size_t *len)
+{
+	const char *from = r->line + sizeof ERROR_HEAD - 1;
+	const char *end = memchr(from, '"', r->len - (sizeof ERROR_HEAD - 1));
+
+	*len = end ? (size_t)(end - from) : 0;
+	return from;
+}
+
+/* What an error record's members may be, in order; a question mark: may be absent. */
+static const struct { const char *name; enum value_type type; bool optional; } error_members[] = {
+	{ "errorType", VALUE_STRING, false }, { "errorMessage", VALUE_STRING, false },
+	{ "rawData", VALUE_STRING, true }, { "rawBase64", VALUE_STRING, true },
+	{ "timestamp", VALUE_INTEGER, false }, { "stage", VALUE_STRING, false }, { "source", VALUE_STRING, false },
+	{ "line", VALUE_INTEGER, false }, { "byte", VALUE_INTEGER, true }, { "latenessMs", VALUE_INTEGER, true },
+	{ "length", VALUE_INTEGER, true }, { "_sml", VALUE_STRING, false },
+};
+
+#define ERROR_MEMBERS (sizeof error_members / sizeof *error_members)
+
+static bool is_known_type(struct value v)
+{
+	for (int i = 0; i < ERROR_TYPES; i++)
+		if (v.len == strlen(error_type_names[i]) && !memcmp(v.text, error_type_names[i], v.len))
+			return true;
+	return false;
+}
+
+/* The members of a true error record; false: it is none. */
+static bool error_read(const char *line, size_t len, struct arena *arena, struct value member[ERROR_MEMBERS])
+{
+	struct json_error e;
+	struct json_walk w;
+	struct value name, v;
+	const void *root = record_looks_like_error(line, len) ? json_parse(arena, line, len, &e) : NULL;
+	size_t at = 0;
+
+	memset(member, 0, ERROR_MEMBERS * sizeof *member);
+	if (!root)
+		return false;
+	json_walk(&w, (struct value){ .type = VALUE_TREE, .tree = root });
+	while (json_walk_next(&w, arena, &name, &v)) {
+		while (at < ERROR_MEMBERS && (name.len != strlen(error_members[at].name) ||
+		    memcmp(name.text, error_members[at].name, name.len)))
+			if (!error_members[at++].optional)
+				return false;
+		if (at == ERROR_MEMBERS || v.type != error_members[at].type)
+			return false;
+		member[at++] = v;
+	}
+	return at == ERROR_MEMBERS && is_known_type(member[0]) && (member[2].type == VALUE_STRING) != (member[3].type == VALUE_STRING);
+}
+
+bool record_is_error(const char *line, size_t len, struct arena *arena)
+{
+	struct value member[ERROR_MEMBERS];
+
+	return error_read(line, len, arena, member);
+}
+
+int record_original(const char *line, size_t len, struct buf *out, struct error *why)
+{
+	struct value member[ERROR_MEMBERS];
+	struct arena arena = ARENA_INIT;
+	int result = 1;
+
+	if (!record_ends_like_error(line, len))
+		return 0;
+	if (!error_read(line, len, &arena, member))
+		result = error_set(why, "ends like an error record and is none");
+	else if (member[0].len == 8 && !memcmp(member[0].text, "TOO_LONG", 8))
+		result = error_set(why, "TOO_LONG: the original is not in the record");
+	else if (member[2].type == VALUE_STRING)
+		buf_add(out, member[2].text, member[2].len);
+	else if (json_read_base64(out, member[3].text, member[3].len) < 0)
+		result = error_set(why, "rawBase64 is not base64");
+	arena_release(&arena);
+	return result;
+}
+
+/* ---- records that live on ---- */
+
+struct kept { struct record record; struct arena arena; };
+
+struct record *record_keep(const struct record *r)
+{
+	struct kept *k = alloc_zeroed(1, sizeof *k);
+	struct buf line = BUF_INIT;
+
+	/* Added members become part of the line: what a stage on a pipe would have read. */
+	write_line(r, &line);
+	record_init(&k->record, arena_copy(&k->arena, line.data, line.len), line.len, r->fields, NULL);
+	k->record.kind = r->kind;
+	k->record.error = r->error;
+	k->record.at = r->at;
+	k->record.failed_by = r->failed_by;
+	buf_release(&line);
+	return &k->record;
+}
+
+void record_wake(struct record *r, struct arena *arena)
+{
+	r->arena = arena;
+}
+
+void record_free(struct record *r)
+{
+	struct kept *k = (struct kept *)r;
+
+	if (!k)
+		return;
+	arena_release(&k->arena);
+	free(k);
+}
