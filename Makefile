@@ -8,14 +8,15 @@
 # SAN=address,undefined builds and tests beside the normal build; V=1 shows commands.
 
 # ---- what a packager sets ----
-PREFIX  = /usr/local
-DESTDIR =
-CFLAGS  = -O2 -g
-LDFLAGS =
-WERROR  = -Werror
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CFLAGS  ?= -O2 -g
+LDFLAGS ?=
+# With the compiler it is developed with, a warning stops the build; what another one finds need not.
+WERROR := $(if $(filter 12,$(shell $(CC) -dumpversion)),-Werror)
 SAN     =
 JOBS    = $(shell nproc)
-PKG_CONFIG = pkg-config
+PKG_CONFIG ?= pkg-config
 
 MAKEFLAGS += --no-builtin-rules
 
@@ -46,6 +47,9 @@ LAYER_sink       = base json expr kafka stream store
 LAYER_feature    = base json stream expr model store remote
 # The one folder that may include a library's header.
 OWNERS = yyjson.h=json rdkafka.h=kafka zlib.h=stream zstd.h=stream
+
+# What a file's exported names begin with, besides its own name and its folder's.
+NOUNS = filter=loop
 
 # ---- other people's libraries; X_CFLAGS= and X_LIBS= override pkg-config ----
 pkg = $(shell PKG_CONFIG_PATH="build/deps:$$PKG_CONFIG_PATH" $(PKG_CONFIG) $(1) 2>/dev/null)
@@ -125,23 +129,25 @@ found:
 	$(if $(strip $(MISSING)),$(error missing: $(strip $(MISSING)); run: make deps))
 
 deps:
-	@scripts/deps.sh build
+	@test/deps.sh build
 
 # ---- checks ----
 make = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 # CI runs the suite a second time under sanitizers, without the broker.
 SECOND = $(if $(filter true,$(CI)),$(if $(SAN)$(T),,address,undefined))
+export BUILD = $(B)
+export SML_BIN = $(CURDIR)/$(B)
 run = T='$(T)' V='$(V)' test/run
 
 check:
-	@scripts/deps.sh build test kafka
-	@$(make) tests
-	$(if $(SECOND),@$(make) tests SAN=$(SECOND))
+	@test/deps.sh build test kafka
+	+@$(make) tests
+	$(if $(SECOND),+@$(make) tests SAN=$(SECOND))
 	@$(run) $(B) $(if $(SECOND),build-address-undefined)
 
 check-quick:
-	@scripts/deps.sh build test
-	@$(make) tests
+	@test/deps.sh build test
+	+@$(make) tests
 	@SML_TEST_NO_KAFKA=1 $(run) $(B)
 
 # Each header, and each source without the headers that banned.h brings along, compiles alone.
@@ -156,26 +162,26 @@ check-layers:
 	@test/check-layers.sh $(foreach d,$(notdir $(wildcard lib/*)),'$d:$(or $(LAYER_$d),$(if $(filter undefined,$(origin LAYER_$d)),?))') $(OWNERS)
 
 check-names: $(LIB)
-	@test/check-names.sh $(LIB)
+	@test/check-names.sh $(NOUNS) $(LIB)
 
-SCRIPTS := $(wildcard .ci/run scripts/*.sh test/run test/*.sh test/demo test/bench/run test/fixtures/make test/*.bash test/*.bats)
+SCRIPTS := $(wildcard .ci/run test/run test/*.sh test/demo test/bench/run test/fixtures/make test/*.bash test/*.bats)
 lint:
 	mandoc -Tlint -Wwarning $(wildcard man/*)
 	if command -v shellcheck >/dev/null; then shellcheck -x $(SCRIPTS); fi
 
 # ---- to look at ----
 demo:
-	@scripts/deps.sh build
-	@$(make) all $(HELPERS)
-	@SML_BIN=$(B) test/demo
+	@test/deps.sh build
+	+@$(make) all $(HELPERS)
+	@test/demo
 
 bench:
-	@scripts/deps.sh build
-	@$(make) all $(HELPERS) $(BENCHES)
-	@SML_BIN=$(B) test/bench/run
+	@test/deps.sh build
+	+@$(make) all $(HELPERS) $(BENCHES)
+	@PATH="$(CURDIR)/build/deps/peers/bin:$$PATH" test/bench/run
 
 bench-peers:
-	@scripts/deps.sh build peers
+	@test/deps.sh build peers
 
 # The expected values in test/fixtures, again from the real scikit-learn; nobody else needs Python packages.
 fixtures:
@@ -184,11 +190,12 @@ fixtures:
 # ---- install: exactly what uninstall removes ----
 share  = $(DESTDIR)$(PREFIX)/share
 bash_d = $(share)/bash-completion/completions
+fish_d = $(share)/fish/vendor_completions.d
 INSTALLED = $(BINS:$(B)/%=$(DESTDIR)$(PREFIX)/bin/%) \
 	$(foreach p,$(wildcard man/*.[1-8]),$(share)/man/man$(patsubst .%,%,$(suffix $p))/$(notdir $p)) \
 	$(if $(wildcard completions/sml.bash),$(BINS:$(B)/%=$(bash_d)/%)) \
 	$(if $(wildcard completions/_sml),$(share)/zsh/site-functions/_sml) \
-	$(if $(wildcard completions/sml.fish),$(share)/fish/vendor_completions.d/sml.fish)
+	$(if $(wildcard completions/sml.fish),$(BINS:$(B)/%=$(fish_d)/%.fish))
 
 install: all
 	$(Q)for to in $(INSTALLED); do \
@@ -197,6 +204,7 @@ install: all
 		*/bin/*) mode=755 from=$(B)/$$name ;; \
 		*/man/*) from=man/$$name ;; \
 		*/bash-completion/*) from=completions/sml.bash ;; \
+		*.fish) from=completions/sml.fish ;; \
 		*) from=completions/$$name ;; \
 		esac; \
 		install -D -m $$mode $$from $$to || exit; \

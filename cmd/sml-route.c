@@ -4,6 +4,7 @@
  *
  * What no rule takes goes on to stdout, so nothing is dropped unless `null` says so.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "base/number.h"
 #include "cli/command.h"
 #include "json/write.h"
+#include "kafka/kafka.h"
 #include "sink/rules.h"
 #include "sink/sink.h"
 #include "stream/stats.h"
@@ -35,6 +37,8 @@ struct route {
 	struct fieldpath key_path, time_path;
 	int key_slot, time_slot;	/* -1: nobody wants it */
 	struct loop *loop;
+	struct kafka_options kafka;
+	struct sink_pool pool;
 	bool reads;			/* records are parsed */
 	uint64_t unmatched, unmatched_errors;
 	struct buf line;
@@ -172,7 +176,7 @@ static int route_records(void *tool, struct record **r, size_t n, struct next *n
 			record_values(r[i]);
 		matched[i] = rules_match(&t->rules, r[i], t->all);
 	}
-	const size_t allowed = stage_allow(loop_stage(t->loop, t), r, n);
+	const size_t allowed = loop_allow(loop_stage(t->loop, t), r, n);
 	for (size_t i = 0; i < allowed; i++) {
 		const int to_stdout = route_one(t, r[i], matched[i], why);
 		if (to_stdout < 0)
@@ -184,20 +188,72 @@ static int route_records(void *tool, struct record **r, size_t n, struct next *n
 	return result ? result : allowed < n;
 }
 
-/* A record that a topic refused for its size comes back as an error record (--oversize=error). */
-static int route_oversize(void *tool, const char *line, size_t len, const char *message, struct error *why)
+/* Records that a topic refused for their size are routed anew, as error records (--oversize=error). */
+static int route_returned(struct route *t, struct sink *sink, struct error *why)
+{
+	struct stage *stage = loop_stage(t->loop, t);
+	struct sink_return back = {0};
+
+	while (sink_returned(sink, &back)) {
+		struct record record, *r = &record;
+		arena_clear(&t->again);
+		record_init(r, arena_copy(&t->again, back.line, back.len), back.len, &t->loop->fields, &t->again);
+		r->at = (struct place){ stage->tool->name, "stdin", stage->tally.records, &stage->tally };
+		record_fail_with(r, TOO_LONG, "length", (int64_t)back.len, "%s: %.*s", sink->dest, (int)back.message_len, back.message);
+		const int to_stdout = route_one(t, r, rules_match(&t->rules, r, t->all), why);
+		if (to_stdout < 0 || (to_stdout && next_pass(stage->behind, &r, 1, why) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+static int64_t route_deadline(void *tool)
 {
 	struct route *t = tool;
-	struct stage *stage = loop_stage(t->loop, t);
-	struct record record, *r = &record;
-	int to_stdout;
 
-	arena_clear(&t->again);
-	record_init(r, arena_copy(&t->again, line, len), len, &t->loop->fields, &t->again);
-	r->at = (struct place){ stage->tool->name, "stdin", stage->tally.records, &stage->tally };
-	record_fail(r, TOO_LONG, "%s", message);
-	to_stdout = route_one(t, r, rules_match(&t->rules, r, t->all), why);
-	return to_stdout > 0 ? next_pass(stage->behind, &r, 1, why) : to_stdout;
+	for (size_t i = 0; i < t->n_sinks; i++)
+		if (t->sinks[i].returned.len)
+			return 0;
+	return INT64_MAX;
+}
+
+static int route_tick(void *tool, int64_t now, struct next *next, struct error *why)
+{
+	struct route *t = tool;
+
+	(void)now;
+	(void)next;
+	for (size_t i = 0; i < t->n_sinks; i++)
+		if (t->sinks[i].returned.len && route_returned(t, &t->sinks[i], why))
+			return -1;
+	return 0;
+}
+
+static size_t route_watch(void *tool, struct pollfd *fds, size_t max)
+{
+	struct route *t = tool;
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n_sinks && n < max; i++)
+		if (t->sinks[i].fd >= 0)
+			fds[n++] = (struct pollfd){ t->sinks[i].fd, POLLIN, 0 };
+	return n;
+}
+
+static int route_flush(void *tool, struct error *why)
+{
+	struct route *t = tool;
+
+	for (size_t i = 0; i < t->n_sinks; i++)
+		if (sink_flush(&t->sinks[i], why))
+			return -1;
+	return 0;
+}
+
+static int route_ready(void *tool, struct next *next, struct error *why)
+{
+	(void)next;
+	return route_flush(tool, why);
 }
 
 /* ---- start and end ---- */
@@ -206,10 +262,10 @@ static int open_sinks(struct route *t, struct loop *loop, struct error *why)
 {
 	struct sink_options o = {
 		.loop = loop, .truncates = t->truncates, .drops_on_close = t->on_closed == 1, .oversize_is_error = t->oversize == 1,
-		.brokers = t->brokers, .config_file = t->config,
-		.properties = t->properties.items, .n_properties = t->properties.n, .oversize = route_oversize, .self = t,
+		.kafka = &t->kafka, .pool = &t->pool,
 	};
 
+	t->kafka = (struct kafka_options){ t->brokers, t->config, t->properties.items, t->properties.n };
 	t->sinks = alloc_zeroed(t->rules.n + 1, sizeof *t->sinks);
 	t->sink_of = alloc_zeroed(t->rules.n + 1, sizeof *t->sink_of);
 	for (size_t i = 0; i < t->rules.n; i++) {
@@ -258,16 +314,6 @@ static int route_start(void *tool, struct loop *loop, struct error *why)
 	return 0;
 }
 
-static int route_flush(void *tool, struct error *why)
-{
-	struct route *t = tool;
-
-	for (size_t i = 0; i < t->n_sinks; i++)
-		if (sink_flush(&t->sinks[i], why))
-			return -1;
-	return 0;
-}
-
 static int route_finish(void *tool, enum end how, struct next *next, struct error *why)
 {
 	struct route *t = tool;
@@ -275,12 +321,17 @@ static int route_finish(void *tool, enum end how, struct next *next, struct erro
 	int result = 0;
 
 	(void)how;
-	(void)next;
-	/* Topics first: a record that comes back too large may go to a file. */
-	for (int files = 0; files < 2; files++)
+	/* What topics send back may go to a file, or to a topic again. */
+	do {
 		for (size_t i = 0; i < t->n_sinks; i++)
-			if ((t->sinks[i].kind->flush == NULL) == files && sink_close(&t->sinks[i], true, result ? &later : why))
-				result = -1;
+			if (sink_settle(&t->sinks[i], why))
+				return -1;
+		if (route_tick(tool, 0, next, why))
+			return -1;
+	} while (route_deadline(tool) == 0);
+	for (size_t i = 0; i < t->n_sinks; i++)
+		if (sink_close(&t->sinks[i], true, result ? &later : why))
+			result = -1;
 	return result;
 }
 
@@ -321,6 +372,7 @@ static void route_release(void *tool)
 
 	for (size_t i = 0; t->sinks && i < t->n_sinks; i++)
 		sink_close(&t->sinks[i], false, &ignored);
+	sink_pool_release(&t->pool);
 	free(t->sinks);
 	free(t->sink_of);
 	free(t->selected);
@@ -337,11 +389,11 @@ static const struct opt route_options[] = {
 	OPT_CHOICE(0, "on-closed", "stop|drop", struct route, on_closed, "when a destination's reader has gone: stop (1), or drop and count"),
 	OPT_TEXT(0, "message-key", "PATH", struct route, message_key, "Kafka message key: a string's bytes, else canonical text"),
 	OPT_CHOICE(0, "oversize", "stop|error", struct route, oversize, "a record too large for the broker: stop (1), or an error record"),
-	OPT_TEXT('b', "brokers", "LIST", struct route, brokers, "Kafka brokers ($KAFKA_BOOTSTRAP_SERVERS, else localhost:19092)"),
-	OPT_LIST('X', "property", "PROP=VALUE", struct route, properties, "a librdkafka property"),
-	OPT_TEXT('F', "config", "FILE", struct route, config, "a file of librdkafka properties"),
-	OPT_FLAG(0, "check", struct route, check, "parse the rules and stop"),
-	OPT_FLAG(0, "explain", struct route, explain, "print what was understood and stop"),
+	OPT_BROKERS(struct route, brokers),
+	OPT_PROPERTY(struct route, properties),
+	OPT_CONFIG(struct route, config),
+	OPT_CHECK(struct route, check),
+	OPT_EXPLAIN(struct route, explain),
 	COMMON_OPTIONS(struct route),
 	OPT_END
 };
@@ -358,7 +410,8 @@ const struct command route_command = {
 	.options = route_options,
 	.size = sizeof(struct route),
 	.setup = route_setup,
-	.tool = { .name = "route", .start = route_start, .records = route_records, .flush = route_flush, .finish = route_finish,
+	.tool = { .name = "route", .start = route_start, .records = route_records, .deadline = route_deadline, .tick = route_tick,
+	    .watch = route_watch, .ready = route_ready, .flush = route_flush, .finish = route_finish,
 	    .metrics = route_metrics, .summary = route_summary },
 	.release = route_release,
 };

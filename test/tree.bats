@@ -35,16 +35,16 @@ tree_make() {
 
 @test "a stray name is found" {
 	mkdir -p build/lib/x
-	echo 'int some_module_get(void); int some_module_get(void) { return stray_get() + 1; }
-	int stray_get(void) { return 1; }' | ${CC:-cc} -w -c -x c -o build/lib/x/some-module.o -
+	echo 'int stray_get(void) { return 1; } int some_module_get(void) { return stray_get() + 1; }' | "${CC:-cc}" -w -c -x c -o build/lib/x/some-module.o -
 	run -1 "$SML_ROOT/test/check-names.sh" build/lib/x/some-module.o
 	equal 'lib/x/some-module.c: stray name stray_get' "$output"
+	run -0 "$SML_ROOT/test/check-names.sh" some-module=stray build/lib/x/some-module.o
 }
 
 @test "a banned function does not compile" {
 	for call in 'strcpy(a, b)' 'sprintf(a, "x")' 'atoi(b)' 'strtok(a, b)' 'setlocale(0, b)'; do
 		echo "void f(char *a, const char *b); void f(char *a, const char *b) { $call; }" >x.c
-		run -1 ${CC:-cc} -D_GNU_SOURCE -c -include "$SML_ROOT/lib/base/banned.h" x.c
+		run -1 "${CC:-cc}" -D_GNU_SOURCE -c -include "$SML_ROOT/lib/base/banned.h" x.c
 		[[ $output == *poisoned* ]]
 	done
 }

@@ -70,7 +70,20 @@ void *arena_resize(struct arena *a, void *piece, size_t old, size_t n)
 		a->used = at + aligned(n ? n : 1);
 		return piece;
 	}
-	return n <= old ? piece : memcpy(arena_get(a, n), piece, old);
+	if (n <= old)
+		return piece;
+	/* What grows far beyond the block is the newest spill again and again: realloc moves pages, not bytes. */
+	if (a->spills && piece == a->spills->bytes) {
+		n = aligned(n);
+		a->spills = alloc_again(a->spills, sizeof *a->spills + n + SLACK, 1);
+		memset(a->spills->bytes + n, 0, SLACK);
+		a->spilled += n - aligned(old ? old : 1);
+		return a->spills->bytes;
+	}
+	void *copy = arena_get(a, n);
+	if (old)
+		memcpy(copy, piece, old);
+	return copy;
 }
 
 void arena_trim(struct arena *a, void *end)
@@ -81,12 +94,23 @@ void arena_trim(struct arena *a, void *end)
 		a->used = aligned(at);
 }
 
+static void drop_spills(struct arena *a)
+{
+	for (struct spill *s; (s = a->spills); free(s))
+		a->spills = s->older;
+	a->spilled = 0;
+}
+
 void arena_clear(struct arena *a)
 {
-	if (a->spills || a->size > ARENA_KEEP) {
-		size_t size = a->size + 2 * a->spilled;
-		size = size > ARENA_KEEP ? ARENA_KEEP : size < ARENA_START ? ARENA_START : size;
-		arena_release(a);
+	size_t size = a->size + 2 * a->spilled;
+
+	if (!a->block && !a->spills)
+		return;
+	size = size > ARENA_KEEP ? ARENA_KEEP : size < ARENA_START ? ARENA_START : size;
+	drop_spills(a);
+	if (size != a->size) {
+		free(a->block);
 		a->block = alloc_zeroed(1, a->size = size);
 	}
 	a->used = 0;
@@ -94,8 +118,7 @@ void arena_clear(struct arena *a)
 
 void arena_release(struct arena *a)
 {
-	for (struct spill *s; (s = a->spills); free(s))
-		a->spills = s->older;
+	drop_spills(a);
 	free(a->block);
 	*a = ARENA_INIT;
 }

@@ -25,7 +25,7 @@ char *arena_copy(struct arena *, const void *, size_t n);	/* with a NUL behind i
 /* Grows or shrinks a piece of `old` bytes, in place where it was the last; else a copy. */
 void *arena_resize(struct arena *, void *piece, size_t old, size_t n);
 
-/* Gives back what lies behind `end` in the piece handed out last; no-op if it was not the last. */
+/* Gives back what lies behind `end`, a place in the piece handed out last; a no-op where that one is outside the block. */
 void arena_trim(struct arena *, void *end);
 
 void arena_clear(struct arena *);	/* drops all pieces, keeps the memory, at most ARENA_KEEP of it */

@@ -89,57 +89,64 @@ static int days_in(int y, int m)
 	return days[m - 1] + (m == 2 && y % 4 == 0 && (y % 100 || y % 400 == 0));
 }
 
-/* "Z", "+02:00"; in seconds. */
-static bool read_zone(const char **s, int64_t *seconds)
+/* "Z", "+02:00"; in minutes. */
+static bool read_zone(const char **s, int *minutes)
 {
 	int h, m;
 	const char sign = *(*s)++;
 
-	*seconds = 0;
+	*minutes = 0;
 	if (sign == 'Z' || sign == 'z')
 		return true;
 	if ((sign != '+' && sign != '-') || !digits(s, 2, &h) || !expect(s, ':') || !digits(s, 2, &m) || h > 23 || m > 59)
 		return false;
-	*seconds = (h * 60 + m) * 60 * (sign == '-' ? -1 : 1);
+	*minutes = (h * 60 + m) * (sign == '-' ? -1 : 1);
 	return true;
 }
 
-/* RFC 3339; a date alone is its midnight in UTC, a time without an offset is UTC. */
-static bool read_rfc3339(const char *s, int64_t *ns)
+enum reading { READ_OK, READ_NO_TIME, READ_OUT_OF_RANGE };
+
+/*
+ * RFC 3339.  A machine writes all of it; what a person types (`typed`) may be a date, its midnight in UTC, or lack the
+ * offset, and is then UTC.  Decimals beyond the ninth are cut off.
+ */
+static enum reading read_rfc3339(const char *s, bool typed, int64_t *ns)
 {
-	int y, mo, d, h = 0, mi = 0, sec = 0, fraction = 0;
-	int64_t zone = 0;
-	__int128 t;
+	int y, mo, d, h = 0, mi = 0, sec = 0, fraction = 0, zone = 0;
 
 	if (!digits(&s, 4, &y) || !expect(&s, '-') || !digits(&s, 2, &mo) || !expect(&s, '-') || !digits(&s, 2, &d))
-		return false;
+		return READ_NO_TIME;
 	if (mo < 1 || mo > 12 || d < 1 || d > days_in(y, mo))
-		return false;
-	if (*s) {
+		return READ_NO_TIME;
+	if (*s || !typed) {
 		if (*s != 'T' && *s != 't' && *s != ' ')
-			return false;
+			return READ_NO_TIME;
 		s++;
 		if (!digits(&s, 2, &h) || !expect(&s, ':') || !digits(&s, 2, &mi) || !expect(&s, ':') || !digits(&s, 2, &sec))
-			return false;
-		if (h > 23 || mi > 59 || sec > 60)	/* 60: a leap second, counted as the next one's start */
-			return false;
+			return READ_NO_TIME;
+		if (h > 23 || mi > 59 || sec > 60)
+			return READ_NO_TIME;
 		if (*s == '.') {
 			int unit = 100000000;
 			if (*++s < '0' || *s > '9')
-				return false;
+				return READ_NO_TIME;
 			for (; *s >= '0' && *s <= '9'; s++, unit /= 10)
 				fraction += (*s - '0') * unit;
 		}
-		if (*s && !read_zone(&s, &zone))
-			return false;
+		if ((*s || !typed) && !read_zone(&s, &zone))
+			return READ_NO_TIME;
 		if (*s)
-			return false;
+			return READ_NO_TIME;
 	}
-	t = ((__int128)days_of(y, mo, d) * 86400 + h * 3600 + mi * 60 + sec - zone) * SECOND + fraction;
+	const int64_t minutes = (days_of(y, mo, d) * 24 + h) * 60 + mi - zone;
+	/* A leap second is the last of a day in UTC; it counts as the next one's start. */
+	if (sec == 60 && (minutes + 1) % 1440)
+		return READ_NO_TIME;
+	const __int128 t = (__int128)(minutes * 60 + sec) * SECOND + fraction;
 	if (t <= INT64_MIN || t > INT64_MAX)
-		return false;
+		return READ_OUT_OF_RANGE;
 	*ns = (int64_t)t;
-	return true;
+	return READ_OK;
 }
 
 /* ---- values ---- */
@@ -154,35 +161,93 @@ static int out_of_range(struct value v, enum time_unit unit, struct error *why)
 	return -1;
 }
 
-int eventtime_from(struct value v, enum time_unit unit, int64_t *ns, struct error *why)
+static int from_text(struct value v, int64_t *ns, struct error *why)
 {
 	char text[64];
 
-	if (unit == TIME_RFC3339) {
-		if (v.type != VALUE_STRING)
-			return error_set(why, "is %s, not an RFC 3339 time", value_kind(v));
-		snprintf(text, sizeof text, "%.*s", v.len < 60 ? (int)v.len : 60, v.text);
-		if (v.len >= 60 || strlen(text) != v.len || strlen(text) < 11 || !read_rfc3339(text, ns))
-			return error_set(why, "\"%s\" is not an RFC 3339 time such as 2024-07-03T07:20:34Z", text);
+	if (v.type != VALUE_STRING)
+		return error_set(why, "is %s, not an RFC 3339 time", value_kind(v));
+	const size_t len = v.len < sizeof text ? v.len : sizeof text - 1;
+	if (len)
+		memcpy(text, v.text, len);
+	text[len] = '\0';
+	switch (strlen(text) == v.len ? read_rfc3339(text, false, ns) : READ_NO_TIME) {
+	case READ_OK:
 		return 0;
+	case READ_OUT_OF_RANGE:
+		return error_set(why, "\"%s\" is outside of %s", text, RANGE);
+	default:
+		return error_set(why, "\"%s\" is not an RFC 3339 time such as 2024-07-03T07:20:34Z", text);
 	}
+}
+
+static int fit(__int128 t, int64_t *ns)
+{
+	if (t <= INT64_MIN || t > INT64_MAX)
+		return -1;
+	*ns = (int64_t)t;
+	return 0;
+}
+
+/* n * unit / 10^decimals to the nearest. */
+static int fit_decimal(__int128 n, int64_t unit, int decimals, int64_t *ns)
+{
+	__int128 divisor = 1;
+
+	n *= unit;
+	if (decimals > 30)
+		return fit(0, ns);
+	for (int i = 0; i < decimals; i++)
+		divisor *= 10;
+	const __int128 half = n < 0 ? -(divisor / 2) : divisor / 2;
+	return fit((n + half) / divisor, ns);
+}
+
+/*
+ * What a double's shortest decimal says: 1719991234.567 s are 567 ms and not 566.999912 ms.  Below 2^52 units of the last
+ * decimal there is at most one decimal of that length that reads as this double, so dividing proves it; else its text
+ * is read.
+ */
+static int from_double(double x, int64_t unit, int64_t *ns)
+{
+	char text[NUMBER_SHOW_MAX], *s = text;
+	double power = 1;
+	__int128 n = 0;
+	int decimals = 0;
+
+	if (!(fabs(x) * (double)unit < 9.3e18))
+		return -1;
+	for (int k = 0; k <= 9 && fabs(x) * power < 0x1p52; k++, power *= 10) {
+		const int64_t whole = llround(x * power);
+		if ((double)whole / power == x)
+			return fit_decimal(whole, unit, k, ns);
+	}
+	number_show(x, text);
+	const bool negative = *s == '-';
+	bool after = false;
+	for (s += negative; *s && *s != 'e'; s++) {
+		if (*s == '.') {
+			after = true;
+			continue;
+		}
+		n = n * 10 + (*s - '0');
+		decimals += after;
+	}
+	/* Below 1e21 an exponent is negative. */
+	if (*s == 'e')
+		decimals -= (int)strtol(s + 1, NULL, 10);
+	return fit_decimal(negative ? -n : n, unit, decimals, ns);
+}
+
+int eventtime_from(struct value v, enum time_unit unit, int64_t *ns, struct error *why)
+{
+	if (unit == TIME_RFC3339)
+		return from_text(v, ns, why);
 	switch (v.type) {
 	case VALUE_INTEGER:
-		if (__builtin_mul_overflow(v.integer, units[unit].ns, ns) || *ns == EVENTTIME_NONE)
-			return out_of_range(v, unit, why);
-		return 0;
-	case VALUE_DOUBLE: {
-		/* The whole part exactly, the fraction to the nearest microsecond where a double cannot hold more. */
-		const double whole = floor(v.number), part = v.number - whole;
-		if (!(fabs(whole) < 9.3e18 / (double)units[unit].ns))
-			return out_of_range(v, unit, why);
-		int64_t fraction = llround(part * (double)units[unit].ns);
-		if (unit == TIME_S && fabs(whole) >= 0x1p22)
-			fraction = llround(part * 1e6) * 1000;
-		if (__builtin_mul_overflow((int64_t)whole, units[unit].ns, ns) || __builtin_add_overflow(*ns, fraction, ns))
-			return out_of_range(v, unit, why);
-		return 0;
-	}
+		return fit((__int128)v.integer * units[unit].ns, ns) ? out_of_range(v, unit, why) : 0;
+	case VALUE_DOUBLE:
+		return from_double(v.number, units[unit].ns, ns) ? out_of_range(v, unit, why) : 0;
 	case VALUE_UNSIGNED:
 	case VALUE_HUGE:
 		return out_of_range(v, unit, why);
@@ -197,13 +262,19 @@ struct value eventtime_to(int64_t ns, enum time_unit unit, char out[EVENTTIME_SH
 		eventtime_show(ns, out);
 		return value_text(out, strlen(out));
 	}
-	const int64_t whole = ns / units[unit].ns, rest = ns % units[unit].ns;
-	return rest ? value_number((double)whole + (double)rest / (double)units[unit].ns) : value_integer(whole);
+	if (ns % units[unit].ns == 0)
+		return value_integer(ns / units[unit].ns);
+	/* As a decimal is read: the nearest double, rounded once. */
+	const uint64_t size = ns < 0 ? -(uint64_t)ns : (uint64_t)ns, one = (uint64_t)units[unit].ns;
+	const int decimals = unit == TIME_S ? 9 : unit == TIME_MS ? 6 : 3;
+	snprintf(out, EVENTTIME_SHOW_MAX, "%s%llu.%0*llu", ns < 0 ? "-" : "", (unsigned long long)(size / one), decimals,
+	    (unsigned long long)(size % one));
+	return value_number(strtod(out, NULL));
 }
 
 void eventtime_show(int64_t ns, char out[EVENTTIME_SHOW_MAX])
 {
-	const int64_t days = eventtime_floor(ns, DAY, 0) / DAY, rest = ns - days * DAY;
+	const int64_t days = ns / DAY - (ns % DAY < 0), rest = ns % DAY + (ns % DAY < 0 ? DAY : 0);
 	int64_t y;
 	int m, d, n;
 
@@ -259,17 +330,15 @@ int eventtime_duration_parse(const char *text, int64_t *ns, struct error *why)
 
 void eventtime_duration_show(int64_t ns, char out[EVENTTIME_SHOW_MAX])
 {
-	static const struct { const char *name; int64_t ns; } shown[] = {
+	static const struct { const char *name; uint64_t ns; } shown[] = {
 		{ "d", DAY }, { "h", 3600 * SECOND }, { "m", 60 * SECOND }, { "s", SECOND }, { "ms", 1000000 }, { "us", 1000 }, { "ns", 1 },
 	};
-	int n = 0;
-
-	if (!ns)
-		n = snprintf(out, EVENTTIME_SHOW_MAX, "0");
+	uint64_t rest = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
+	int n = snprintf(out, EVENTTIME_SHOW_MAX, "%s", !ns ? "0" : ns < 0 ? "-" : "");
 	for (size_t i = 0; i < sizeof shown / sizeof *shown && n < EVENTTIME_SHOW_MAX; i++)
-		if (ns / shown[i].ns) {
-			n += snprintf(out + n, (size_t)(EVENTTIME_SHOW_MAX - n), "%lld%s", (long long)(ns / shown[i].ns), shown[i].name);
-			ns %= shown[i].ns;
+		if (rest / shown[i].ns) {
+			n += snprintf(out + n, (size_t)(EVENTTIME_SHOW_MAX - n), "%llu%s", (unsigned long long)(rest / shown[i].ns), shown[i].name);
+			rest %= shown[i].ns;
 		}
 }
 
@@ -283,16 +352,23 @@ int eventtime_parse(const char *text, enum time_unit unit, int64_t now_ns, int64
 
 	if (text[0] == '-' && text[1] && text[strlen(text) - 1] >= 'a') {
 		if (eventtime_duration_parse(text + 1, &n, why))
-			return -1;
-		*ns = now_ns - n;
+			return error_prefix(why, "\"%s\" is not a time before now", text);
+		if (fit((__int128)now_ns - n, ns))
+			return error_set(why, "\"%s\" is outside of %s", text, RANGE);
 		return 0;
 	}
 	if (!strcmp(text, "now")) {
 		*ns = now_ns;
 		return 0;
 	}
-	if (read_rfc3339(text, ns))
+	switch (read_rfc3339(text, true, ns)) {
+	case READ_OK:
 		return 0;
+	case READ_OUT_OF_RANGE:
+		return error_set(why, "\"%s\" is outside of %s", text, RANGE);
+	case READ_NO_TIME:
+		break;
+	}
 	if (unit == TIME_RFC3339)
 		unit = TIME_MS;
 	if (!number_parse_integer(text, &n, &ignored))
@@ -305,9 +381,15 @@ int eventtime_parse(const char *text, enum time_unit unit, int64_t now_ns, int64
 
 int64_t eventtime_floor(int64_t t, int64_t width, int64_t offset)
 {
-	__int128 rest = ((__int128)t - offset) % width;
+	int64_t from_offset, start;
+	__int128 rest;
 
+	if (!__builtin_sub_overflow(t, offset, &from_offset))	/* a 128-bit division takes ten times as long */
+		rest = from_offset % width;
+	else
+		rest = ((__int128)t - offset) % width;
 	if (rest < 0)
 		rest += width;
-	return (int64_t)((__int128)t - rest);
+	/* The first pane is cut off by the range. */
+	return __builtin_sub_overflow(t, (int64_t)rest, &start) || start == EVENTTIME_NONE ? -INT64_MAX : start;
 }

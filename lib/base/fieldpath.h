@@ -3,7 +3,7 @@
  * fieldpath.h - "user.ids[0]", "items[*].category", 'features["a.b"]': a place in a document, compiled once.
  *
  * Grammar: step { "." name | "[" number "]" | "[*]" | "[" string "]" }.  The first step is a name or ["any name"].
- * A bare name is [A-Za-z_][A-Za-z0-9_]*, also with inner '-' nowhere: other names are quoted with JSON's escapes.
+ * A bare name is [A-Za-z_][A-Za-z0-9_]*; other names ("user-id") stand in brackets, quoted, with JSON's escapes.
  * Knows no documents.  At most FIELDPATH_STEPS steps.
  */
 #ifndef BASE_FIELDPATH_H

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/number.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -97,6 +96,28 @@ int number_parse_bytes(const char *text, uint64_t *out, struct error *why)
 	return 0;
 }
 
+static bool is_power_of_two(double x)
+{
+	int exponent;
+
+	return frexp(x, &exponent) == 0.5;
+}
+
+/* The next decimal of as many digits; false where that would need a carry into another exponent. */
+static bool step_up(char *text)
+{
+	char *p = strchr(text, 'e');
+
+	while (p-- > text)
+		if (*p == '9')
+			*p = '0';
+		else if (*p != '.') {
+			++*p;
+			return true;
+		}
+	return false;
+}
+
 /* The fewest digits that give the number back, and the place of the decimal point: 0.digits * 10^point. */
 static int shortest(double x, char digits[20], int *point)
 {
@@ -107,6 +128,9 @@ static int shortest(double x, char digits[20], int *point)
 	for (int precision = x < 0x1p-1022 ? 0 : 14; precision < 17; precision++) {
 		snprintf(text, sizeof text, "%.*e", precision, x);
 		if (strtod(text, NULL) == x)
+			break;
+		/* Above a power of two the next double is twice as far as below: the second nearest text may do. */
+		if (is_power_of_two(x) && step_up(text) && strtod(text, NULL) == x)
 			break;
 	}
 	for (const char *s = text; *s && *s != 'e'; s++)

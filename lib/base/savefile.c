@@ -29,56 +29,99 @@ static int write_all(int fd, const char *p, size_t n)
 	return 0;
 }
 
-/* The rename is durable once the folder is. */
+/* The file that a path leads to through symbolic links, whether it exists or not; free it.  NULL: they go in circles. */
+static char *follow(const char *path)
+{
+	char target[PATH_MAX], *at = alloc_text(path);
+
+	for (int hops = 0; hops < 40; hops++) {
+		const ssize_t n = readlink(at, target, sizeof target - 1);
+		if (n < 0)
+			return at;
+		target[n] = '\0';
+		const char *slash = *target == '/' ? NULL : strrchr(at, '/');
+		char *next = slash ? alloc_format("%.*s/%s", (int)(slash - at), at, target) : alloc_text(target);
+		free(at);
+		at = next;
+	}
+	free(at);
+	errno = ELOOP;
+	return NULL;
+}
+
+/* The rename is durable once the folder is.  A folder that can't be opened or synced has the new name all the same. */
 static int sync_folder(const char *path)
 {
 	char *folder = alloc_text(path), *slash = strrchr(folder, '/');
+	int result = 0;
 
 	if (slash)
 		slash[slash == folder] = '\0';
 	const int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const int result = fd < 0 ? -1 : fsync(fd);
-	if (fd >= 0)
-		close(fd);
 	free(folder);
-	/* Some file systems cannot sync a folder; the rename has happened all the same. */
-	return result && errno != EINVAL ? -1 : 0;
+	if (fd < 0)
+		return 0;
+	if (fsync(fd) && errno != EINVAL && errno != ENOTSUP)
+		result = errno;
+	close(fd);
+	errno = result;
+	return result ? -1 : 0;
 }
 
-static int save(const char *path, const void *bytes, size_t n, struct error *why)
+static int fill(int fd, const struct stat *old, const void *bytes, size_t n)
+{
+	/* The owner before the mode: a change of owner takes set-user-id away. */
+	if (old && (old->st_uid != geteuid() || old->st_gid != getegid()) && fchown(fd, old->st_uid, old->st_gid))
+		errno = 0;	/* only root may; the content counts more */
+	if (old && fchmod(fd, old->st_mode & 07777))
+		return -1;
+	return write_all(fd, bytes, n) || fsync(fd) ? -1 : 0;
+}
+
+/* Replaces `path`, which is no link.  0, or -1 and errno. */
+static int replace(const char *path, const struct stat *old, const void *bytes, size_t n)
 {
 	char *temporary = alloc_format("%s.%ld.tmp", path, (long)getpid());
-	struct stat old;
-	const bool existed = !stat(path, &old);
-	int fd, result = -1;
+	int failed = 0;
 
-	if (existed && !S_ISREG(old.st_mode)) {
-		free(temporary);
-		return error_set(why, "%s: is %s", path, S_ISDIR(old.st_mode) ? "a directory" : "no regular file");
-	}
 	unlink(temporary);		/* left by a process of this number that was killed */
-	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	const int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0)
-		error_set(why, "%s: %s", temporary, strerror(errno));
-	else if ((existed && fchmod(fd, old.st_mode & 07777)) || write_all(fd, bytes, n) || fsync(fd)) {
-		error_set(why, "%s: %s", temporary, strerror(errno));
-		close(fd);
-		unlink(temporary);
-	} else if (close(fd) || rename(temporary, path) || sync_folder(path)) {
-		error_set(why, "%s: %s", path, strerror(errno));
-		unlink(temporary);
-	} else
-		result = 0;
+		failed = errno;
+	else {
+		if (fill(fd, old, bytes, n))
+			failed = errno;
+		if (close(fd) && !failed)
+			failed = errno;
+		if (!failed && rename(temporary, path))
+			failed = errno;
+		if (failed)
+			unlink(temporary);
+	}
 	free(temporary);
-	return result;
+	if (!failed && sync_folder(path))
+		failed = errno;
+	errno = failed;
+	return failed ? -1 : 0;
 }
 
 int savefile_write(const char *path, const void *bytes, size_t n, struct error *why)
 {
-	char real[PATH_MAX];
+	char *real = follow(path);
+	struct stat old;
+	int result;
 
-	/* Through symbolic links: the file they name is replaced, not the link. */
-	return save(realpath(path, real) ? real : path, bytes, n, why);
+	if (!real)
+		return error_set(why, "%s: %s", path, strerror(errno));
+	const bool existed = !stat(real, &old);
+	if (existed && !S_ISREG(old.st_mode))
+		result = error_set(why, "%s: is %s", path, S_ISDIR(old.st_mode) ? "a directory" : "not a regular file");
+	else if ((existed && faccessat(AT_FDCWD, real, W_OK, AT_EACCESS)) || replace(real, existed ? &old : NULL, bytes, n))
+		result = error_set(why, "%s: cannot be written: %s", path, strerror(errno));
+	else
+		result = 0;
+	free(real);
+	return result;
 }
 
 char *savefile_read(const char *path, size_t max, size_t *n, struct error *why)
@@ -112,7 +155,7 @@ char *savefile_read(const char *path, size_t max, size_t *n, struct error *why)
 			bytes = alloc_again(bytes, room *= 2, 1);
 	}
 	close(fd);
-	bytes[size < room ? size : room - 1] = '\0';
+	bytes[size] = '\0';
 	*n = size;
 	return bytes;
 fail:
@@ -123,17 +166,22 @@ fail:
 
 int savefile_lock(const char *path, struct error *why)
 {
-	char *lock = alloc_format("%s.lock", path);
+	char *real = follow(path), *lock = alloc_format("%s.lock", real ? real : path);
 	char pid[24] = {0};
-	const int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	const int fd = real ? open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666) : -1;
 	int result = fd;
 
 	if (fd < 0)
 		result = error_set(why, "%s: %s", lock, strerror(errno));
 	else if (flock(fd, LOCK_EX | LOCK_NB)) {
-		const ssize_t n = errno == EWOULDBLOCK ? pread(fd, pid, sizeof pid - 1, 0) : 0;
-		pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
-		result = error_set(why, "%s is in use by process %s", path, *pid ? pid : "(unknown)");
+		if (errno != EWOULDBLOCK)
+			result = error_set(why, "%s: cannot be locked: %s", lock, strerror(errno));
+		else {
+			const ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
+			pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
+			result = *pid ? error_set(why, "%s is in use by process %s", path, pid)
+			    : error_set(why, "%s is in use by another process", path);
+		}
 		close(fd);
 	} else {
 		const int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
@@ -143,5 +191,6 @@ int savefile_lock(const char *path, struct error *why)
 		}
 	}
 	free(lock);
+	free(real);
 	return result;
 }

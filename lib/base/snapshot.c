@@ -167,9 +167,9 @@ int snapshot_next(struct snapshot_reader *r, struct error *why)
 {
 	struct snapshot_bytes *b = &r->rest;
 
-	if (b->p == b->end)
+	if (b->p == b->end && !b->torn)
 		return SNAPSHOT_END;
-	const int mark = *b->p++;
+	const int mark = b->torn ? 0 : *b->p++;
 	if (mark == MARK_SECTION)
 		r->section = snapshot_get_text(b, &r->section_len);
 	else if (mark == MARK_ROW && r->section) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/suggest.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define LONGEST 40
@@ -8,6 +9,13 @@
 static size_t least(size_t a, size_t b)
 {
 	return a < b ? a : b;
+}
+
+static bool same(char a, char b)
+{
+	const char letter = (char)(a | 0x20);
+
+	return a == b || ((a ^ b) == 0x20 && letter >= 'a' && letter <= 'z');
 }
 
 /* Insertions, deletions, changes and swaps of neighbours (optimal string alignment). */
@@ -20,8 +28,8 @@ static size_t distance(const char *a, size_t n, const char *b, size_t m)
 	for (size_t i = 1; i <= n; i++) {
 		now[0] = i;
 		for (size_t j = 1; j <= m; j++) {
-			now[j] = least(least(last[j], now[j - 1]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+			now[j] = least(least(last[j], now[j - 1]) + 1, last[j - 1] + !same(a[i - 1], b[j - 1]));
+			if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]))
 				now[j] = least(now[j], before[j - 2] + 1);
 		}
 		size_t *free_row = before;
@@ -35,7 +43,7 @@ static size_t distance(const char *a, size_t n, const char *b, size_t m)
 const char *suggest_nearest(const char *text, size_t len, const char *const *names)
 {
 	const char *best = NULL;
-	size_t nearest = (len + 2) / 3 + 1;
+	size_t nearest = (len < 3 ? 1 : len / 3) + 1;
 
 	if (len > LONGEST || len < 2)
 		return NULL;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* suggest.h - "did you mean": the nearest of some names, by restricted edit distance (at most a third of the length). */
+/*
+ * suggest.h - "did you mean": the nearest of some names, by restricted edit distance (at most a third of the length, or
+ * one).  ASCII letters of either case count as the same.
+ */
 #ifndef BASE_SUGGEST_H
 #define BASE_SUGGEST_H
 

@@ -14,7 +14,7 @@ static size_t slot_of(const struct table *t, const void *key, size_t len, uint64
 
 	for (; t->slots[i]; i = (i + 1) & (t->n_slots - 1)) {
 		const struct table_row *r = &t->rows[t->slots[i] - 1];
-		if (r->hash == hash && r->len == len && !memcmp(r->key, key, len))
+		if (r->hash == hash && r->len == len && (!len || !memcmp(r->key, key, len)))
 			break;
 	}
 	return i;

@@ -61,12 +61,14 @@ bool value_equal(struct value a, struct value b)
 	case VALUE_HUGE:
 		return a.len == b.len && (!a.len || !memcmp(a.text, b.text, a.len));
 	case VALUE_ARRAY:
+		if (a.len != b.len)
+			return false;
 		for (uint32_t i = 0; i < a.len; i++)
-			if (a.len != b.len || !value_equal(a.items[i], b.items[i]))
+			if (!value_equal(a.items[i], b.items[i]))
 				return false;
-		return a.len == b.len;
+		return true;
 	default:
-		return a.type == VALUE_TREE && a.tree == b.tree;
+		return false;
 	}
 }
 
@@ -100,16 +102,32 @@ static void show_string(struct value v, struct buf *b)
 	buf_add_byte(b, '"');
 }
 
+static void show_integer(uint64_t n, bool negative, struct buf *b)
+{
+	char text[24], *p = text + sizeof text;
+
+	do
+		*--p = (char)('0' + n % 10);
+	while (n /= 10);
+	if (negative)
+		*--p = '-';
+	buf_add(b, p, (size_t)(text + sizeof text - p));
+}
+
 void value_show(struct value v, struct buf *b)
 {
 	char text[NUMBER_SHOW_MAX];
+
+	/* A double may be an integer whose shortest text is another integer: 2^63 is 9223372036854776000. */
+	if (v.type == VALUE_DOUBLE)
+		v = value_number(v.number);
 
 	switch (v.type) {
 	case VALUE_MISSING:
 	case VALUE_NULL: buf_add_text(b, "null"); break;
 	case VALUE_BOOL: buf_add_text(b, v.truth ? "true" : "false"); break;
-	case VALUE_INTEGER: buf_format(b, "%lld", (long long)v.integer); break;
-	case VALUE_UNSIGNED: buf_format(b, "%llu", (unsigned long long)v.uinteger); break;
+	case VALUE_INTEGER: show_integer(v.integer < 0 ? -(uint64_t)v.integer : (uint64_t)v.integer, v.integer < 0, b); break;
+	case VALUE_UNSIGNED: show_integer(v.uinteger, false, b); break;
 	case VALUE_DOUBLE: buf_add(b, text, number_show(v.number, text)); break;
 	case VALUE_STRING: show_string(v, b); break;
 	case VALUE_HUGE: buf_add(b, v.text, v.len); break;
@@ -130,6 +148,7 @@ void value_show(struct value v, struct buf *b)
 struct value value_copy(struct value v, struct arena *arena)
 {
 	struct value *items;
+	struct member *members;
 
 	if (v.type == VALUE_STRING || v.type == VALUE_HUGE)
 		v.text = arena_copy(arena, v.text, v.len);
@@ -138,6 +157,11 @@ struct value value_copy(struct value v, struct arena *arena)
 		for (uint32_t i = 0; i < v.len; i++)
 			items[i] = value_copy(v.items[i], arena);
 		v.items = items;
+	} else if (v.type == VALUE_OBJECT) {
+		members = arena_get(arena, (v.len ? v.len : 1) * sizeof *members);
+		for (uint32_t i = 0; i < v.len; i++)
+			members[i] = (struct member){ v.members[i].name, value_copy(v.members[i].value, arena) };
+		v.members = members;
 	}
 	return v;
 }

@@ -23,7 +23,7 @@ enum value_type {
 	VALUE_BOOL,
 	VALUE_INTEGER,
 	VALUE_UNSIGNED,		/* above INT64_MAX */
-	VALUE_DOUBLE,		/* finite, never an integer within int64 when made by value_number */
+	VALUE_DOUBLE,		/* finite, never an integer that INTEGER or UNSIGNED holds when made by value_number */
 	VALUE_STRING,		/* UTF-8, not terminated */
 	VALUE_ARRAY,		/* `len` items */
 	VALUE_OBJECT,		/* made by a stage: `len` members */
@@ -83,6 +83,8 @@ static inline struct value value_number(double x)
 {
 	if (x >= -0x1p63 && x < 0x1p63 && x == (double)(int64_t)x)
 		return value_integer((int64_t)x);
+	if (x >= 0x1p63 && x < 0x1p64)
+		return (struct value){ .type = VALUE_UNSIGNED, .uinteger = (uint64_t)x };
 	if (!(x - x == 0))	/* NaN, infinite */
 		return value_null();
 	return (struct value){ .type = VALUE_DOUBLE, .number = x };
@@ -105,7 +107,10 @@ static inline double value_double(struct value v)
 	return v.type == VALUE_INTEGER ? (double)v.integer : v.type == VALUE_UNSIGNED ? (double)v.uinteger : v.number;
 }
 
-/* Numbers exactly (2^53+1 differs from 2^53), strings by bytes, across types false; null equals null and missing. */
+/*
+ * Numbers exactly (2^53+1 differs from 2^53), strings by bytes, arrays by their items, across types false; null equals
+ * null and missing.  Objects equal nothing: what is in a VALUE_TREE is not known here.
+ */
 bool value_equal(struct value, struct value);
 
 /* -1, 0, 1 of two numbers (exactly) or two strings (by bytes). */
@@ -118,12 +123,13 @@ struct buf;
 struct arena;
 
 /*
- * Canonical text, for keys and messages: type and value, equal exactly where value_equal says so.  Numbers as
- * number_show, strings in double quotes with \" \\ and \u00XX escapes, true, false, null.
+ * Canonical text, for keys and messages: type and value, equal exactly where value_equal says so.  Integers up to 2^64
+ * in full, other numbers as number_show, strings in double quotes with \" \\ and \u00XX escapes, true, false, null;
+ * an object, which is no key, shows as {...}.
  */
 void value_show(struct value, struct buf *);
 
-/* A copy whose text and items live in the arena; a VALUE_TREE is not copied (json_keep does that). */
+/* A copy whose text, items and members live in the arena (names are borrowed); a VALUE_TREE is not copied (json_keep does that). */
 struct value value_copy(struct value, struct arena *);
 
 #endif

@@ -29,10 +29,10 @@ int64_t wallclock_stamp_ms(void)
 {
 	const char *fixed = getenv("SOURCE_DATE_EPOCH");
 	struct error ignored;
-	int64_t seconds;
+	int64_t seconds, ms;
 
-	if (fixed && !number_parse_integer(fixed, &seconds, &ignored))
-		return seconds * 1000;
+	if (fixed && !number_parse_integer(fixed, &seconds, &ignored) && !__builtin_mul_overflow(seconds, 1000, &ms))
+		return ms;
 	return wallclock_now() / NS_PER_MS;
 }
 

@@ -359,7 +359,7 @@ static int run(const char *name, struct part *parts, size_t n)
 			complain(name, "%s", why.text);
 			goto out;
 		}
-		output_next_init(&last, &output);
+		filter_output_init(&last, &output);
 	}
 	for (size_t i = 0; i < n; i++)
 		if (common_of(&parts[i])->metrics_path) {

@@ -40,6 +40,14 @@ struct common {
 	OPT_FLAG('v', "verbose", S, common.verbose, "a summary, and what was understood")
 /* -h --help[=all], -V --version and --list-options are options.c's own, in every table. */
 
+/* Options that some tools share: one row, so that a name means one thing. */
+#define OPT_CHECK(S, m)		OPT_FLAG(0, "check", S, m, "parse what was given and stop")
+#define OPT_EXPLAIN(S, m)	OPT_FLAG(0, "explain", S, m, "print what was understood and stop")
+#define OPT_MODEL(S, m)		OPT_TEXT('m', "model", "FILE", S, m, "the model: sml-classify reads it, sml-train writes it")
+#define OPT_BROKERS(S, m)	OPT_TEXT('b', "brokers", "LIST", S, m, "Kafka brokers ($KAFKA_BOOTSTRAP_SERVERS, else localhost:19092)")
+#define OPT_PROPERTY(S, m)	OPT_LIST('X', "property", "PROP=VALUE", S, m, "a librdkafka property")
+#define OPT_CONFIG(S, m)	OPT_TEXT('F', "config", "FILE", S, m, "a file of librdkafka properties")
+
 /* What setup gives back about operands. */
 struct setup {
 	int argc;

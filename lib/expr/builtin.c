@@ -2,6 +2,7 @@
 #include "expr/builtin.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -408,8 +409,13 @@ static int local_seconds(struct eval *c, const struct expr *e, int64_t *seconds)
 		*seconds = floor_divide(v.integer, 1000) + z->offset_s;
 		return 1;
 	}
+	if (z->unit == TIME_RFC3339 ? v.type != VALUE_STRING : !value_is_number(v)) {
+		snprintf(text, sizeof text, "a time in %s", eventtime_unit_show(z->unit));
+		eval_wrong(c, e, e->kids[0], v, z->unit == TIME_RFC3339 ? "an RFC 3339 time" : text);
+		return -1;
+	}
 	if (eventtime_from(v, z->unit, &ns, &why) < 0) {
-		eval_failure(c, "%s %s", show_short(e->kids[0], text), why.text);
+		eval_failure(c, "%s: %s", show_short(e->kids[0], text), why.text);
 		return -1;
 	}
 	*seconds = floor_divide(ns, 1000000000) + z->offset_s;

@@ -60,12 +60,18 @@ static const char *type_word(unsigned char types)
 	}
 }
 
-/* A kid whose value can't be one of `types` (null always may be). */
+/* Whether its value can be of these types, or is always null, which may stand anywhere. */
+static bool can_be(const struct expr *e, unsigned char types)
+{
+	return e->types & types || e->types == TYPE_NULL;
+}
+
+/* A kid that is of another type, or null at best. */
 static int need(struct checker *c, const struct expr *e, const struct expr *kid, unsigned char types)
 {
 	char text[SHOW_SHORT], name[SHOW_SHORT];
 
-	if (kid->types & (types | TYPE_NULL))
+	if (can_be(kid, types))
 		return 0;
 	return caret_set(c->why, c->origin, kid->at, "%s is %s, %s needs %s", show_short(kid, text), type_word(kid->types),
 	    show_operator(e, name), type_word(types));
@@ -138,11 +144,10 @@ static int call(struct checker *c, struct expr *e)
 	char text[SHOW_SHORT];
 	int index;
 
-	if (call->n_args && call->kind->flags & EXPR_CALL_NUMBERS &&
-	    !(e->kids[0]->types & (TYPE_NUMBER | TYPE_ARRAY | TYPE_NULL)))
+	if (call->n_args && call->kind->flags & EXPR_CALL_NUMBERS && !can_be(e->kids[0], TYPE_NUMBER | TYPE_ARRAY))
 		return caret_set(c->why, c->origin, e->kids[0]->at, "%s is %s, %s() needs a number", show_short(e->kids[0], text),
 		    type_word(e->kids[0]->types), call->kind->name);
-	if (call->where && !(call->where->types & (TYPE_BOOL | TYPE_NULL)))
+	if (call->where && !can_be(call->where, TYPE_BOOL))
 		return caret_set(c->why, c->origin, call->where->at, "%s is %s, where needs a boolean",
 		    show_short(call->where, text), type_word(call->where->types));
 	/* Where it stands, for messages of the caller. */
@@ -276,7 +281,7 @@ static int operator(struct checker *c, struct expr *e)
 		for (unsigned i = 0; i < 2; i++)
 			if (need(c, e, e->kids[i], TYPE_NUMBER | TYPE_STRING) < 0)
 				return -1;
-		if (!((e->kids[0]->types | e->kids[1]->types) & TYPE_NULL) &&
+		if (e->kids[0]->types != TYPE_NULL && e->kids[1]->types != TYPE_NULL &&
 		    !(e->kids[0]->types & e->kids[1]->types & (TYPE_NUMBER | TYPE_STRING)))
 			return caret_set(c->why, c->origin, e->at, "%s is %s and %s is %s: %s compares two of a kind",
 			    show_short(e->kids[0], text), type_word(e->kids[0]->types), show_short(e->kids[1], other),

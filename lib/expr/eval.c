@@ -364,7 +364,7 @@ static struct value look(struct eval *c, const struct expr *e, struct value v, s
 		if (v.type == VALUE_TREE && s->kind == STEP_NAME) {
 			char text[SHOW_SHORT];
 
-			return eval_failure(c, "%s looks into an object that was carried: only a path can, from the record on",
+			return eval_failure(c, "%s: an object that an earlier value carries can't be looked into",
 			    show_short(e, text));
 		}
 		if (v.type == VALUE_ARRAY && s->kind == STEP_INDEX && s->index < v.len)

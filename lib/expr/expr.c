@@ -44,9 +44,10 @@ const struct expr *expr_compile_condition(struct arena *arena, const char *text,
 	struct origin o = { text, len, place };
 	struct expr *e = compile(arena, &o, names, why);
 
-	if (e && !(e->types & (TYPE_BOOL | TYPE_NULL))) {
+	if (e && !(e->types & TYPE_BOOL) && e->types != TYPE_NULL) {
 		caret_set(why, &o, e->at, "this is %s, a condition is true or false",
-		    e->types == TYPE_NUMBER ? "a number" : e->types == TYPE_STRING ? "a string" : "never a boolean");
+		    (e->types | TYPE_NULL) == (TYPE_NUMBER | TYPE_NULL) ? "a number" :
+		    (e->types | TYPE_NULL) == (TYPE_STRING | TYPE_NULL) ? "a string" : "never a boolean");
 		return NULL;
 	}
 	return e;

@@ -135,10 +135,10 @@ static struct expr *no_value(struct parser *p)
 			return FAIL(p, 0, "the expression is empty");
 		return FAIL(p, p->tok.at, "the expression ends where a value should stand");
 	case TOKEN_DURATION:
-		return FAIL(p, p->tok.at, "\"%.*s\" is no number (a duration stands only behind over, every, offset and decay)",
+		return FAIL(p, p->tok.at, "\"%.*s\" is no number (a duration follows over, every, offset and decay alone)",
 		    SHOWN(p));
 	case TOKEN_BRACKET:
-		return FAIL(p, p->tok.at, "a list stands only behind in, and in bucket() and onehot()");
+		return FAIL(p, p->tok.at, "a list stands only after in, and in bucket() and onehot()");
 	case TOKEN_DOT:
 		if (token_next(&ahead, &next, &ignored) == 0 && next.kind == TOKEN_NUMBER)
 			return FAIL(p, p->tok.at, "a digit must stand before the point of a number");
@@ -163,8 +163,8 @@ static struct expr *no_end(struct parser *p, const char *closing)
 	char lower[16];
 
 	if (p->tok.kind == TOKEN_NAME && at_clause(p))
-		return FAIL(p, p->tok.at, "%.*s can't stand here: clauses stand right behind an aggregate's \")\", "
-		    "where the last of them", SHOWN(p));
+		return FAIL(p, p->tok.at, "%.*s can't stand here: clauses follow an aggregate's \")\", and where is "
+		    "the last of them", SHOWN(p));
 	if (p->tok.kind == TOKEN_NAME) {
 		for (size_t i = 0; i < len; i++) {
 			char c = p->origin->text[p->tok.at + i];
@@ -175,8 +175,6 @@ static struct expr *no_end(struct parser *p, const char *closing)
 		if (near)
 			return FAIL(p, p->tok.at, "unexpected \"%.*s\" (did you mean \"%s\"?)", SHOWN(p), near);
 	}
-	if (p->tok.kind == TOKEN_OPEN && p->tok.at > 0 && p->origin->text[p->tok.at - 1] == ']')
-		return FAIL(p, p->tok.at, "a path can't be called");
 	if (p->tok.kind == TOKEN_CLOSE && !*closing)
 		return FAIL(p, p->tok.at, "this \")\" closes nothing");
 	if (p->tok.kind == TOKEN_UNBRACKET && !strchr(closing, ']'))
@@ -185,6 +183,8 @@ static struct expr *no_end(struct parser *p, const char *closing)
 		return FAIL(p, p->tok.at, "%s is missing", closing);
 	if (*closing)
 		return FAIL(p, p->tok.at, "%s is missing before \"%.*s\"", closing, SHOWN(p));
+	if (p->tok.kind >= TOKEN_NUMBER && p->tok.kind <= TOKEN_OPEN)
+		return FAIL(p, p->tok.at, "an operator is missing before \"%.*s\"", SHOWN(p));
 	return FAIL(p, p->tok.at, "unexpected \"%.*s\"", SHOWN(p));
 }
 
@@ -240,7 +240,7 @@ static int bracket_step(struct parser *p, struct steps *s)
 		step.kind = STEP_INDEX;
 		step.index = (uint32_t)p->tok.value.integer;
 	} else if (p->tok.kind != TOKEN_STAR) {
-		return caret_set(p->why, p->origin, p->tok.at, "in brackets stands a number from 0, * or a name in quotes");
+		return caret_set(p->why, p->origin, p->tok.at, "brackets hold a number from 0, * or a name in quotes");
 	}
 	if (add_step(p, s, step, at) < 0 || take(p) < 0)
 		return -1;
@@ -260,7 +260,7 @@ static int more_steps(struct parser *p, struct steps *s)
 				return -1;
 			if (p->tok.kind != TOKEN_NAME)
 				return caret_set(p->why, p->origin, p->tok.at,
-				    "behind \".\" stands a name (others are quoted: [\"any name\"])");
+				    "\".\" is followed by a name (others are quoted: [\"any name\"])");
 			if (add_step(p, s, name_step(p), p->tok.at) < 0 || take(p) < 0)
 				return -1;
 		} else {
@@ -478,7 +478,7 @@ static int duration(struct parser *p, const char *word, int64_t *ns)
 	if (p->tok.kind == TOKEN_NUMBER)
 		return caret_set(p->why, p->origin, p->tok.at, "a duration has a unit, such as %.*ss or %.*sm", SHOWN(p), SHOWN(p));
 	if (p->tok.kind != TOKEN_DURATION)
-		return caret_set(p->why, p->origin, p->tok.at, "behind %s stands a duration, such as 10m or 1h30m", word);
+		return caret_set(p->why, p->origin, p->tok.at, "%s is followed by a duration, such as 10m or 1h30m", word);
 	if (p->tok.len < sizeof text)
 		memcpy(text, p->origin->text + p->tok.at, p->tok.len);
 	if (!*text || eventtime_duration_parse(text, ns, &why) < 0)
@@ -513,7 +513,7 @@ static int over(struct parser *p, struct expr_call *call)
 			return -1;
 		if (p->tok.kind != TOKEN_NUMBER || p->tok.value.type != VALUE_INTEGER || p->tok.value.integer < 1 ||
 		    p->tok.value.integer > UINT32_MAX)
-			return caret_set(p->why, p->origin, p->tok.at, "behind last stands a whole number of events from 1");
+			return caret_set(p->why, p->origin, p->tok.at, "last is followed by a whole number of events from 1");
 		call->last = (uint32_t)p->tok.value.integer;
 		return take(p);
 	}
@@ -534,7 +534,7 @@ static int over(struct parser *p, struct expr_call *call)
 		    "a duration has a unit (%.*sm), and a number of events is \"last %.*s\"", SHOWN(p), SHOWN(p));
 	if (p->tok.kind != TOKEN_DURATION)
 		return caret_set(p->why, p->origin, p->tok.at,
-		    "behind over stands a window: all, last 10, 10m, 10m every 1m, tumbling 1h or session 30m");
+		    "over is followed by a window: all, last 10, 10m, 10m every 1m, tumbling 1h or session 30m");
 	call->window = WINDOW_SLIDING;
 	if (duration(p, "over", &call->width) < 0)
 		return -1;
@@ -551,7 +551,7 @@ static int over(struct parser *p, struct expr_call *call)
 	}
 	if (at_word(p, "offset"))
 		return caret_set(p->why, p->origin, p->tok.at,
-		    "offset shifts a grid, and this window has none: it stands behind tumbling and every");
+		    "offset shifts a grid, and this window has none: it follows tumbling and every");
 	return 0;
 }
 
@@ -565,6 +565,8 @@ static int by(struct parser *p, struct expr_call *call)
 		if (!e)
 			return -1;
 		kids_add(p, &k, e);
+		if (p->tok.kind == TOKEN_OPEN)
+			return caret_set(p->why, p->origin, p->tok.at, "by takes paths, not calls");
 		if (p->in_list || p->tok.kind != TOKEN_COMMA)
 			break;
 		if (take(p) < 0)
@@ -588,8 +590,8 @@ static int clause(struct parser *p, struct expr_call *call, unsigned *seen)
 	for (i = 0; i < sizeof rows / sizeof *rows && !at_word(p, rows[i].word); i++)
 		;
 	if (i == sizeof rows / sizeof *rows)
-		return caret_set(p->why, p->origin, at, at_word(p, "every") ? "every stands behind a window's duration: over 10m every 1m" :
-		    "offset stands behind a window with a grid: over tumbling 1h offset 6h");
+		return caret_set(p->why, p->origin, at, at_word(p, "every") ? "every follows a window's duration: over 10m every 1m" :
+		    "offset follows a window with a grid: over tumbling 1h offset 6h");
 	if (!(call->kind->flags & rows[i].flag))
 		return caret_set(p->why, p->origin, at, "%s() takes no %s", call->kind->name, rows[i].word);
 	if (*seen & rows[i].flag)
@@ -604,7 +606,7 @@ static int clause(struct parser *p, struct expr_call *call, unsigned *seen)
 		return duration(p, "decay", &call->half_life);
 	case EXPR_CALL_EXCLUDE:
 		if (!at_word(p, "current"))
-			return caret_set(p->why, p->origin, p->tok.at, "behind exclude stands \"current\"");
+			return caret_set(p->why, p->origin, p->tok.at, "exclude is followed by \"current\"");
 		call->exclude_current = true;
 		return take(p);
 	case EXPR_CALL_BY:
@@ -816,7 +818,7 @@ static struct expr *membership(struct parser *p, struct expr *e)
 	if (take(p) < 0)
 		return NULL;
 	if (p->tok.kind != TOKEN_BRACKET)
-		return FAIL(p, p->tok.at, "behind in stands a list: in [1, 2] (an array of the record: contains(array, value))");
+		return FAIL(p, p->tok.at, "in is followed by a list: in [1, 2] (an array of the record: contains(array, value))");
 	kids_add(p, &k, e);
 	if (!enter(p) || list(p, &k) < 0)
 		return NULL;

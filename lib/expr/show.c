@@ -342,7 +342,6 @@ const char *show_operator(const struct expr *e, char out[SHOW_SHORT])
 const char *show_value(struct value v, char out[SHOW_SHORT])
 {
 	struct buf b = BUF_INIT;
-	char text[SHOW_SHORT];
 
 	out[0] = '\0';
 	if (v.type == VALUE_HUGE) {
@@ -358,10 +357,13 @@ const char *show_value(struct value v, char out[SHOW_SHORT])
 		value_show(v, &b);
 		if (long_text)
 			buf_add_text(&b, "...");
-		cut(&b, text);
-		if (strlen(text) > SHOW_SHORT - 8)
-			memcpy(text + SHOW_SHORT - 8, "...", 4);
-		snprintf(out, SHOW_SHORT, " (%s)", text);
+		/* Room for the parentheses; what is cut here is escapes. */
+		if (b.len > SHOW_SHORT - 8) {
+			b.len = SHOW_SHORT - 12;
+			buf_add_text(&b, "...");
+		}
+		snprintf(out, SHOW_SHORT, " (%.*s)", SHOW_SHORT - 8, buf_text(&b));
+		buf_release(&b);
 	}
 	return out;
 }

@@ -58,6 +58,12 @@ size_t token_comment(const char *line, size_t len)
 	return len;
 }
 
+static bool is_operator_word(const char *word, size_t len)
+{
+	return (len == 2 && (memcmp(word, "in", 2) == 0 || memcmp(word, "or", 2) == 0)) ||
+	    (len == 3 && (memcmp(word, "and", 3) == 0 || memcmp(word, "not", 3) == 0));
+}
+
 /*
  * An arithmetic operator counts only with white space beside it: alone it can't make a condition, and labels such as
  * high-risk and n/a are common.
@@ -68,6 +74,7 @@ bool token_is_bare_word(const char *text, size_t len)
 		char c = text[i];
 		size_t start = i;
 
+		/* Of the words only operators count: a classification may be `true`. */
 		if (strchr("()<>=!\"", c) && c)
 			return false;
 		if (c == '\'' && i == 0)
@@ -81,7 +88,7 @@ bool token_is_bare_word(const char *text, size_t len)
 		while (i < len && is_word(text[i]))
 			i++;
 		if ((start == 0 || text[start - 1] == ' ') && (i == len || text[i] == ' ') && i - start < len &&
-		    token_is_reserved(text + start, i - start))
+		    is_operator_word(text + start, i - start))
 			return false;
 	}
 	return true;

@@ -57,7 +57,7 @@ static void count_dump(const struct expr_call *c, const void *state, struct buf 
 }
 
 static const struct keeper count_keeper = {
-	"a number", sizeof(uint64_t), NULL, count_read, count_add, NULL, count_save, count_load, count_dump, no_heap,
+	"a number", sizeof(uint64_t), NULL, count_read, count_add, NULL, count_save, count_load, count_dump, no_heap, NULL,
 };
 
 /* ---- sum and mean ---- */
@@ -105,14 +105,19 @@ static size_t sum_bound(const struct expr_call *c)
 	return c->last ? sums_bound(c->last) : 0;
 }
 
+static void last_sum_prefetch(const struct expr_call *c, const void *state)
+{
+	sums_prefetch(state, c->last);
+}
+
 static const struct keeper sum_keeper = {
 	"how many, their sum and its rounding error", sizeof(struct sums), sum_take, sum_read, sum_add, sum_release, sum_save,
-	sum_load, sum_dump, sum_bound,
+	sum_load, sum_dump, sum_bound, NULL,
 };
 
 static const struct keeper last_sum_keeper = {
 	"the last N numbers and partial sums", sizeof(struct sums), sum_take, sum_read, sum_add, sum_release, sum_save,
-	sum_load, sum_dump, sum_bound,
+	sum_load, sum_dump, sum_bound, last_sum_prefetch,
 };
 
 /* ---- one value: min, max, first, last, prev ---- */
@@ -225,7 +230,7 @@ static void value_dump(const struct expr_call *c, const void *state, struct buf 
 }
 
 #define ONE_VALUE(what, take, read, add) \
-	{ what, sizeof(struct value), take, read, add, value_release, value_save, value_load, value_dump, no_heap }
+	{ what, sizeof(struct value), take, read, add, value_release, value_save, value_load, value_dump, no_heap, NULL }
 
 static const struct keeper best_keeper = ONE_VALUE("one value", best_take, best_read, best_add);
 static const struct keeper first_keeper = ONE_VALUE("one value", any_take, first_read, first_add);
@@ -287,9 +292,15 @@ static size_t last_best_bound(const struct expr_call *c)
 	return room * sizeof(struct extreme);
 }
 
+static void last_best_prefetch(const struct expr_call *c, const void *state)
+{
+	UNUSED(c);
+	extremes_prefetch(state);
+}
+
 static const struct keeper last_best_keeper = {
 	"those of the last N that can still be it", sizeof(struct extremes), extremes_take, last_best_read, last_best_add,
-	last_best_release, last_best_save, last_best_load, last_best_dump, last_best_bound,
+	last_best_release, last_best_save, last_best_load, last_best_dump, last_best_bound, last_best_prefetch,
 };
 
 /* ---- first of the last N ---- */
@@ -337,7 +348,7 @@ static size_t last_first_bound(const struct expr_call *c)
 
 static const struct keeper last_first_keeper = {
 	"the last N values", sizeof(struct held_ring), any_take, last_first_read, last_first_add, last_first_release,
-	last_first_save, last_first_load, last_first_dump, last_first_bound,
+	last_first_save, last_first_load, last_first_dump, last_first_bound, NULL,
 };
 
 /* ---- distinct: a value stands as its hash ---- */
@@ -401,7 +412,7 @@ static size_t any_distinct_bound(const struct expr_call *c)
 
 static const struct keeper distinct_keeper = {
 	"up to 1,024 hashes, beyond that a HyperLogLog (0.81 %)", sizeof(struct distinct), distinct_take, all_distinct_read,
-	all_distinct_add, all_distinct_release, all_distinct_save, all_distinct_load, all_distinct_dump, any_distinct_bound,
+	all_distinct_add, all_distinct_release, all_distinct_save, all_distinct_load, all_distinct_dump, any_distinct_bound, NULL,
 };
 
 static struct value last_distinct_read(const struct aggregate *a, const struct expr_call *c, const void *state,
@@ -442,7 +453,7 @@ static void last_distinct_dump(const struct expr_call *c, const void *state, str
 
 static const struct keeper last_distinct_keeper = {
 	"the last N hashes, counted", sizeof(struct distinct_last), distinct_take, last_distinct_read, last_distinct_add,
-	last_distinct_release, last_distinct_save, last_distinct_load, last_distinct_dump, any_distinct_bound,
+	last_distinct_release, last_distinct_save, last_distinct_load, last_distinct_dump, any_distinct_bound, NULL,
 };
 
 /* ---- delta ---- */
@@ -508,7 +519,7 @@ static void delta_dump(const struct expr_call *c, const void *state, struct buf 
 }
 
 static const struct keeper delta_keeper = {
-	"a number", sizeof(struct delta), delta_take, delta_read, delta_add, NULL, delta_save, delta_load, delta_dump, no_heap,
+	"a number", sizeof(struct delta), delta_take, delta_read, delta_add, NULL, delta_save, delta_load, delta_dump, no_heap, NULL,
 };
 
 /* ---- elapsed: a time with its sign bit turned, so that zero bytes are EVENTTIME_NONE ---- */
@@ -559,7 +570,7 @@ static void elapsed_dump(const struct expr_call *c, const void *state, struct bu
 }
 
 static const struct keeper elapsed_keeper = {
-	"a time", sizeof(uint64_t), NULL, elapsed_read, elapsed_add, NULL, elapsed_save, elapsed_load, elapsed_dump, no_heap,
+	"a time", sizeof(uint64_t), NULL, elapsed_read, elapsed_add, NULL, elapsed_save, elapsed_load, elapsed_dump, no_heap, NULL,
 };
 
 /* ---- the rows ---- */

@@ -45,7 +45,8 @@ struct keeper {
 	/* From empty; what does not fit is torn. */
 	void (*load)(const struct expr_call *, void *state, struct snapshot_bytes *, size_t *bytes);
 	void (*dump)(const struct expr_call *, const void *state, struct buf *);	/* members of a JSON object */
-	size_t (*bound)(const struct expr_call *);	/* bytes of heap at most, texts and arrays apart; NULL: 0 */
+	size_t (*bound)(const struct expr_call *);	/* bytes of heap at most, texts and arrays apart */
+	void (*prefetch)(const struct expr_call *, const void *state);	/* of heap that reading needs; NULL: none */
 };
 
 struct aggregate {

@@ -99,26 +99,16 @@ struct keyed *keyed_new(size_t state_size, uint64_t max_keys, void (*release)(vo
 	return k;
 }
 
-static bool is_live(const struct keyed *k, uint32_t n)
-{
-	const uint64_t hash = *hash_at(k, n);
-
-	for (uint64_t i = hash & k->mask; k->places[i].row; i = (i + 1) & k->mask)
-		if (k->places[i].row == n)
-			return true;
-	return false;
-}
-
 void keyed_free(struct keyed *k)
 {
 	if (!k)
 		return;
-	for (uint32_t n = 1; n <= k->rows; n++)
-		if (is_live(k, n)) {
-			free_key(k, row_at(k, n));
-			if (k->release)
-				k->release(k->self, keyed_state(row_at(k, n)));
-		}
+	/* Those that were evicted are all zero, and there is nothing to release in them. */
+	for (uint32_t n = 1; n <= k->rows; n++) {
+		free_key(k, row_at(k, n));
+		if (k->release)
+			k->release(k->self, keyed_state(row_at(k, n)));
+	}
 	for (size_t i = 0; i < k->n_chunks; i++)
 		free(k->chunks[i]);
 	free(k->chunks);
@@ -274,10 +264,14 @@ static void evict(struct keyed *k)
 	k->evicted++;
 }
 
+void keyed_trim(struct keyed *k, bool for_one_more)
+{
+	while (k->max_keys && k->count + for_one_more > k->max_keys)
+		evict(k);
+}
+
 struct keyed_row *keyed_add(struct keyed *k, const char *key, size_t len, uint64_t hash, int64_t time)
 {
-	while (k->max_keys && k->count >= k->max_keys)
-		evict(k);
 	if ((k->count + 1) * 3 > (k->mask + 1) * 2)
 		grow(k);
 	uint32_t n;

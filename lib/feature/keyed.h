@@ -6,7 +6,7 @@
  * the hashes are kept apart, so that growing reads no row.  A batch first prefetches the places of its keys, then
  * the rows, then works.
  *
- * With a bound, a new key makes room by evicting the row with the oldest event time (of equal times the lower hash, then
+ * With a bound, a new key's owner first makes room by evicting the row with the oldest event time (of equal times the lower hash, then
  * the lesser key: the same whatever was saved and loaded in between).
  *
  * Knows bytes of keys and sizes of rows, not what they mean.
@@ -14,6 +14,7 @@
 #ifndef FEATURE_KEYED_H
 #define FEATURE_KEYED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,8 +38,11 @@ void keyed_prefetch_row(const struct keyed *, uint64_t hash);	/* the row that th
 /* NULL: not there. */
 struct keyed_row *keyed_find(const struct keyed *, const char *key, size_t len, uint64_t hash);
 
-/* A row for a key that is not there; may evict another. */
+/* A row for a key that is not there. */
 struct keyed_row *keyed_add(struct keyed *, const char *key, size_t len, uint64_t hash, int64_t time);
+
+/* Evicts down to the bound, or to one less. */
+void keyed_trim(struct keyed *, bool for_one_more);
 
 static inline void *keyed_state(struct keyed_row *r)
 {

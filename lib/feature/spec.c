@@ -29,6 +29,8 @@ struct compiler {
 	struct expr_call_kind *kinds;
 	struct spec_shown *shown;	/* the paths of the present expression */
 	size_t n_shown, shown_room;
+	unsigned *used;			/* its states */
+	size_t n_used;
 	struct error *why;
 };
 
@@ -528,6 +530,15 @@ static unsigned state_of(struct compiler *c, const struct aggregate *a, const st
 	return (unsigned)s->n_states++;
 }
 
+static void note_use(struct compiler *c, unsigned state)
+{
+	for (size_t i = 0; i < c->n_used; i++)
+		if (c->used[i] == state)
+			return;
+	GROW(c, c->used, c->n_used);
+	c->used[c->n_used++] = state;
+}
+
 static int add_call(void *self, const struct expr_call *call, struct error *why)
 {
 	struct compiler *c = self;
@@ -541,6 +552,7 @@ static int add_call(void *self, const struct expr_call *call, struct error *why)
 		return -1;
 	const size_t n_states = s->n_states;
 	const unsigned state = state_of(c, a, call, (unsigned)keys);
+	note_use(c, state);
 	for (size_t i = 0; i < s->n_calls; i++)
 		if (s->calls[i].state == state && s->calls[i].aggregate == a &&
 		    s->calls[i].call->exclude_current == call->exclude_current)
@@ -580,12 +592,16 @@ static int add_step(struct compiler *c, const struct line *l)
 	}
 	c->shown = NULL;
 	c->n_shown = c->shown_room = 0;
+	c->used = NULL;
+	c->n_used = 0;
 	step.expr = (step.is_require ? expr_compile_condition : expr_compile)(&s->arena, l->text + l->body, l->len - l->body, &place,
 	    &names, c->why);
 	if (!step.expr)
 		return -1;
 	step.slot = slot_of(c, step.expr);
 	step.calls_end = s->n_calls;
+	step.states = c->used;
+	step.n_states = c->n_used;
 	if (step.is_require) {
 		step.text = arena_copy(&s->arena, l->text + l->body, l->len - l->body);
 		step.shown = c->shown;
@@ -700,19 +716,17 @@ static size_t heap_bound(const struct spec_state *st)
 	return st->keeper->bound(st->call);
 }
 
-/* The features and rules whose expressions use a state, directly. */
+/* The features and rules that read a state. */
 static void list_users(const struct spec *s, size_t state, struct buf *b)
 {
-	size_t call = 0, n = 0;
+	size_t n = 0;
 
-	for (size_t i = 0; i < s->n_steps; i++) {
-		bool uses = false;
-		/* Calls that several steps say are listed where they were met first. */
-		for (; call < s->steps[i].calls_end; call++)
-			uses |= s->calls[call].state == state;
-		if (uses)
-			buf_format(b, "%s%s%s", n++ ? ", " : "", s->steps[i].is_require ? "require " : "", s->steps[i].text);
-	}
+	for (size_t i = 0; i < s->n_steps; i++)
+		for (size_t j = 0; j < s->steps[i].n_states; j++)
+			if (s->steps[i].states[j] == state)
+				buf_format(b, "%s%s%s", n++ ? ", " : "", s->steps[i].is_require ? "require " : "", s->steps[i].text);
+	if (n > 1)
+		buf_add_text(b, " (shared)");
 }
 
 static void explain_keys(const struct spec *s, size_t keys, struct buf *b)

@@ -74,6 +74,8 @@ struct spec_step {
 	int slot;				/* it is this slot; -1 */
 	int local;				/* the feature's index */
 	size_t calls_end;			/* calls before this one are evaluated first */
+	const unsigned *states;			/* what it reads, directly */
+	size_t n_states;
 	const struct spec_shown *shown;
 	size_t n_shown;
 	const char *source;

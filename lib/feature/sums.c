@@ -75,20 +75,34 @@ size_t sums_bound(uint32_t last)
 	return last ? doubles_for(last, 1) * sizeof(double) : 2 * sizeof(double);
 }
 
+/* Places [from, to) of one element added to a sum, `step` doubles apart; nodes [from, to), 2 * step apart. */
+static struct pair add_places(struct pair sum, const double *x, size_t step, size_t from, size_t to)
+{
+	for (x += from * step; from < to; from++, x += step)
+		sum = pair_add(sum, *x, 0);
+	return sum;
+}
+
+static struct pair add_nodes(struct pair sum, const double *x, size_t step, size_t from, size_t to)
+{
+	for (x += from * step * 2; from < to; from++, x += step * 2)
+		sum = pair_add(sum, x[0], x[1]);
+	return sum;
+}
+
 /* Sum of a block: places or nodes [from, to) of a level, that at `at` replaced by `by` (at >= to: none). */
 static struct pair block_sum(const double *level, bool leaves, size_t dims, size_t k, size_t from, size_t to, size_t at,
     struct pair by)
 {
+	struct pair (*add)(struct pair, const double *, size_t, size_t, size_t) = leaves ? add_places : add_nodes;
+	const double *x = level + (leaves ? k : 2 * k);
 	struct pair sum = { 0, 0 };
 
-	for (size_t i = from; i < to; i++)
-		if (i == at)
-			sum = pair_add(sum, by.hi, by.lo);
-		else if (leaves)
-			sum = pair_add(sum, level[i * dims + k], 0);
-		else
-			sum = pair_add(sum, level[(i * dims + k) * 2], level[(i * dims + k) * 2 + 1]);
-	return sum;
+	if (at >= to)
+		return add(sum, x, dims, from, to);
+	sum = add(sum, x, dims, from, at);
+	sum = pair_add(sum, by.hi, by.lo);
+	return add(sum, x, dims, at + 1, to);
 }
 
 /* Element k over `used` places, the one at `at` replaced by x. */

@@ -29,6 +29,6 @@ struct field {
 };
 
 /* The part of `f` of that name; plain comparison. */
-struct field *field_named(const struct field *f, const char *name, size_t len);
+struct field *fields_named(const struct field *f, const char *name, size_t len);
 
 #endif

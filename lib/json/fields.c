@@ -25,7 +25,7 @@ void fields_release(struct fields *fs)
 	*fs = (struct fields){0};
 }
 
-struct field *field_named(const struct field *f, const char *name, size_t len)
+struct field *fields_named(const struct field *f, const char *name, size_t len)
 {
 	for (size_t i = 0; i < f->n_below; i++)
 		if (f->below[i]->len == len && !memcmp(f->below[i]->name, name, len))
@@ -35,7 +35,7 @@ struct field *field_named(const struct field *f, const char *name, size_t len)
 
 static struct field *field_below(struct fields *fs, struct field *f, const char *name, size_t len)
 {
-	struct field *found = field_named(f, name, len);
+	struct field *found = fields_named(f, name, len);
 	if (found)
 		return found;
 	/* The array doubles at powers of two; what it leaves behind in the arena is small and set-up only. */

@@ -36,7 +36,8 @@ struct fields {
 void fields_init(struct fields *);
 void fields_release(struct fields *);
 
-/* Its slot in record_values; the same path has the same slot. */
+/* Its slot in record_values; the same path has the same slot.  A path of no steps: the record itself as it came, without
+ * members added since. */
 int fields_read(struct fields *, const struct fieldpath *);
 int fields_read_name(struct fields *, const char *name);	/* a top-level member, by literal name */
 

@@ -247,6 +247,8 @@ void json_read(const void *object, const struct fields *fs, struct arena *arena,
 	struct walk w = { arena, slots, 0 };
 
 	memset(slots, 0, fs->n_slots * sizeof *slots);
+	if (fs->root->slot >= 0)
+		slots[fs->root->slot] = (struct value){ .type = VALUE_TREE, .tree = object };
 	read_object(&w, (yyjson_val *)object, fs->root);
 	*present = w.present;
 }
@@ -276,7 +278,7 @@ static void read_members(const struct field *f, const struct value *object, stru
 {
 	for (uint32_t i = 0; i < object->len; i++) {
 		const struct member *m = &object->members[i];
-		const struct field *at = f->lengths >> (m->name->len & 63) & 1 ? field_named(f, m->name->text, m->name->len) : NULL;
+		const struct field *at = f->lengths >> (m->name->len & 63) & 1 ? fields_named(f, m->name->text, m->name->len) : NULL;
 		if (at)
 			read_value(at, &m->value, arena, slots);
 	}

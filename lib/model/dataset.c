@@ -193,3 +193,26 @@ void dataset_scale(struct dataset *ds, size_t column, double mean, double scale)
 			memset(x, 0, KERNEL_ROWS * sizeof *x);
 	}
 }
+
+void dataset_drop(struct dataset *ds, size_t column)
+{
+	for (size_t b = 0; b < ds->n_blocks; b++) {
+		struct dataset_block *block = &ds->blocks[b];
+		rows_free(block->column[column]);
+		memmove(&block->column[column], &block->column[column + 1], (--block->n_columns - column) * sizeof *block->column);
+	}
+	ds->columns--;
+}
+
+void dataset_sort(struct dataset *ds, const size_t *order)
+{
+	double **sorted = alloc_bytes((ds->columns + 1) * sizeof *sorted);
+
+	for (size_t b = 0; b < ds->n_blocks; b++) {
+		double **column = ds->blocks[b].column;
+		for (size_t j = 0; j < ds->columns; j++)
+			sorted[j] = column[order[j]];
+		memcpy(column, sorted, ds->columns * sizeof *sorted);
+	}
+	free(sorted);
+}

@@ -76,8 +76,11 @@ bool dataset_all_different(const struct dataset *, size_t column);
 bool dataset_edges(const struct dataset *, size_t column, double edges[DATASET_EDGES]);
 bool dataset_edges_of(double *values, size_t n, double edges[DATASET_EDGES]);	/* reorders the values */
 
-/* (x - mean) / scale in place, 0 where x is missing or scale is 0; `missing` takes the place of missing values first (NaN: none). */
+/* (x - mean) / scale in place, 0 where x is missing or scale is 0. */
 void dataset_scale(struct dataset *, size_t column, double mean, double scale);
-void dataset_fill(struct dataset *, size_t column, double missing);
+void dataset_fill(struct dataset *, size_t column, double missing);	/* stands for missing values */
+
+void dataset_drop(struct dataset *, size_t column);
+void dataset_sort(struct dataset *, const size_t *order);		/* order[new place] = old place */
 
 #endif

@@ -139,6 +139,12 @@ FAST void kernel_scale(double *restrict x, double mean, double scale)
 		x[i] = x[i] == x[i] ? (x[i] - mean) / scale : 0;
 }
 
+FAST void kernel_sigmoid(double *restrict z)
+{
+	FOR_ROWS
+		z[i] = exp_sigmoid(z[i]);
+}
+
 FAST double kernel_logistic(const double *restrict z, const double *restrict y, const double *restrict s,
     double *restrict residual, double *restrict curvature)
 {

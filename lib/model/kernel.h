@@ -31,6 +31,9 @@ void kernel_spread(const double *restrict x, double mean, double unit, double *s
 /* x = (x - mean) / scale, 0 for NaN */
 void kernel_scale(double *restrict x, double mean, double scale);
 
+/* z = 1 / (1 + e^-z) */
+void kernel_sigmoid(double *restrict z);
+
 /*
  * Of margins z, answers y and row weights s: the residual s dl/dz, the curvature s d2l/dz2 and the sum of s l.  Logistic:
  * l = log(1 + e^z) - y z, y is 0 or 1.  Squared: l = (z - y)^2 / 2.

@@ -33,7 +33,7 @@ static enum rule_kind kind_of(const char *condition, size_t len)
 	if (len == 5 && !memcmp(condition, "error", 5))
 		return RULE_ERROR;
 	for (int i = 0; i < ERROR_TYPES; i++)
-		if (len == strlen(error_type_names[i]) && !memcmp(condition, error_type_names[i], len))
+		if (len == strlen(record_error_types[i]) && !memcmp(condition, record_error_types[i], len))
 			return RULE_ERROR_TYPE;
 	return expr_is_bare_word(condition, len) ? RULE_LABEL : RULE_EXPRESSION;
 }

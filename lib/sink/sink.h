@@ -31,16 +31,23 @@ struct sink_options {
 	bool truncates;			/* --truncate: a path starts anew */
 	bool drops_on_close;		/* --on-closed=drop */
 	bool oversize_is_error;		/* --oversize=error */
-	const char *brokers;		/* Kafka: -b; NULL: $KAFKA_BOOTSTRAP_SERVERS, else the default */
-	const char *config_file;	/* -F; NULL: none */
-	const char *const *properties;	/* -X: "name=value" */
-	size_t n_properties;
-	/* A record that was too large for a topic, to be routed as an error record: called outside of `put`. */
-	int (*oversize)(void *self, const char *line, size_t len, const char *message, struct error *why);
-	void *self;
+	const struct kafka_options *kafka;
+	struct sink_pool *pool;		/* producers, shared by the topics of one cluster */
 };
 
+struct kafka_options;
+struct producer;
 struct sink;
+
+#define SINK_PRODUCERS 8
+
+struct sink_pool {
+	struct producer *producers[SINK_PRODUCERS];
+	size_t n;
+};
+
+/* After all sinks are closed. */
+void sink_pool_release(struct sink_pool *);
 
 struct sink_kind {
 	const char *scheme;		/* "kafka:"; the first whose scheme or test fits takes the destination */
@@ -50,7 +57,8 @@ struct sink_kind {
 	int (*open)(struct sink *, const char *dest, const struct sink_options *, struct error *why);
 	int (*put)(struct sink *, const struct parcel *, struct error *why);
 	int (*flush)(struct sink *, struct error *why);		/* before a wait; must not wait.  NULL: nothing to do */
-	int (*close)(struct sink *, bool clean, struct error *why);	/* everything delivered; then frees */
+	int (*settle)(struct sink *, struct error *why);	/* waits until all is delivered.  NULL: close does it */
+	int (*close)(struct sink *, bool clean, struct error *why);	/* everything out; then frees.  Not clean: drops */
 	bool wants_time, wants_key;
 };
 
@@ -60,6 +68,12 @@ struct sink {
 	struct loop *loop;
 	void *self;			/* the kind's own */
 	uint64_t records, dropped;
+	int fd;				/* to watch: readable when flush has something to do; -1: none */
+	/*
+	 * Lines that came back as too large (--oversize=error), to be routed anew when no record is under way: pairs of a
+	 * message and a line, each behind its length (size_t).
+	 */
+	struct buf returned;
 	bool wants_time, wants_key;	/* what parcels must carry */
 	char leads_to[160];		/* for -v */
 };
@@ -79,6 +93,13 @@ static inline int sink_put(struct sink *s, const struct parcel *p, struct error 
 }
 
 int sink_flush(struct sink *, struct error *why);
+int sink_settle(struct sink *, struct error *why);
+
+/* Takes the lines that came back, one by one: 1 and a line, 0 none left.  Both are borrowed until the next call on the sink. */
+struct sink_return { const char *message, *line; size_t message_len, len, at; };
+int sink_returned(struct sink *, struct sink_return *);
+void sink_return_add(struct sink *, const char *message, const void *line, size_t len);
+
 int sink_close(struct sink *, bool clean, struct error *why);
 
 #endif

@@ -149,7 +149,9 @@ int loop_wait(struct loop *l, const struct wait_for *w, int64_t until, struct er
 		watched = n;
 		for (size_t i = 0; source && i < l->n_stages; i++)
 			if (l->stages[i].tool->watch)
-				n += l->stages[i].tool->watch(l->stages[i].self, fds + n, POLLED - n);
+				n += l->stages[i].tool->watch(l->stages[i].self, fds + n, POLLED - 1 - n);
+		if (w->fd > 0)
+			fds[n++] = (struct pollfd){ w->fd, POLLIN, 0 };
 		due = due < until ? due : until;
 		if (l->source && l->source->alive && due > now + NS_PER_S)
 			due = now + NS_PER_S;
@@ -201,7 +203,7 @@ static uint64_t errors_allowed(const struct policy *p)
 	return p->stop ? 0 : p->max_errors;
 }
 
-size_t stage_allow(struct stage *s, struct record **r, size_t n)
+size_t loop_allow(struct stage *s, struct record **r, size_t n)
 {
 	const uint64_t allowed = errors_allowed(&s->policy);
 
@@ -219,7 +221,7 @@ size_t stage_allow(struct stage *s, struct record **r, size_t n)
 static int gate_pass(struct next *next, struct record **r, size_t n, struct error *why)
 {
 	struct gate *g = (struct gate *)next;
-	const size_t allowed = stage_allow(g->stage, r, n);
+	const size_t allowed = loop_allow(g->stage, r, n);
 	const int result = g->behind ? next_pass(g->behind, r, allowed, why) : 0;
 
 	return result ? result : allowed < n;
@@ -551,7 +553,7 @@ static int output_next_pass(struct next *next, struct record **r, size_t n, stru
 	return 0;
 }
 
-void output_next_init(struct output_next *n, struct output *o)
+void filter_output_init(struct output_next *n, struct output *o)
 {
 	*n = (struct output_next){ { output_next_pass }, o };
 }

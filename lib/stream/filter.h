@@ -112,6 +112,7 @@ struct wait_for {
 	struct source *source;		/* readable, or its time; NULL: not waited for */
 	struct output *room;		/* has room again; NULL: not waited for */
 	struct output *empty;		/* is all written */
+	int fd;				/* a tool's own descriptor is readable; 0: none */
 };
 
 struct loop {
@@ -153,7 +154,7 @@ void loop_add_service(struct loop *, struct service *);
 
 /* How many of a batch the stage may let out: all, or those before the record that ends the run (then `verdict` is set and
  * the caller writes these and returns 1).  For tools that write records themselves; next_pass does it for others. */
-size_t stage_allow(struct stage *, struct record **, size_t n);
+size_t loop_allow(struct stage *, struct record **, size_t n);
 
 /* The stage that a tool runs as. */
 struct stage *loop_stage(struct loop *, const void *tool);
@@ -164,6 +165,6 @@ enum exit_status filter_run(struct loop *, struct source *, struct stage *, size
 
 /* An output as the end of a chain. */
 struct output_next { struct next next; struct output *output; };
-void output_next_init(struct output_next *, struct output *);
+void filter_output_init(struct output_next *, struct output *);
 
 #endif

@@ -16,7 +16,7 @@
 #define ERROR_HEAD "{\"errorType\":\""
 #define ERROR_TAIL ",\"_sml\":\"error\"}"
 
-const char *const error_type_names[ERROR_TYPES + 1] = {
+const char *const record_error_types[ERROR_TYPES + 1] = {
 	"PARSE_ERROR", "INVALID_DATA", "MISSING_FEATURE", "LATE_DATA", "TOO_LONG", "RESERVED", "REMOTE_ERROR", NULL
 };
 
@@ -226,7 +226,7 @@ static void fail(struct record *r, enum error_type type, const char *member, int
 	write_line(r, &raw);
 	count(r, type, text, &raw);
 	LIT(&out, ERROR_HEAD);
-	buf_add_text(&out, error_type_names[type]);
+	buf_add_text(&out, record_error_types[type]);
 	LIT(&out, "\"");
 	add_text(&out, "errorMessage", text, strlen(text));
 	if (json_is_utf8(raw.data, raw.len))
@@ -296,7 +296,7 @@ static const struct { const char *name; enum value_type type; bool optional; } e
 static bool is_known_type(struct value v)
 {
 	for (int i = 0; i < ERROR_TYPES; i++)
-		if (v.len == strlen(error_type_names[i]) && !memcmp(v.text, error_type_names[i], v.len))
+		if (v.len == strlen(record_error_types[i]) && !memcmp(v.text, record_error_types[i], v.len))
 			return true;
 	return false;
 }

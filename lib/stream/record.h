@@ -29,7 +29,7 @@ enum error_type {
 	ERROR_TYPES
 };
 
-extern const char *const error_type_names[ERROR_TYPES + 1];	/* ends with NULL */
+extern const char *const record_error_types[ERROR_TYPES + 1];	/* ends with NULL */
 
 /* What a stage has met; record_fail counts here. */
 struct tally {

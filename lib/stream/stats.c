@@ -127,7 +127,7 @@ void stats_render(struct metrics *m, const struct loop *l, const struct stage *s
 
 	stats_add(m, "records_total", "counter", "Records taken in.", NULL, (double)s->tally.records);
 	for (int type = 0; type < ERROR_TYPES; type++) {
-		snprintf(extra, sizeof extra, "type=\"%s\"", error_type_names[type]);
+		snprintf(extra, sizeof extra, "type=\"%s\"", record_error_types[type]);
 		stats_add(m, "errors_total", "counter", "Error records made by this stage.", extra, (double)s->tally.errors[type]);
 	}
 	stats_add(m, "errors_passed_total", "counter", "Error records of earlier stages, passed on.", NULL, (double)s->tally.passed);

@@ -97,12 +97,12 @@ static void read_locals(struct bench *b, struct value object)
 		json_walk(&walk, list);
 		while (b->n_locals < CALLS_MAX && json_walk_next(&walk, &b->arena, &name, &v)) {
 			b->local_names[b->n_locals] = arena_copy(&b->arena, name.text, name.len);
-			b->locals[b->n_locals++] = v;
+			b->locals[b->n_locals++] = json_items(v, &b->arena);
 		}
 	}
 	list = json_get(object, "calls", &b->arena);
 	for (uint32_t i = 0; list.type == VALUE_ARRAY && i < list.len && i < CALLS_MAX; i++)
-		b->calls[i] = list.items[i];
+		b->calls[i] = json_items(list.items[i], &b->arena);
 }
 
 /* What a case gives, as lines. */

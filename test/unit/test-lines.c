@@ -59,7 +59,7 @@ static const char *cut(const char *text, size_t len, size_t most, struct lines_o
 		}
 		for (int i = 0; i < n; i++) {
 			if (r[i]->kind == RECORD_REFUSED)
-				buf_format(&out, "%s %zu of %zu ", error_type_names[r[i]->refusal->type], r[i]->len, r[i]->refusal->full_len);
+				buf_format(&out, "%s %zu of %zu ", record_error_types[r[i]->refusal->type], r[i]->len, r[i]->refusal->full_len);
 			if (r[i]->kind == RECORD_ERROR)
 				buf_add_text(&out, "error ");
 			buf_format(&out, "%llu:%.*s|", (unsigned long long)r[i]->at.line, r[i]->len < 40 ? (int)r[i]->len : 40, r[i]->line);

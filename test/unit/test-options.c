@@ -116,7 +116,7 @@ static void refused(const char *words, const char *message)
 	struct buf out = BUF_INIT;
 	char *expected = alloc_format("sml-test: %s (see sml-test --help)\n", message);
 
-	ok(run(words, &out) == 2, "exit 2: %s", words);
+	ok(run(words, &out) == 2, "exit 2: %s", message);
 	is_str(buf_text(&out), expected, "%s", message);
 	buf_release(&out);
 	free(expected);

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sml-features - run a feature spec over events: `features` is added to each record.
+ *
+ * The same spec serves training from a file and scoring a live topic; --state makes yesterday's run and today's one
+ * stream.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/number.h"
+#include "base/savefile.h"
+#include "cli/command.h"
+#include "feature/engine.h"
+#include "feature/spec.h"
+#include "stream/stats.h"
+
+#define SPEC_BYTES_MAX (16u << 20)
+
+struct features {
+	struct common common;
+	const char *spec_path, *key, *state, *state_out;
+	struct opt_list defines;
+	int64_t max_keys;
+	bool check, explain, dump;
+
+	struct spec_text *texts;	/* the spec's, then those of -d */
+	size_t n_texts;
+	struct spec_options options;
+	struct spec *spec;
+	struct engine *engine;
+	struct loop *loop;
+	bool eviction_told;
+};
+
+/* ---- setting up ---- */
+
+static int read_texts(struct features *t, struct error *why)
+{
+	t->texts = alloc_zeroed(t->defines.n + 1, sizeof *t->texts);
+	if (t->spec_path) {
+		struct spec_text *spec = &t->texts[t->n_texts];
+		spec->source = t->spec_path;
+		spec->text = savefile_read(t->spec_path, SPEC_BYTES_MAX, &spec->len, why);
+		if (!spec->text)
+			return error_prefix(why, "spec");
+		t->n_texts++;
+	}
+	for (size_t i = 0; i < t->defines.n; i++)
+		t->texts[t->n_texts++] = (struct spec_text){ "-d", t->defines.items[i], strlen(t->defines.items[i]), true };
+	return 0;
+}
+
+static int read_snapshot(const char *path, char **bytes, struct snapshot_reader *reader, struct error *why)
+{
+	size_t n;
+
+	*bytes = savefile_read(path, SIZE_MAX / 2, &n, why);
+	if (!*bytes)
+		return -1;
+	return snapshot_open(reader, *bytes, n, why) < 0 ? error_prefix(why, "%s", path) : 0;
+}
+
+static int dump_state(struct features *t, struct error *why)
+{
+	struct buf out = BUF_INIT;
+	struct snapshot_reader reader;
+	char *bytes;
+	int result = read_snapshot(t->state, &bytes, &reader, why);
+
+	if (!result && (result = engine_dump(&reader, t->spec, &out, why)) < 0)
+		error_prefix(why, "%s", t->state);
+	if (!result)
+		fwrite(out.data, 1, out.len, stdout);	/* command.c looks at stdout's state */
+	buf_release(&out);
+	free(bytes);
+	return result;
+}
+
+static void print_plan(const struct spec *s)
+{
+	struct buf out = BUF_INIT;
+
+	spec_explain(s, &out);
+	fwrite(out.data, 1, out.len, stdout);
+	buf_release(&out);
+}
+
+static int features_setup(void *tool, struct setup *setup, struct error *why)
+{
+	struct features *t = tool;
+	struct fields fields;
+
+	t->options = (struct spec_options){ .key = t->key, .time_path = t->common.time_path, .time_unit = t->common.time_unit,
+		.time_user = t->max_keys ? "--max-keys" : NULL };
+	if (!t->spec_path && !t->defines.n && setup->n_inputs) {
+		t->spec_path = setup->inputs[0];
+		setup->inputs++;
+		setup->n_inputs--;
+	}
+	if (t->dump && !t->state)
+		return command_misuse(&t->common, why, "--dump-state prints the file of --state FILE");
+	if (!t->spec_path && !t->defines.n && !t->dump)
+		return command_misuse(&t->common, why, "a spec is missing: SPEC, -f SPEC or -d 'NAME = EXPRESSION'");
+	if (read_texts(t, why) < 0)
+		return -1;
+	/* For its mistakes; records need one that is compiled for the chain's fields. */
+	if (t->n_texts) {
+		fields_init(&fields);
+		t->spec = spec_compile(t->texts, t->n_texts, &t->options, &fields, why);
+		fields_release(&fields);
+		if (!t->spec)
+			return -1;
+	}
+	setup->status = EXIT_DONE;
+	if (t->explain)
+		print_plan(t->spec);
+	if (t->dump && dump_state(t, why) < 0)
+		return -1;
+	return t->check || t->explain || t->dump;
+}
+
+/* ---- state ---- */
+
+static int load_state(struct features *t, struct error *why)
+{
+	struct engine_news news = { .n_fresh = 0 };
+	struct engine_figures figures;
+	struct snapshot_reader reader;
+	char *bytes, keys[NUMBER_SHOW_MAX];
+	int result;
+
+	if (access(t->state, F_OK) && errno == ENOENT) {
+		command_tell(&t->common, "%s does not exist yet: every state begins empty", t->state);
+		return 0;
+	}
+	result = read_snapshot(t->state, &bytes, &reader, why);
+	if (!result && (result = engine_restore(t->engine, &reader, &news, why)) < 0)
+		error_prefix(why, "%s", t->state);
+	free(bytes);
+	if (!result) {
+		engine_figures(t->engine, &figures);
+		command_tell(&t->common, "%s: state of %s keys loaded", t->state, number_group(figures.keys, keys));
+		if (news.n_fresh)
+			command_note(&t->common, "%s: no state of %s: begins empty", t->state, buf_text(&news.fresh));
+		if (news.n_dropped)
+			command_tell(&t->common, "%s: state of %s is dropped: the spec no longer uses it", t->state, buf_text(&news.dropped));
+	}
+	buf_release(&news.fresh);
+	buf_release(&news.dropped);
+	return result;
+}
+
+static int save_state(struct features *t, struct error *why)
+{
+	const char *path = t->state_out ? t->state_out : t->state;
+	struct snapshot_writer w;
+
+	snapshot_begin(&w, "sml-features");
+	engine_save(t->engine, &w);
+	snapshot_end(&w);
+	const int result = savefile_write(path, w.bytes.data, w.bytes.len, why);
+	buf_release(&w.bytes);
+	return result;
+}
+
+/* ---- hooks ---- */
+
+static int start(struct features *t, struct error *why)
+{
+	spec_free(t->spec);
+	t->spec = spec_compile(t->texts, t->n_texts, &t->options, &t->loop->fields, why);
+	if (!t->spec)
+		return -1;
+	t->engine = engine_new(t->spec, &t->loop->fields, (uint64_t)t->max_keys, why);
+	if (!t->engine)
+		return -1;
+	/* The lock comes before the look at the file, and is held as long as the process lives. */
+	if ((t->state || t->state_out) && savefile_lock(t->state ? t->state : t->state_out, why) < 0)
+		return -1;
+	return t->state ? load_state(t, why) : 0;
+}
+
+static int features_start(void *tool, struct loop *loop, struct error *why)
+{
+	struct features *t = tool;
+
+	t->loop = loop;
+	if (start(t, why) == 0)
+		return 0;
+	loop->verdict = EXIT_USAGE;
+	return -1;
+}
+
+static int features_records(void *tool, struct record **r, size_t n, struct next *next, struct error *why)
+{
+	struct features *t = tool;
+	struct engine_figures figures;
+	char keys[NUMBER_SHOW_MAX];
+
+	engine_records(t->engine, r, n);
+	if (t->max_keys && !t->eviction_told) {
+		engine_figures(t->engine, &figures);
+		if (figures.evicted) {
+			t->eviction_told = true;
+			command_note(&t->common, "more than %s keys (--max-keys): the state of those with the oldest events is dropped",
+			    number_group((uint64_t)t->max_keys, keys));
+		}
+	}
+	return next_pass(next, r, n, why);
+}
+
+static int features_finish(void *tool, enum end how, struct next *next, struct error *why)
+{
+	struct features *t = tool;
+
+	(void)next;
+	if ((!t->state && !t->state_out) || how == END_LOST)
+		return 0;
+	/* A state may be saved only when what was computed from it has left. */
+	for (size_t i = 0; i < t->loop->n_outputs; i++)
+		if (output_flush(t->loop->outputs[i], why) < 0)
+			return -1;
+	return save_state(t, why);
+}
+
+static int features_save(void *tool, struct snapshot_writer *w, struct error *why)
+{
+	struct features *t = tool;
+
+	(void)why;
+	engine_save(t->engine, w);
+	return 0;
+}
+
+static int features_restore(void *tool, struct snapshot_reader *reader, struct error *why)
+{
+	struct features *t = tool;
+
+	return engine_restore(t->engine, reader, NULL, why);
+}
+
+static void features_metrics(void *tool, struct metrics *m)
+{
+	struct features *t = tool;
+	struct engine_figures f;
+
+	if (!t->engine)
+		return;
+	engine_figures(t->engine, &f);
+	stats_add(m, "keys", "gauge", "Keys with state.", NULL, (double)f.keys);
+	stats_add(m, "state_bytes", "gauge", "Memory of the state.", NULL, (double)f.bytes);
+	stats_add(m, "evicted_total", "counter", "Keys whose state was dropped for --max-keys.", NULL, (double)f.evicted);
+}
+
+static void features_summary(void *tool, struct buf *out)
+{
+	struct features *t = tool;
+	struct engine_figures f;
+	char number[NUMBER_SHOW_MAX];
+
+	if (!t->engine)
+		return;
+	engine_figures(t->engine, &f);
+	buf_format(out, "%14s  keys\n", number_group(f.keys, number));
+	buf_format(out, "%14s  bytes of state\n", number_group(f.bytes, number));
+	if (f.evicted)
+		buf_format(out, "%14s  keys dropped (--max-keys)\n", number_group(f.evicted, number));
+}
+
+static void features_release(void *tool)
+{
+	struct features *t = tool;
+
+	engine_free(t->engine);
+	spec_free(t->spec);
+	if (t->spec_path && t->n_texts)
+		free((char *)t->texts[0].text);
+	free(t->texts);
+}
+
+static const struct opt features_options[] = {
+	OPT_TEXT('f', "spec", "FILE", struct features, spec_path, "the spec; all operands are then input"),
+	OPT_LIST('d', "define", "'NAME = EXPR'", struct features, defines, "a definition; all operands are then input"),
+	OPT_TEXT('k', "key", "PATH", struct features, key, "the key, where the spec has no key line; several: a,b"),
+	OPT_TEXT(0, "state", "FILE", struct features, state, "load the state at the start if FILE exists, save it at the end"),
+	OPT_TEXT(0, "state-out", "FILE", struct features, state_out, "save the state here instead"),
+	OPT_FLAG(0, "dump-state", struct features, dump, "print the file of --state as NDJSON and stop"),
+	OPT_INTEGER(0, "max-keys", "N", struct features, max_keys, 1, 4000000000, "keep N keys at most; the oldest event time goes first"),
+	OPT_CHECK(struct features, check),
+	OPT_EXPLAIN(struct features, explain),
+	COMMON_OPTIONS(struct features),
+	OPT_END
+};
+
+const struct command features_command = {
+	.name = "sml-features",
+	.purpose = "compute features of events and of their key's history",
+	.usage = "[options] SPEC [FILE...]",
+	.examples = (const char *const[]){
+		"sml-features purchases.features history.jsonl | sml-train -y label -m model.json",
+		"sml-features -k userId -d 'orders = count()' -d 'spend = sum(totalValue)' history.jsonl",
+		"sml-features --state purchases.state purchases.features today.jsonl >features.jsonl", NULL },
+	.daily = (const char *const[]){ "spec", "define", "key", "state", "max-keys", "check", "explain", "verbose", NULL },
+	.options = features_options,
+	.size = sizeof(struct features),
+	.setup = features_setup,
+	.tool = { .name = "features", .start = features_start, .records = features_records, .save = features_save,
+	    .restore = features_restore, .finish = features_finish, .metrics = features_metrics, .summary = features_summary },
+	.release = features_release,
+};

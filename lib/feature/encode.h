@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * encode.h - a record and a schema to a vector: the only door from records to numbers, for training and scoring alike.
+ *
+ * An input is looked for by its literal name in `features`, then among the record's own members.  A number is itself, true is 1,
+ * false 0.  Of an array f, f[0], f[1]... are inputs; of a string f, f=VALUE is 1 when it is VALUE and else 0.  Absent
+ * and null are missing: the schema says what stands for them.  A value of another kind is a fault.
+ */
+#ifndef FEATURE_ENCODE_H
+#define FEATURE_ENCODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/value.h"
+#include "json/fields.h"
+#include "model/schema.h"
+
+struct encoder;
+
+/* For a schema that stays as it is; borrowed.  Registers what it reads. */
+struct encoder *encode_new(const struct schema *, struct fields *);
+
+/*
+ * For a schema that grows: every number, boolean and (in `features`) array of numbers that is met becomes an input, from
+ * `features` if the first record has it, else from the record's own members.  `leave_out` (n names) never does.
+ * Values that are missing are NaN, whatever they are in the schema.
+ */
+struct encoder *encode_new_growing(struct schema *, enum missing, double number, struct fields *, const char *const *leave_out, size_t n);
+
+/* No more inputs from here on; names met later are counted as left out. */
+void encode_freeze(struct encoder *);
+
+void encode_free(struct encoder *);
+
+enum encode_result { ENCODE_DONE, ENCODE_MISSING, ENCODE_WRONG };
+
+/* What is wrong with a record; good as long as its values. */
+struct encode_fault {
+	const char *name;		/* of the input */
+	bool in_features;
+	struct value value;		/* of ENCODE_WRONG */
+};
+
+/* The vector of a record (schema.n doubles), good until the next call, or a fault. */
+enum encode_result encode_row(struct encoder *, const struct value *slots, const double **x, struct encode_fault *);
+
+/* "feature total: features.total is a string (\"abc\"), not a number": for error records. */
+void encode_explain(const struct encode_fault *, enum encode_result, struct buf *);
+
+/* A member that a growing schema did not take, and why ("text", "given at start"...); false: no more.  *at: 0 at first. */
+bool encode_left_out(const struct encoder *, size_t *at, const char **name, const char **reason);
+
+/* Whether a growing schema takes the record's own members, and not `features`. */
+bool encode_is_top_level(const struct encoder *);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * labels.h - the two labels of a binary answer, found in the data.
+ *
+ * A label is a string, a number or a boolean and is known by its text: 1, "1" and 1.0 are one label.  Knows no records.
+ */
+#ifndef MODEL_LABELS_H
+#define MODEL_LABELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/value.h"
+
+struct labels {
+	struct label {
+		char *text;
+		size_t len;
+		bool is_integer;
+		int64_t integer;
+		uint64_t rows;
+	} label[2];
+	int n;
+};
+
+void labels_release(struct labels *);
+
+/* The index of the label (counted as a row), or -1: no label by its type, or a third one; `why` names it. */
+int labels_add(struct labels *, struct value, struct error *why);
+
+/* The index without counting, -1: not one of them. */
+int labels_find(const struct labels *, struct value);
+
+/*
+ * Which of the two is positive: `wanted` (NULL: 1 or true, else the rarer, of a tie the last in order of bytes).  -1: not
+ * two labels, or `wanted` is none of them.
+ */
+int labels_positive(const struct labels *, const char *wanted, struct error *why);
+
+#endif

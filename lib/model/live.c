@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/live.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "model/modelfile.h"
+
+/* Which content a path stands for, as far as stat tells. */
+struct identity { dev_t device; ino_t inode; off_t size; struct timespec changed; };
+
+struct refusal { char *path; struct identity identity; };
+
+struct live {
+	char *path;
+	live_check *check;
+	void *self;
+	struct model *model;
+	char *file;			/* that `model` came from, */
+	struct identity identity;	/* as it was then */
+	char stated[64];
+	struct refusal *refused;	/* what is not to be read again until it changes */
+	size_t n_refused;
+	bool lost;			/* it has been told that the path can't be read */
+	uint64_t loads, refusals;
+};
+
+static int identify(const char *path, struct identity *id, struct error *why)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return error_set(why, "%s: %s", path, strerror(errno));
+	*id = (struct identity){ st.st_dev, st.st_ino, st.st_size, st.st_mtim };
+	return 0;
+}
+
+static bool same(const struct identity *a, const struct identity *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+	    a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+static bool is_refused(const struct live *l, const char *path, const struct identity *id)
+{
+	for (size_t i = 0; i < l->n_refused; i++)
+		if (!strcmp(l->refused[i].path, path) && same(&l->refused[i].identity, id))
+			return true;
+	return false;
+}
+
+static void refuse(struct live *l, const char *path, const struct identity *id)
+{
+	size_t i = 0;
+
+	l->refusals++;
+	while (i < l->n_refused && strcmp(l->refused[i].path, path))
+		i++;
+	if (i == l->n_refused) {
+		l->refused = alloc_again(l->refused, ++l->n_refused, sizeof *l->refused);
+		l->refused[i].path = alloc_text(path);
+	}
+	l->refused[i].identity = *id;
+}
+
+/* What is no longer there need not be remembered. */
+static void forget_missing(struct live *l)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < l->n_refused;)
+		if (stat(l->refused[i].path, &st)) {
+			free(l->refused[i].path);
+			l->refused[i] = l->refused[--l->n_refused];
+		} else {
+			i++;
+		}
+}
+
+enum outcome { USED, REPLACED, REFUSED };	/* in use already; in use now; not, for reasons told now or before */
+
+/*
+ * Tries one file; where it is refused and nobody has been told, and nothing else is to be told, `why` says so.  The file is looked at
+ * before it is read: a change in between is seen at the next look.
+ */
+static enum outcome try_file(struct live *l, const char *path, struct error *why)
+{
+	struct identity id;
+	struct model *m;
+	struct error reason;
+	char stated[64];
+
+	if (identify(path, &id, &reason))	/* gone since the folder was read */
+		return REFUSED;
+	if (l->model && !strcmp(path, l->file) && same(&id, &l->identity))
+		return USED;
+	if (is_refused(l, path, &id))
+		return REFUSED;
+	m = modelfile_load(path, stated, &reason);
+	if (m && l->check && l->check(l->self, m, &reason)) {
+		error_prefix(&reason, "%s", path);
+		model_release(m);
+		free(m);
+		m = NULL;
+	}
+	if (!m) {
+		refuse(l, path, &id);
+		if (!why->text[0])
+			*why = reason;
+		return REFUSED;
+	}
+	model_release(l->model);
+	free(l->model);
+	free(l->file);
+	l->model = m;
+	l->file = alloc_text(path);
+	l->identity = id;
+	memcpy(l->stated, stated, sizeof stated);
+	l->loads++;
+	return REPLACED;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	return strverscmp(*(char *const *)b, *(char *const *)a);
+}
+
+/* Paths of the versions in a folder, newest first; each and the array to be freed.  -1: cannot be read. */
+static int versions(const char *folder, char ***out, size_t *n, struct error *why)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *e;
+
+	*out = NULL;
+	*n = 0;
+	if (!dir)
+		return error_set(why, "%s: %s", folder, strerror(errno));
+	while ((e = readdir(dir))) {
+		const size_t len = strlen(e->d_name);
+		if (e->d_name[0] == '.' || len < 6 || strcmp(e->d_name + len - 5, ".json"))
+			continue;
+		*out = alloc_again(*out, *n + 1, sizeof **out);
+		(*out)[(*n)++] = alloc_format("%s/%s", folder, e->d_name);
+	}
+	closedir(dir);
+	if (*n)
+		qsort(*out, *n, sizeof **out, newest_first);
+	return 0;
+}
+
+/* A path that gives no model any more is told once. */
+static void lose(struct live *l, struct error *why, const char *reason)
+{
+	if (!l->lost && !why->text[0])
+		error_set(why, "%s: %s", l->path, reason);
+	l->lost = true;
+}
+
+/* The newest version that is valid. */
+static int try_folder(struct live *l, struct error *why)
+{
+	enum outcome got = REFUSED;
+	struct error reason;
+	char **paths;
+	size_t n;
+
+	if (versions(l->path, &paths, &n, &reason)) {
+		lose(l, why, strerror(errno));
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (got == REFUSED)
+			got = try_file(l, paths[i], why);
+		free(paths[i]);
+	}
+	free(paths);
+	if (got == REFUSED)
+		lose(l, why, n ? "none of its *.json files is a valid model" : "no *.json file in this folder");
+	else
+		l->lost = false;
+	return got == REPLACED;
+}
+
+int live_look(struct live *l, struct error *why)
+{
+	struct stat st;
+
+	why->text[0] = '\0';
+	forget_missing(l);
+	if (stat(l->path, &st)) {
+		lose(l, why, strerror(errno));
+		return 0;
+	}
+	if (S_ISDIR(st.st_mode))
+		return try_folder(l, why);
+	l->lost = false;
+	return try_file(l, l->path, why) == REPLACED;
+}
+
+struct live *live_open(const char *path, live_check *check, void *self, struct error *why)
+{
+	struct live *l = alloc_zeroed(1, sizeof *l);
+
+	l->path = alloc_text(path);
+	l->check = check;
+	l->self = self;
+	if (live_look(l, why))
+		return l;
+	live_close(l);
+	return NULL;
+}
+
+void live_close(struct live *l)
+{
+	if (!l)
+		return;
+	for (size_t i = 0; i < l->n_refused; i++)
+		free(l->refused[i].path);
+	free(l->refused);
+	model_release(l->model);
+	free(l->model);
+	free(l->path);
+	free(l->file);
+	free(l);
+}
+
+const struct model *live_model(const struct live *l)
+{
+	return l->model;
+}
+
+const char *live_path(const struct live *l)
+{
+	return l->file;
+}
+
+const char *live_stated(const struct live *l)
+{
+	return l->stated;
+}
+
+uint64_t live_loaded(const struct live *l)
+{
+	return l->loads;
+}
+
+uint64_t live_refused(const struct live *l)
+{
+	return l->refusals;
+}

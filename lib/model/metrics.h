@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * metrics.h - predictions and answers to figures of quality.
+ *
+ * Equal to scikit-learn's log_loss, roc_auc_score, accuracy_score, brier_score_loss, mean_squared_error and r2_score with
+ * sample_weight.  Knows no models and no records.  What is not defined (the AUC of one class) is NaN.
+ */
+#ifndef MODEL_METRICS_H
+#define MODEL_METRICS_H
+
+#include <stddef.h>
+
+struct scored {
+	double score;		/* a probability, or a prediction */
+	double answer;		/* 0 or 1, or the value */
+	double weight;
+};
+
+struct quality {
+	size_t rows;
+	double loss;		/* mean log loss, probabilities held to [2^-52, 1 - 2^-52]; of regression: mean of half the squared error */
+	double constant, constant_loss;	/* the best constant prediction (the share of positives; the mean) and its loss */
+	double auc;		/* area under the ROC curve, ties count half */
+	double accuracy;	/* share on the right side of the threshold */
+	double brier;		/* mean (p - y)^2 */
+	double calibration;	/* sum of probabilities / number of positives: 1 is perfect */
+	double rmse, r2;	/* of regression */
+};
+
+/* Reorders the rows (by score). */
+void metrics_binary(struct scored *, size_t n, double threshold, struct quality *);
+void metrics_regression(const struct scored *, size_t n, struct quality *);
+
+/* "auc" and so on: the figure of that name, also for printing in this order. NULL name: the end. */
+struct metrics_row { const char *name; size_t offset; int binary, regression; };
+extern const struct metrics_row metrics_rows[];
+
+static inline double metrics_get(const struct quality *q, const struct metrics_row *row)
+{
+	return *(const double *)((const char *)q + row->offset);
+}
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "sink/sink-kafka.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/eventtime.h"
+#include "base/wallclock.h"
+#include "kafka/producer.h"
+
+#define FULL_WAIT_NS (50 * NS_PER_MS)	/* a report wakes the wait earlier */
+#define SETTLE_MS 200
+
+struct kafka_sink {
+	struct kafka_address address;
+	struct producer *producer;	/* the pool's */
+	struct producer_topic *topic;
+	bool returns;			/* --oversize=error */
+	struct buf key;
+};
+
+/* The broker's word on one message's size, given to the topic's sink. */
+static int came_back(void *owner, const void *bytes, size_t len, const char *message, struct error *why)
+{
+	struct sink *s = owner;
+	const struct kafka_sink *k = s->self;
+
+	if (!k->returns)
+		return error_set(why, "%s: a record of %zu bytes: %s", s->dest, len, message);
+	sink_return_add(s, message, bytes, len);
+	return 0;
+}
+
+static struct producer *producer_for(const struct sink_options *o, const char *brokers, bool *usage, struct error *why)
+{
+	struct sink_pool *pool = o->pool;
+
+	for (size_t i = 0; i < pool->n; i++)
+		if (producer_serves(pool->producers[i], o->kafka, brokers))
+			return pool->producers[i];
+	if (pool->n == SINK_PRODUCERS) {
+		*usage = true;
+		error_set(why, "kafka: destinations on more than %d clusters", SINK_PRODUCERS);
+		return NULL;
+	}
+	struct producer *p = producer_new(o->kafka, brokers, came_back, usage, why);
+	if (p)
+		pool->producers[pool->n++] = p;
+	return p;
+}
+
+static int kafka_open(struct sink *s, const char *dest, const struct sink_options *o, struct error *why)
+{
+	struct kafka_sink *k = alloc_zeroed(1, sizeof *k);
+	bool usage = false;
+
+	s->self = k;
+	k->returns = o->oversize_is_error;
+	if (kafka_address_parse(&k->address, dest, why))
+		return -2;
+	if (!(k->producer = producer_for(o, k->address.brokers, &usage, why)))
+		return usage ? -2 : -1;
+	if (!(k->topic = producer_topic(k->producer, k->address.topic, s, why)))
+		return -1;
+	s->fd = producer_fd(k->producer);
+	snprintf(s->leads_to, sizeof s->leads_to, "topic %s", k->address.topic);
+	return 0;
+}
+
+/* A string's bytes, the canonical text of anything else; none for a missing member. */
+static const void *key_of(struct kafka_sink *k, struct value v, size_t *len)
+{
+	*len = v.len;
+	if (value_is_null(v))
+		return NULL;
+	if (v.type == VALUE_STRING)
+		return v.text;
+	buf_clear(&k->key);
+	value_show(v, &k->key);
+	*len = k->key.len;
+	return k->key.data;
+}
+
+static int kafka_put(struct sink *s, const struct parcel *p, struct error *why)
+{
+	struct kafka_sink *k = s->self;
+	size_t key_len;
+	const void *key = key_of(k, p->key, &key_len);
+	const int64_t ms = p->event_time == EVENTTIME_NONE ? -1 : eventtime_floor(p->event_time, NS_PER_MS, 0) / NS_PER_MS;
+
+	for (;;) {
+		const int answer = producer_send(k->producer, k->topic, key, key_len, p->line, p->len, ms, why);
+		if (answer == PRODUCER_SENT)
+			return 0;
+		if (answer == PRODUCER_TOO_LARGE && k->returns) {
+			sink_return_add(s, why->text, p->line, p->len);
+			return 0;
+		}
+		if (answer != PRODUCER_FULL)
+			return -1;
+		/* Backpressure: its reports are taken in the wait, by flush. */
+		if (loop_wait(s->loop, &(struct wait_for){ .fd = s->fd }, wallclock_monotonic() + FULL_WAIT_NS, why))
+			return -1;
+	}
+}
+
+static int kafka_flush(struct sink *s, struct error *why)
+{
+	struct kafka_sink *k = s->self;
+
+	return k && k->topic ? producer_poll(k->producer, why) : 0;
+}
+
+static int kafka_settle(struct sink *s, struct error *why)
+{
+	struct kafka_sink *k = s->self;
+	int left;
+
+	while ((left = producer_flush(k->producer, SETTLE_MS, why)) > 0)
+		if (loop_wait(s->loop, &(struct wait_for){0}, 0, why))
+			return -1;
+	return left;
+}
+
+static int kafka_close(struct sink *s, bool clean, struct error *why)
+{
+	struct kafka_sink *k = s->self;
+	const int result = clean ? kafka_settle(s, why) : 0;
+
+	kafka_address_release(&k->address);
+	buf_release(&k->key);
+	free(k);
+	return result;
+}
+
+const struct sink_kind sink_kafka = {
+	.scheme = "kafka:", .help = "kafka:TOPIC, kafka://HOST:PORT/TOPIC: idempotent, acknowledged by all replicas",
+	.open = kafka_open, .put = kafka_put, .flush = kafka_flush, .settle = kafka_settle, .close = kafka_close,
+	.wants_time = true, .wants_key = true,
+};
