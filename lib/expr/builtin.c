@@ -261,13 +261,18 @@ static int prepare_onehot(struct expr *e, struct arena *arena, enum time_unit un
 static struct value run_onehot(struct eval *c, const struct expr *e)
 {
 	const struct categories *k = e->data;
-	struct category sought = { .key = eval_value(c, e->kids[0]) }, *hit;
+	struct category sought = { .key = eval_value(c, e->kids[0]) };
+	const struct category *hit = NULL;
 
 	if (eval_failed(sought.key) || value_is_null(sought.key))
 		return sought.key;
 	if (sought.key.type >= VALUE_ARRAY)
 		return eval_wrong(c, e, e->kids[0], sought.key, "a number, a string or a boolean");
-	hit = bsearch(&sought, k->sorted, k->n, sizeof sought, category_order);
+	if (k->n > 8)
+		hit = bsearch(&sought, k->sorted, k->n, sizeof sought, category_order);
+	for (size_t i = 0; k->n <= 8 && !hit && i < k->n; i++)
+		if (value_equal(sought.key, k->sorted[i].key))
+			hit = &k->sorted[i];
 	return (struct value){ .type = VALUE_ARRAY, .len = (uint32_t)k->n,
 	    .items = hit ? k->row + (k->n - 1 - hit->index) : k->row + k->n };
 }

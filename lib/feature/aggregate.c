@@ -105,9 +105,9 @@ static size_t sum_bound(const struct expr_call *c)
 	return c->last ? sums_bound(c->last) : 0;
 }
 
-static void last_sum_prefetch(const struct expr_call *c, const void *state)
+static const void *last_sum_heap(const struct expr_call *c, const void *state)
 {
-	sums_prefetch(state, c->last);
+	return sums_heap(state, c->last);
 }
 
 static const struct keeper sum_keeper = {
@@ -117,7 +117,7 @@ static const struct keeper sum_keeper = {
 
 static const struct keeper last_sum_keeper = {
 	"the last N numbers and partial sums", sizeof(struct sums), sum_take, sum_read, sum_add, sum_release, sum_save,
-	sum_load, sum_dump, sum_bound, last_sum_prefetch,
+	sum_load, sum_dump, sum_bound, last_sum_heap,
 };
 
 /* ---- one value: min, max, first, last, prev ---- */
@@ -292,15 +292,17 @@ static size_t last_best_bound(const struct expr_call *c)
 	return room * sizeof(struct extreme);
 }
 
-static void last_best_prefetch(const struct expr_call *c, const void *state)
+static const void *last_best_heap(const struct expr_call *c, const void *state)
 {
+	const struct extremes *e = state;
+
 	UNUSED(c);
-	extremes_prefetch(state);
+	return e->room ? &e->queue[e->head] : NULL;
 }
 
 static const struct keeper last_best_keeper = {
 	"those of the last N that can still be it", sizeof(struct extremes), extremes_take, last_best_read, last_best_add,
-	last_best_release, last_best_save, last_best_load, last_best_dump, last_best_bound, last_best_prefetch,
+	last_best_release, last_best_save, last_best_load, last_best_dump, last_best_bound, last_best_heap,
 };
 
 /* ---- first of the last N ---- */

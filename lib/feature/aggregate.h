@@ -46,7 +46,7 @@ struct keeper {
 	void (*load)(const struct expr_call *, void *state, struct snapshot_bytes *, size_t *bytes);
 	void (*dump)(const struct expr_call *, const void *state, struct buf *);	/* members of a JSON object */
 	size_t (*bound)(const struct expr_call *);	/* bytes of heap at most, texts and arrays apart */
-	void (*prefetch)(const struct expr_call *, const void *state);	/* of heap that reading needs; NULL: none */
+	const void *(*heap)(const struct expr_call *, const void *state);	/* what reading looks at there first; NULL: none */
 };
 
 struct aggregate {

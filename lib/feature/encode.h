@@ -22,15 +22,19 @@ struct encoder;
 /* For a schema that stays as it is; borrowed.  Registers what it reads. */
 struct encoder *encode_new(const struct schema *, struct fields *);
 
+/* A member that is never an input, and why, for people; NULL: not worth telling. */
+struct encode_leave { const char *name, *reason; };
+
+#define ENCODE_INPUTS_MAX 65536		/* a schema does not grow beyond */
+
 /*
  * For a schema that grows: every number, boolean and (in `features`) array of numbers that is met becomes an input, from
- * `features` if the first record has it, else from the record's own members.  `leave_out` (n names) never does.
- * Values that are missing are NaN, whatever they are in the schema.
+ * `features` if the first record has it, else from the record's own members.  What a member is, its first value that
+ * is not null decides.  Missing values are NaN; under MISSING_ERROR only the first record adds inputs, and what
+ * a later one lacks is missing.
  */
-struct encoder *encode_new_growing(struct schema *, enum missing, double number, struct fields *, const char *const *leave_out, size_t n);
-
-/* No more inputs from here on; names met later are counted as left out. */
-void encode_freeze(struct encoder *);
+struct encoder *encode_new_growing(struct schema *, enum missing, double number, struct fields *,
+    const struct encode_leave *, size_t n);
 
 void encode_free(struct encoder *);
 
@@ -39,7 +43,10 @@ enum encode_result { ENCODE_DONE, ENCODE_MISSING, ENCODE_WRONG };
 /* What is wrong with a record; good as long as its values. */
 struct encode_fault {
 	const char *name;		/* of the input */
+	const char *path;		/* of the value: a member of `features` or of the record */
+	size_t path_len;
 	bool in_features;
+	const char *expected;		/* "a number" */
 	struct value value;		/* of ENCODE_WRONG */
 };
 
@@ -49,8 +56,8 @@ enum encode_result encode_row(struct encoder *, const struct value *slots, const
 /* "feature total: features.total is a string (\"abc\"), not a number": for error records. */
 void encode_explain(const struct encode_fault *, enum encode_result, struct buf *);
 
-/* A member that a growing schema did not take, and why ("text", "given at start"...); false: no more.  *at: 0 at first. */
-bool encode_left_out(const struct encoder *, size_t *at, const char **name, const char **reason);
+/* A member that a growing schema met and did not take, and why ("a string"); false: no more.  *at: 0 at first. */
+bool encode_left_out(const struct encoder *, size_t *at, struct encode_leave *);
 
 /* Whether a growing schema takes the record's own members, and not `features`. */
 bool encode_is_top_level(const struct encoder *);

@@ -16,7 +16,7 @@ static inline struct pair pair_add(struct pair a, double hi, double lo)
 {
 	const double s = a.hi + hi, t = s - a.hi;
 
-	return (struct pair){ s, a.lo + lo + ((a.hi - (s - t)) + (hi - t)) };
+	return (struct pair){ s, a.lo + (lo + ((a.hi - (s - t)) + (hi - t))) };
 }
 
 /* An overflow leaves NaN behind in the error; the result is null either way. */
@@ -208,6 +208,11 @@ struct value sums_read(const struct sums *s, uint32_t last, bool mean, const str
 		items[k] = value_number(sum / divisor);
 	}
 	return is_array ? (struct value){ .type = VALUE_ARRAY, .len = dims, .items = items } : one;
+}
+
+const void *sums_heap(const struct sums *s, uint32_t last)
+{
+	return s->n ? s->many + s->n % last / FAN * FAN * s->dims : NULL;
 }
 
 /* From empty, for `used` places. */

@@ -42,17 +42,8 @@ int sums_check(const struct sums *, struct value, struct error *why);
 /* The sum (or the mean) with `x` as one more, or without where x is NULL; `last` 0: of everything.  Of nothing: 0 (null). */
 struct value sums_read(const struct sums *, uint32_t last, bool mean, const struct value *x, struct arena *);
 
-/* Fetches what reading the last N will look at first. */
-static inline void sums_prefetch(const struct sums *s, uint32_t last)
-{
-	if (s->n) {
-		const double *block = s->many + s->n % last / 16 * 16 * s->dims;
-		__builtin_prefetch(block, 1);
-		__builtin_prefetch(block + 8, 1);
-		if (s->room > 16)
-			__builtin_prefetch(s->many + s->room * s->dims, 1);
-	}
-}
+/* Where reading the last N looks first; NULL: nowhere. */
+const void *sums_heap(const struct sums *, uint32_t last);
 
 /* A value that was checked. */
 void sums_add(struct sums *, uint32_t last, struct value, size_t *bytes);

@@ -51,14 +51,6 @@ struct extremes {
 
 /* The greatest (sign 1) or least (sign -1) of the last N, with one more value where it is not NULL; missing: none. */
 struct value extremes_read(const struct extremes *, uint32_t last, int sign, const struct value *x);
-static inline void extremes_prefetch(const struct extremes *e)
-{
-	if (e->room) {
-		__builtin_prefetch(&e->queue[e->head], 1);
-		__builtin_prefetch(&e->queue[(e->head + e->used) & (e->room - 1)], 1);
-	}
-}
-
 void extremes_add(struct extremes *, uint32_t last, int sign, struct value, size_t *bytes);
 void extremes_release(struct extremes *, size_t *bytes);
 void extremes_save(const struct extremes *, struct buf *);

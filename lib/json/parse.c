@@ -165,7 +165,7 @@ static struct value follow(struct value v, const struct tail *t, struct arena *a
 		for (size_t i = 0; i < t->n; i++)
 			v = t->steps[i].kind == STEP_INDEX ? value_item(v, t->steps[i].index, arena)
 			    : value_member(v, t->steps[i].name, t->steps[i].len, arena);
-		return v;
+		return json_items(v, arena);
 	}
 	/* Of something that is no array [*] is missing, not an empty array. */
 	if (t->steps[0].kind == STEP_ALL && v.type != VALUE_ARRAY &&

@@ -52,7 +52,7 @@ static int compile(struct rules *rs, struct rule *r, struct fields *fields, stru
 	const struct expr_names names = { .self = fields, .resolve = resolve, .unit = rs->unit };
 	const struct expr_place place = { .source = "rule" };
 
-	r->expr = expr_compile(&rs->arena, r->condition, r->condition_len, &place, &names, why);
+	r->expr = expr_compile_condition(&rs->arena, r->condition, r->condition_len, &place, &names, why);
 	return r->expr ? 0 : -1;
 }
 

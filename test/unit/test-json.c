@@ -63,6 +63,7 @@ static void paths(void)
 	is_str(at("a[1]", "{\"a\":[1,2]}"), "2", "an item");
 	is_str(at("a[2]", "{\"a\":[1,2]}"), "missing", "no such item");
 	is_str(at("a[0][1]", "{\"a\":[[1,2]]}"), "2", "an item of an item");
+	is_str(at("a[0]", "{\"a\":[[1,[2]],3]}"), "[1,[2]]", "an array in an array");
 	is_str(at("i[*].c", "{\"i\":[{\"c\":1},{\"d\":2},{\"c\":\"x\"}]}"), "[1,null,\"x\"]", "of every item");
 	is_str(at("i[*].c[*]", "{\"i\":[{\"c\":[1,2]},{\"c\":[]},{\"c\":[3]}]}"), "[1,2,3]", "twice gives one flat array");
 	is_str(at("i[*]", "{\"i\":[]}"), "[]", "of none");

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A schema that is known is read through slots.  One that grows is not: the members of each record are walked, and the
+ * k-th is expected to be the k-th of the record before, so that a name is compared once and looked up seldom.  Both
+ * end in the same conversion of a value to a number.
+ */
+#include "feature/encode.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/table.h"
+#include "json/parse.h"
+
+enum { IN_FEATURES, IN_RECORD, SIDES };
+
+/* ---- an input of a known schema: its slots ---- */
+
+enum kind { PLAIN, ITEM, CATEGORY };
+
+struct place {
+	enum kind kind;
+	int own[SIDES];			/* the member of that name */
+	int base[SIDES];		/* the array or string that it may be a part of */
+	size_t base_len;		/* bytes of the name that are the base */
+	uint32_t index;			/* of ITEM */
+	const char *category;		/* of CATEGORY; in the schema's name */
+	size_t category_len;
+};
+
+/* ---- a member that a growing schema has met ---- */
+
+enum what { NUMBER, ITEMS, LEFT_OUT };
+
+struct met {
+	enum what what;
+	size_t column, *columns, n;	/* of NUMBER; of ITEMS, by index */
+	const char *name, *reason;	/* of LEFT_OUT; reason NULL: not to be told */
+	bool seen;
+};
+
+/* Which member stood where in the record before. */
+struct expected { struct met *met; const char *name; size_t len; };
+
+struct walk { struct expected *at; size_t room; };
+
+struct encoder {
+	const struct schema *schema;
+	double *x;
+	size_t room;
+	/* known schema */
+	struct place *places;
+	/* growing schema */
+	struct schema *grows;
+	enum missing missing;
+	double number;
+	int features_slot, record_slot;
+	bool started, top_level, frozen;
+	struct table met;
+	struct walk walks[SIDES];
+	uint64_t *from_features;	/* per column: the row that last had it there */
+	uint64_t row;
+	struct arena arena;		/* of a record's walk */
+};
+
+/* ---- values to numbers ---- */
+
+static inline enum encode_result convert(struct value v, double *x)
+{
+	switch (v.type) {
+	case VALUE_INTEGER:
+		*x = (double)v.integer;
+		return ENCODE_DONE;
+	case VALUE_DOUBLE:
+		*x = v.number;
+		return ENCODE_DONE;
+	case VALUE_UNSIGNED:
+		*x = (double)v.uinteger;
+		return ENCODE_DONE;
+	case VALUE_BOOL:
+		*x = v.truth;
+		return ENCODE_DONE;
+	case VALUE_MISSING:
+	case VALUE_NULL:
+		return ENCODE_MISSING;
+	default:
+		return ENCODE_WRONG;
+	}
+}
+
+/* ---- a known schema ---- */
+
+/* "f[3]" is item 3 of f, "f=VALUE" the category VALUE of f; the name as a whole comes first, whatever it looks like. */
+static void understand(struct place *p, const char *name)
+{
+	const size_t len = strlen(name);
+	const char *equals = strchr(name, '='), *open = strrchr(name, '[');
+
+	p->kind = PLAIN;
+	if (open && open > name && name[len - 1] == ']' && open + 2 < name + len &&
+	    strspn(open + 1, "0123456789") == len - 2 - (size_t)(open - name) && len - 2 - (size_t)(open - name) < 10) {
+		p->kind = ITEM;
+		p->index = (uint32_t)strtoul(open + 1, NULL, 10);
+		p->base_len = (size_t)(open - name);
+	} else if (equals && equals > name) {
+		p->kind = CATEGORY;
+		p->base_len = (size_t)(equals - name);
+		p->category = equals + 1;
+		p->category_len = len - p->base_len - 1;
+	}
+}
+
+static int slot_of(struct fields *fields, int side, const char *name)
+{
+	struct arena arena = ARENA_INIT;
+	const struct fieldpath path = side == IN_FEATURES ? fieldpath_of(&arena, "features", name, NULL)
+	    : fieldpath_of(&arena, name, NULL);
+	const int slot = fields_read(fields, &path);
+
+	arena_release(&arena);
+	return slot;
+}
+
+struct encoder *encode_new(const struct schema *schema, struct fields *fields)
+{
+	struct encoder *e = alloc_zeroed(1, sizeof *e);
+
+	e->schema = schema;
+	e->room = schema->n + 1;
+	e->x = alloc_bytes(e->room * sizeof *e->x);
+	e->places = alloc_zeroed(schema->n + 1, sizeof *e->places);
+	for (size_t i = 0; i < schema->n; i++) {
+		struct place *p = &e->places[i];
+		const char *name = schema->inputs[i].name;
+		understand(p, name);
+		char *base = p->kind == PLAIN ? NULL : alloc_span(name, p->base_len);
+		for (int side = 0; side < SIDES; side++) {
+			p->own[side] = slot_of(fields, side, name);
+			if (base)
+				p->base[side] = slot_of(fields, side, base);
+		}
+		free(base);
+	}
+	return e;
+}
+
+static void blame(struct encode_fault *fault, const char *name, const char *path, size_t len, int side, const char *expected,
+    struct value v)
+{
+	*fault = (struct encode_fault){ name, path, len, side == IN_FEATURES, expected, v };
+}
+
+/* An input that is part of an array or string. *found: that is there. */
+static enum encode_result part(const struct place *p, struct value base, int side, const char *name, double *x, bool *found,
+    struct encode_fault *fault)
+{
+	const enum value_type wanted = p->kind == ITEM ? VALUE_ARRAY : VALUE_STRING;
+
+	*found = base.type != VALUE_MISSING;
+	if (value_is_null(base))
+		return ENCODE_MISSING;
+	if (base.type != wanted) {
+		blame(fault, name, name, p->base_len, side, p->kind == ITEM ? "an array" : "a string", base);
+		return ENCODE_WRONG;
+	}
+	if (p->kind == CATEGORY) {
+		*x = base.len == p->category_len && !memcmp(base.text, p->category, base.len);
+		return ENCODE_DONE;
+	}
+	if (p->index >= base.len)
+		return ENCODE_MISSING;
+	const enum encode_result result = convert(base.items[p->index], x);
+	if (result == ENCODE_WRONG)
+		blame(fault, name, name, strlen(name), side, "a number", base.items[p->index]);
+	return result;
+}
+
+static enum encode_result read_input(const struct encoder *e, size_t i, const struct value *slots, double *x,
+    struct encode_fault *fault)
+{
+	const struct place *p = &e->places[i];
+	const char *name = e->schema->inputs[i].name;
+
+	for (int side = 0; side < SIDES; side++) {
+		const struct value v = slots[p->own[side]];
+		if (v.type != VALUE_MISSING) {
+			const enum encode_result result = convert(v, x);
+			if (result == ENCODE_WRONG)
+				blame(fault, name, name, strlen(name), side, "a number", v);
+			return result;
+		}
+		if (p->kind != PLAIN) {
+			bool found;
+			const enum encode_result result = part(p, slots[p->base[side]], side, name, x, &found, fault);
+			if (found)
+				return result;
+		}
+	}
+	return ENCODE_MISSING;
+}
+
+static enum encode_result fixed_row(struct encoder *e, const struct value *slots, struct encode_fault *fault)
+{
+	for (size_t i = 0; i < e->schema->n; i++) {
+		enum encode_result result = read_input(e, i, slots, &e->x[i], fault);
+		if (result == ENCODE_DONE)
+			continue;
+		const struct input *in = &e->schema->inputs[i];
+		if (result == ENCODE_WRONG)
+			return result;
+		switch (in->missing) {
+		case MISSING_MEAN:
+			e->x[i] = in->mean;
+			break;
+		case MISSING_NUMBER:
+			e->x[i] = in->number;
+			break;
+		case MISSING_KEEP:
+			e->x[i] = NAN;
+			break;
+		case MISSING_ERROR:
+			blame(fault, in->name, in->name, strlen(in->name), IN_FEATURES, "a number", value_null());
+			return ENCODE_MISSING;
+		}
+	}
+	return ENCODE_DONE;
+}
+
+/* ---- a schema that grows ---- */
+
+struct encoder *encode_new_growing(struct schema *schema, enum missing missing, double number, struct fields *fields,
+    const struct encode_leave *leave, size_t n)
+{
+	struct encoder *e = alloc_zeroed(1, sizeof *e);
+
+	e->schema = e->grows = schema;
+	e->missing = missing;
+	e->number = number;
+	e->features_slot = fields_read_name(fields, "features");
+	e->record_slot = fields_read(fields, &(struct fieldpath){ NULL, 0 });
+	for (size_t i = 0; i < n; i++) {
+		struct met *m = alloc_zeroed(1, sizeof *m);
+		struct table_row *row = table_add(&e->met, leave[i].name, strlen(leave[i].name));
+		free(row->pointer);
+		*m = (struct met){ .what = LEFT_OUT, .name = row->key, .reason = leave[i].reason };
+		row->pointer = m;
+	}
+	return e;
+}
+
+static size_t add_column(struct encoder *e, const char *name, size_t len)
+{
+	const size_t column = schema_add(e->grows, name, len, e->missing, e->number);
+
+	if (column >= e->room) {
+		e->room = e->room ? e->room * 2 : 16;
+		e->x = alloc_again(e->x, e->room, sizeof *e->x);
+		e->from_features = alloc_again(e->from_features, e->room, sizeof *e->from_features);
+	}
+	e->x[column] = NAN;
+	e->from_features[column] = 0;
+	return column;
+}
+
+/* The k-th item of an array that is an input. */
+static void add_item(struct encoder *e, struct met *m, const char *name, size_t len)
+{
+	char *item = alloc_format("%.*s[%zu]", (int)len, name, m->n);
+
+	m->columns = alloc_again(m->columns, m->n + 1, sizeof *m->columns);
+	m->columns[m->n] = add_column(e, item, strlen(item));
+	m->n++;
+	free(item);
+}
+
+/* What a member is, by its first value; NULL: null and empty arrays do not tell. */
+static struct met *meet(struct encoder *e, struct value name, struct value v, int side)
+{
+	const char *reason = NULL;
+	enum what what = NUMBER;
+	double x;
+
+	if (v.type == VALUE_ARRAY && side == IN_FEATURES) {
+		size_t i = 0;
+		while (i < v.len && value_is_null(v.items[i]))
+			i++;
+		if (i == v.len)
+			return NULL;
+		what = ITEMS;
+		if (convert(v.items[i], &x) != ENCODE_DONE)
+			reason = "an array, but not of numbers";
+	} else {
+		const enum encode_result result = convert(v, &x);
+		if (result == ENCODE_MISSING)
+			return NULL;
+		if (result == ENCODE_WRONG)
+			reason = value_kind(v);
+	}
+	if (!reason && e->frozen)
+		reason = "not in the first record";
+	if (!reason && e->schema->n >= ENCODE_INPUTS_MAX)
+		reason = "too many inputs";
+	struct table_row *row = table_add(&e->met, name.text, name.len);
+	struct met *m = alloc_zeroed(1, sizeof *m);
+	*m = (struct met){ .what = reason ? LEFT_OUT : what, .name = row->key, .reason = reason, .seen = true };
+	if (m->what == NUMBER)
+		m->column = add_column(e, name.text, name.len);
+	row->pointer = m;
+	return m;
+}
+
+static struct met *known(struct encoder *e, struct value name, size_t k, int side)
+{
+	struct walk *w = &e->walks[side];
+	struct table_row *row;
+
+	if (k < w->room && w->at[k].met && w->at[k].len == name.len && !memcmp(w->at[k].name, name.text, name.len))
+		return w->at[k].met;
+	row = table_find(&e->met, name.text, name.len);
+	if (!row)
+		return NULL;
+	if (k < 4096) {
+		if (k >= w->room) {
+			const size_t room = k * 2 + 16;
+			w->at = alloc_again(w->at, room, sizeof *w->at);
+			memset(w->at + w->room, 0, (room - w->room) * sizeof *w->at);
+			w->room = room;
+		}
+		/* The table keeps a key where it is. */
+		w->at[k] = (struct expected){ row->pointer, row->key, row->len };
+	}
+	return row->pointer;
+}
+
+static enum encode_result take(struct encoder *e, struct met *m, struct value name, struct value v, int side,
+    struct encode_fault *fault)
+{
+	if (m->what == NUMBER) {
+		if (side == IN_RECORD && e->from_features[m->column] == e->row)
+			return ENCODE_DONE;
+		if (side == IN_FEATURES)
+			e->from_features[m->column] = e->row;
+		const enum encode_result result = convert(v, &e->x[m->column]);
+		if (result == ENCODE_MISSING)
+			e->x[m->column] = NAN;
+		else if (result == ENCODE_WRONG)
+			blame(fault, e->schema->inputs[m->column].name, name.text, name.len, side, "a number", v);
+		return result == ENCODE_WRONG ? result : ENCODE_DONE;
+	}
+	if (!value_is_null(v) && v.type != VALUE_ARRAY) {
+		blame(fault, m->name, name.text, name.len, side, "an array", v);
+		return ENCODE_WRONG;
+	}
+	const size_t len = v.type == VALUE_ARRAY ? v.len : 0;
+	for (size_t i = 0; i < len || i < m->n; i++) {
+		if (i == m->n && (e->frozen || e->schema->n >= ENCODE_INPUTS_MAX))
+			break;
+		if (i == m->n)
+			add_item(e, m, name.text, name.len);
+		const size_t column = m->columns[i];
+		if (side == IN_RECORD && e->from_features[column] == e->row)
+			continue;
+		if (side == IN_FEATURES)
+			e->from_features[column] = e->row;
+		e->x[column] = NAN;
+		if (i < len && convert(v.items[i], &e->x[column]) == ENCODE_WRONG) {
+			blame(fault, e->schema->inputs[column].name, name.text, name.len, side, "an array of numbers", v.items[i]);
+			return ENCODE_WRONG;
+		}
+	}
+	return ENCODE_DONE;
+}
+
+/* Takes what the members of an object give; `discover`: new names become inputs. */
+static enum encode_result walk_object(struct encoder *e, struct value object, int side, bool discover, struct encode_fault *fault)
+{
+	struct json_walk w;
+	struct value name, v;
+
+	json_walk(&w, object);
+	for (size_t k = 0; json_walk_next(&w, &e->arena, &name, &v); k++) {
+		struct met *m = known(e, name, k, side);
+		if (!m && discover && !(side == IN_RECORD && name.len == 8 && !memcmp(name.text, "features", 8)))
+			m = meet(e, name, v, side);
+		if (!m)
+			continue;
+		if (m->what == LEFT_OUT) {
+			m->seen = true;
+			continue;
+		}
+		const enum encode_result result = take(e, m, name, v, side, fault);
+		if (result != ENCODE_DONE)
+			return result;
+	}
+	return ENCODE_DONE;
+}
+
+static bool is_object(struct value v)
+{
+	return v.type == VALUE_OBJECT || (v.type == VALUE_TREE && !json_is_array(v));
+}
+
+static enum encode_result growing_row(struct encoder *e, const struct value *slots, struct encode_fault *fault)
+{
+	const struct value features = slots[e->features_slot];
+	enum encode_result result = ENCODE_DONE;
+	size_t found = 0;
+
+	arena_clear(&e->arena);
+	e->row++;
+	for (size_t j = 0; j < e->schema->n; j++)
+		e->x[j] = NAN;
+	if (!e->started)
+		e->top_level = !is_object(features);
+	if (is_object(features))
+		result = walk_object(e, features, IN_FEATURES, !e->top_level, fault);
+	for (size_t j = 0; j < e->schema->n; j++)
+		found += e->from_features[j] == e->row;
+	if (result == ENCODE_DONE && (e->top_level || found < e->schema->n))
+		result = walk_object(e, slots[e->record_slot], IN_RECORD, e->top_level, fault);
+	if (result != ENCODE_DONE)
+		return result;
+	e->started = true;
+	if (e->missing == MISSING_ERROR) {
+		e->frozen = true;
+		for (size_t j = 0; j < e->schema->n; j++)
+			if (isnan(e->x[j])) {
+				const char *name = e->schema->inputs[j].name;
+				blame(fault, name, name, strlen(name), !e->top_level, "a number", value_null());
+				return ENCODE_MISSING;
+			}
+	}
+	return ENCODE_DONE;
+}
+
+/* ---- both ---- */
+
+enum encode_result encode_row(struct encoder *e, const struct value *slots, const double **x, struct encode_fault *fault)
+{
+	const enum encode_result result = e->grows ? growing_row(e, slots, fault) : fixed_row(e, slots, fault);
+
+	*x = e->x;
+	return result;
+}
+
+void encode_explain(const struct encode_fault *f, enum encode_result result, struct buf *b)
+{
+	buf_format(b, "feature %s", f->name);
+	if (result == ENCODE_MISSING) {
+		buf_add_text(b, " is missing");
+		return;
+	}
+	buf_format(b, ": %s%.*s is %s", f->in_features ? "features." : "", (int)f->path_len, f->path, value_kind(f->value));
+	if (f->value.type == VALUE_STRING || f->value.type == VALUE_HUGE || value_is_number(f->value) || f->value.type == VALUE_BOOL) {
+		struct buf text = BUF_INIT;
+		value_show(f->value, &text);
+		buf_format(b, " (%.*s%s)", (int)(text.len < 100 ? text.len : 100), text.data, text.len < 100 ? "" : "...");
+		buf_release(&text);
+	}
+	buf_format(b, ", not %s", f->expected);
+}
+
+bool encode_left_out(const struct encoder *e, size_t *at, struct encode_leave *out)
+{
+	while (*at < e->met.n) {
+		const struct met *m = e->met.rows[(*at)++].pointer;
+		if (m->what == LEFT_OUT && m->seen && m->reason) {
+			*out = (struct encode_leave){ m->name, m->reason };
+			return true;
+		}
+	}
+	return false;
+}
+
+bool encode_is_top_level(const struct encoder *e)
+{
+	return e->top_level;
+}
+
+void encode_free(struct encoder *e)
+{
+	if (!e)
+		return;
+	for (size_t i = 0; i < e->met.n; i++) {
+		struct met *m = e->met.rows[i].pointer;
+		free(m->columns);
+		free(m);
+	}
+	table_release(&e->met);
+	for (int side = 0; side < SIDES; side++)
+		free(e->walks[side].at);
+	free(e->from_features);
+	free(e->places);
+	free(e->x);
+	arena_release(&e->arena);
+	free(e);
+}
