@@ -161,6 +161,8 @@ static int route_one(struct route *t, struct record *r, uint64_t matched, struct
 		else if (deliver(t, r, t->sink_of[i], why))
 			return -1;
 	}
+	if (t->n_selected)
+		r->values = NULL;	/* a stage behind reads what was selected, not what was there */
 	return to_stdout;
 }
 
@@ -200,7 +202,10 @@ static int route_returned(struct route *t, struct sink *sink, struct error *why)
 		record_init(r, arena_copy(&t->again, back.line, back.len), back.len, &t->loop->fields, &t->again);
 		r->at = (struct place){ stage->tool->name, "stdin", stage->tally.records, &stage->tally };
 		record_fail_with(r, TOO_LONG, "length", (int64_t)back.len, "%s: %.*s", sink->dest, (int)back.message_len, back.message);
-		const int to_stdout = route_one(t, r, rules_match(&t->rules, r, t->all), why);
+		const uint64_t matched = rules_match(&t->rules, r, t->all);
+		if (!loop_allow(stage, &r, 1))
+			return 1;
+		const int to_stdout = route_one(t, r, matched, why);
 		if (to_stdout < 0 || (to_stdout && next_pass(stage->behind, &r, 1, why) < 0))
 			return -1;
 	}
@@ -220,13 +225,14 @@ static int64_t route_deadline(void *tool)
 static int route_tick(void *tool, int64_t now, struct next *next, struct error *why)
 {
 	struct route *t = tool;
+	int result = 0;
 
 	(void)now;
 	(void)next;
-	for (size_t i = 0; i < t->n_sinks; i++)
-		if (t->sinks[i].returned.len && route_returned(t, &t->sinks[i], why))
-			return -1;
-	return 0;
+	for (size_t i = 0; !result && i < t->n_sinks; i++)
+		if (t->sinks[i].returned.len)
+			result = route_returned(t, &t->sinks[i], why);
+	return result;
 }
 
 static size_t route_watch(void *tool, struct pollfd *fds, size_t max)
@@ -276,7 +282,7 @@ static int open_sinks(struct route *t, struct loop *loop, struct error *why)
 			continue;
 		}
 		for (size_t k = 0; k < t->n_sinks; k++)
-			if (!strcmp(t->sinks[k].dest, dest))
+			if (sink_same(t->sinks[k].dest, dest))
 				t->sink_of[i] = &t->sinks[k];
 		if (!t->sink_of[i]) {
 			struct sink *s = t->sink_of[i] = &t->sinks[t->n_sinks];
@@ -314,6 +320,26 @@ static int route_start(void *tool, struct loop *loop, struct error *why)
 	return 0;
 }
 
+static void tell_dropped(const struct route *t)
+{
+	char number[NUMBER_SHOW_MAX];
+
+	for (size_t i = 0; i < t->n_sinks; i++)
+		if (t->sinks[i].dropped && strcmp(t->sinks[i].dest, "null"))
+			command_note(&t->common, "%s records dropped: %s was closed by its reader",
+			    number_group(t->sinks[i].dropped, number), t->sinks[i].dest);
+}
+
+static int route_settle(void *tool, struct error *why)
+{
+	struct route *t = tool;
+
+	for (size_t i = 0; i < t->n_sinks; i++)
+		if (sink_settle(&t->sinks[i], why))
+			return -1;
+	return 0;
+}
+
 static int route_finish(void *tool, enum end how, struct next *next, struct error *why)
 {
 	struct route *t = tool;
@@ -323,15 +349,16 @@ static int route_finish(void *tool, enum end how, struct next *next, struct erro
 	(void)how;
 	/* What topics send back may go to a file, or to a topic again. */
 	do {
-		for (size_t i = 0; i < t->n_sinks; i++)
-			if (sink_settle(&t->sinks[i], why))
-				return -1;
-		if (route_tick(tool, 0, next, why))
+		if (route_settle(tool, why))
 			return -1;
+		const int ticked = route_tick(tool, 0, next, why);
+		if (ticked)
+			return ticked;
 	} while (route_deadline(tool) == 0);
 	for (size_t i = 0; i < t->n_sinks; i++)
 		if (sink_close(&t->sinks[i], true, result ? &later : why))
 			result = -1;
+	tell_dropped(t);
 	return result;
 }
 
@@ -342,8 +369,7 @@ static void route_metrics(void *tool, struct metrics *m)
 
 	for (size_t i = 0; i < t->rules.n; i++) {
 		buf_clear(&label);
-		buf_add_text(&label, "rule=");
-		json_write_string(&label, t->rules.rule[i].condition, t->rules.rule[i].condition_len);
+		stats_label(&label, "rule", t->rules.rule[i].condition);
 		stats_add(m, "routed_total", "counter", "Records that a rule took.", buf_text(&label), (double)t->rules.rule[i].matched);
 	}
 	stats_add(m, "unmatched_total", "counter", "Records that no rule took.", NULL, (double)t->unmatched);
@@ -357,12 +383,9 @@ static void route_summary(void *tool, struct buf *out)
 
 	for (size_t i = 0; i < t->rules.n; i++)
 		buf_format(out, "%14s  %s -> %s\n", number_group(t->rules.rule[i].matched, number), t->rules.rule[i].condition,
-		    sink_is_stdout(t->rules.rule[i].dest) ? "stdout" : t->rules.rule[i].dest);
+		    !(t->sink_of && t->sink_of[i]) && sink_is_stdout(t->rules.rule[i].dest) ? "stdout" : t->rules.rule[i].dest);
 	if (t->unmatched)
 		buf_format(out, "%14s  (no rule) -> stdout\n", number_group(t->unmatched, number));
-	for (size_t i = 0; i < t->n_sinks; i++)
-		if (t->sinks[i].dropped && strcmp(t->sinks[i].dest, "null"))
-			buf_format(out, "%14s  dropped: %s was closed by its reader\n", number_group(t->sinks[i].dropped, number), t->sinks[i].dest);
 }
 
 static void route_release(void *tool)
@@ -411,7 +434,7 @@ const struct command route_command = {
 	.size = sizeof(struct route),
 	.setup = route_setup,
 	.tool = { .name = "route", .start = route_start, .records = route_records, .deadline = route_deadline, .tick = route_tick,
-	    .watch = route_watch, .ready = route_ready, .flush = route_flush, .finish = route_finish,
+	    .watch = route_watch, .ready = route_ready, .flush = route_flush, .finish = route_finish, .settle = route_settle,
 	    .metrics = route_metrics, .summary = route_summary },
 	.release = route_release,
 };

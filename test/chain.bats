@@ -5,7 +5,7 @@ load helper
 
 setup_file() {
 	cd "$BATS_FILE_TMPDIR" || return
-	purchases -n 5000 --seed 3 --users 50 --invalid 3 --malformed 2 >purchases.jsonl
+	purchases -n 5000 --seed 3 --users 50 --invalid 0.03 --malformed 0.02 >purchases.jsonl
 	cp "$SML_ROOT/data/purchases.features" .
 	sml-features -q purchases.features purchases.jsonl |
 		sml-train -q -y label -x basket_size,total_value,user_history -m model.json
@@ -16,6 +16,7 @@ setup() {
 	common_setup
 	cp "$BATS_FILE_TMPDIR"/{purchases.jsonl,nasty.jsonl,purchases.features,model.json} .
 	export SOURCE_DATE_EPOCH=1700000000 # the time in error records
+	set -o pipefail
 }
 
 # Lines that have what a record may have: members that will be replaced, in every spelling; error records of earlier
@@ -187,7 +188,7 @@ same_bytes() {
 
 @test "values that print as something else" {
 	local definitions=(-d 'a = 0 / 5 * -1' -d 'b = x / 0' -d 'c = x * 1e300 * 1e300' -d 'd = 6 / 2' -d 'e = 1e21 * 1'
-		-d 'f = 0.1 + 0.2' -d 'g = x' -d 'h = coalesce(nothing, "s\"\\")' -d 'i = [x, "y", null]')
+		-d 'f = 0.1 + 0.2' -d 'g = x' -d 'h = coalesce(nothing, "s\"\\")' -d 'i = bucket(7, [1, 5])' -d 'j = onehot(x, [1, 2])')
 	printf '{"x":%s}\n' 1 1.0 -0 -0.0 1e2 9007199254740993 18446744073709551615 5e-324 0.30000000000000004 '"q\u0041\n"' null \
 		'[1,[2]]' '{"k":1}' true >in
 	local readers=(-d 'a = features.a == 0' -d 'a2 = features.a' -d 'b = features.b == null' -d 'd = features.d == 3'
@@ -233,9 +234,9 @@ same_bytes() {
 }
 
 @test "each stage has its own name, counts and files" {
-	printf '{"x":1}\nnope\n{"x":"a"}\n{"x":2}\n' >in
+	printf '{"x":1}\nnope\n{"x":"a"}\n{"x":2,"s":"b"}\n' >in
 	run -0 --separate-stderr sml features -v -d 'y = x + 0' --metrics a.prom in then \
-		features -d 'z = if(x == 2, "b" + 1, 0)' --metrics b.prom
+		features -d 'z = s + 1' --metrics b.prom
 	[[ $stderr == *'sml-features: 2 of 4 lines are error records (first: in:2: '* ]]
 	[[ $stderr == *'sml-features: 1 of 4 lines is an error record (first: stdin:4: '* ]]
 	grep -qxF 'sml_features_records_total{stage="features"} 4' a.prom

@@ -66,7 +66,7 @@ java_reads() { # TOPIC COUNT
 	python3 -c 'import json; [print(json.dumps({"k": l.rstrip("\n")}, ensure_ascii=False)) for l in open("keys")]' |
 		sml-route -b "$BOOT" --message-key k '*=kafka:ours'
 	sed 's/.*/&\tx/' keys | "$SML_ROOT/test/kafka/broker" java "$DIR" org.apache.kafka.tools.ConsoleProducer --bootstrap-server "$BOOT" \
-		--topic javas --reader-property parse.key=true >/dev/null 2>err
+		--topic javas --property parse.key=true >/dev/null 2>err
 	n=$(wc -l <keys)
 	java_reads ours "$n" | cut -f 2,3 | sort >ours
 	java_reads javas "$n" | cut -f 2,3 | sort >javas

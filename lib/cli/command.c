@@ -346,7 +346,7 @@ static int run(const char *name, struct part *parts, size_t n)
 	if (first->command->source) {
 		source = first->command->source(first->tool, &loop, &first->setup, &why);
 	} else {
-		struct lines_options lines = { .fields = &loop.fields, .max_line = common_of(first)->max_line };
+		struct lines_options lines = { .fields = &loop.fields, .intake = { .max_line = common_of(first)->max_line } };
 
 		source = inputs_new(first->setup.inputs, first->setup.n_inputs, &lines, &why);
 	}

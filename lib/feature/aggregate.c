@@ -612,7 +612,7 @@ const struct aggregate aggregate_rows[] = {
 	{ .kind = { "quantile", 2, 2, WINDOWED } },
 	{ .kind = { "sequence", 2, 2, WINDOWED } },
 	{ .kind = { "topk", 2, 2, WINDOWED } },
-	{ .kind = { "ewma", 2, 2, WINDOWED } },
+	{ .kind = { "ewma", 2, 2, WINDOWED | EXPR_CALL_DURATION } },
 	{ .kind = { NULL, 0, 0, 0 } }
 };
 
@@ -627,8 +627,7 @@ const struct aggregate *aggregate_find(const char *name, size_t len)
 int aggregate_check(const struct aggregate *a, const struct expr_call *c, struct error *why)
 {
 	if (!a->all)
-		return error_set(why, "%s is not in this version: its aggregates are count, sum, mean, min, max, first, last and "
-		    "distinct", a->kind.name);
+		return error_set(why, "%s() is not in this version: count, sum, mean, min, max, first, last and distinct are", a->kind.name);
 	if (window_check(c, why) < 0)
 		return -1;
 	if (c->window == WINDOW_LAST && a->last_max && c->last > a->last_max)

@@ -254,6 +254,10 @@ struct encoder *encode_new_growing(struct schema *schema, enum missing missing, 
 
 static size_t add_column(struct encoder *e, const char *name, size_t len)
 {
+	/* A member may be called as the item of an array is: they are one input. */
+	const size_t same = schema_find(e->schema, name, len);
+	if (same < e->schema->n)
+		return same;
 	const size_t column = schema_add(e->grows, name, len, e->missing, e->number);
 
 	if (column >= e->room) {
@@ -300,6 +304,8 @@ static struct met *meet(struct encoder *e, struct value name, struct value v, in
 		if (result == ENCODE_WRONG)
 			reason = value_kind(v);
 	}
+	if (!name.len || memchr(name.text, 0, name.len))
+		reason = "not a name that a model can hold";
 	if (!reason && e->frozen)
 		reason = "not in the first record";
 	if (!reason && e->schema->n >= ENCODE_INPUTS_MAX)

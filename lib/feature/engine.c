@@ -185,11 +185,12 @@ static bool fail_require(struct record *r, const struct spec_step *step, const s
 
 /* ---- one record ---- */
 
-/* The row of a state's key and the value it will take in. */
-static int take_in(struct engine *e, size_t state, struct key_ref *refs, const struct expr_scope *scope, struct error *why)
+/* The row of the key of a call's state, and the value that the state will take in. */
+static int take_in(struct engine *e, const struct spec_call *c, struct key_ref *refs, const struct expr_scope *scope,
+    struct error *why)
 {
-	const struct spec_state *st = &e->spec->states[state];
-	struct intake *in = &e->intakes[state];
+	const struct spec_state *st = &e->spec->states[c->state];
+	struct intake *in = &e->intakes[c->state];
 	struct key_ref *ref = &refs[st->keys];
 	struct error what;
 
@@ -220,9 +221,11 @@ static int take_in(struct engine *e, size_t state, struct key_ref *refs, const s
 			in->x = value_null();
 		} else if (in->x.type == VALUE_HUGE)
 			return error_set(why, "%.200s is %s", st->arg_text, value_kind(in->x));
+		if (in->x.type == VALUE_TREE)
+			in->x = json_items(in->x, scope->arena);
 		const struct value given = in->x;
 		if (st->keeper->take && st->keeper->take(st->aggregate, st->call, in->state, &in->x, scope->arena, &what) < 0)
-			return refuse_value(st->arg_text, given, st->call->kind->name, &what, why);
+			return refuse_value(st->arg_text, given, c->aggregate->kind.name, &what, why);
 	} else
 		in->x = value_null();
 	in->counts = true;
@@ -237,7 +240,7 @@ static int read_calls(struct engine *e, size_t from, size_t to, struct key_ref *
 		const struct spec_call *c = &e->spec->calls[i];
 		const struct spec_state *st = &e->spec->states[c->state];
 		const struct intake *in = &e->intakes[c->state];
-		if (c->is_first && take_in(e, c->state, refs, scope, why) < 0)
+		if (c->is_first && take_in(e, c, refs, scope, why) < 0)
 			return -1;
 		if (!in->state) {
 			e->calls[i] = value_null();

@@ -79,7 +79,7 @@ static const char *where_it_stands(struct compiler *c, const struct line *l)
 	if (l->place.line)
 		buf_format(&b, "%s:%u", l->place.source, l->place.line);
 	else
-		buf_format(&b, "%s", l->place.source);
+		buf_format(&b, "%s '%.*s'", l->place.source, (int)(l->len > 60 ? 60 : l->len), l->text);
 	const char *text = arena_copy(&c->spec->arena, b.data, b.len);
 	buf_release(&b);
 	return text;
@@ -363,7 +363,7 @@ static int read_directives(struct compiler *c)
 		if (l->is_definition)
 			continue;
 		if (!l->place.line)
-			return REFUSE(c, l, l->word, "-d takes NAME = EXPRESSION");
+			return REFUSE(c, l, l->word, "a definition is NAME = EXPRESSION");
 		if (!l->directive)
 			return unknown_line(c, l);
 		if (!l->directive->read)
@@ -571,8 +571,7 @@ static int add_step(struct compiler *c, const struct line *l)
 	struct spec *s = c->spec;
 	const struct expr_place place = place_at(l, l->body);
 	const struct expr_names names = { .self = c, .resolve = resolve, .call = add_call, .calls = c->kinds, .unit = s->unit };
-	struct spec_step step = { .is_require = !l->is_definition, .slot = -1, .local = -1, .source = l->place.source,
-		.line = l->place.line };
+	struct spec_step step = { .is_require = !l->is_definition, .slot = -1, .local = -1, .where = where_it_stands(c, l) };
 
 	if (l->is_definition) {
 		const char *name = l->text + l->word;
@@ -583,9 +582,8 @@ static int add_step(struct compiler *c, const struct line *l)
 			const struct spec_step *first = s->steps;
 			while (first->local != earlier)
 				first++;
-			struct line there = { .place = { .source = first->source, .line = first->line } };
 			return REFUSE(c, l, l->word, "feature \"%.*s\" is defined twice (first in %s)", (int)(l->word_len > 100 ? 100 :
-			    l->word_len), name, where_it_stands(c, &there));
+			    l->word_len), name, first->where);
 		}
 		if (s->n_features == SPEC_FEATURES_MAX)
 			return REFUSE(c, l, l->word, "more than %d features", SPEC_FEATURES_MAX);

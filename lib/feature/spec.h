@@ -78,8 +78,7 @@ struct spec_step {
 	size_t n_states;
 	const struct spec_shown *shown;
 	size_t n_shown;
-	const char *source;
-	unsigned line;
+	const char *where;			/* "purchases.features:3" */
 };
 
 struct spec {

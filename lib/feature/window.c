@@ -12,37 +12,36 @@
 
 struct window_row {
 	enum window_kind kind;
-	const char *refusal;	/* NULL: in this version; %s: the duration */
+	const char *refusal;	/* NULL: in this version; then the window as written */
+	const char *words;
 };
-
-static const char time_windows[] = "take count, sum, mean, min... over all events, or over last N";
 
 static const struct window_row rows[] = {
-	{ WINDOW_ALL, NULL },
-	{ WINDOW_LAST, NULL },
-	{ WINDOW_SLIDING, "windows in time (over %s) are not in this version" },
-	{ WINDOW_PANES, "windows in time (over %s every ...) are not in this version" },
-	{ WINDOW_TUMBLING, "tumbling windows (over tumbling %s) are not in this version" },
-	{ WINDOW_SESSION, "session windows (over session %s) are not in this version" },
+	{ WINDOW_ALL, NULL, "" },
+	{ WINDOW_LAST, NULL, "" },
+	{ WINDOW_SLIDING, "windows in time", "over" },
+	{ WINDOW_PANES, "windows in time", "over" },
+	{ WINDOW_TUMBLING, "tumbling windows", "over tumbling" },
+	{ WINDOW_SESSION, "session windows", "over session" },
 };
+
+static const char instead[] = "over all and over last N are";
 
 int window_check(const struct expr_call *c, struct error *why)
 {
-	char text[EVENTTIME_SHOW_MAX];
-	struct error what;
+	char width[EVENTTIME_SHOW_MAX], every[EVENTTIME_SHOW_MAX] = "";
 
+	if (c->every)
+		eventtime_duration_show(c->every, every);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (rows[i].kind == c->window && rows[i].refusal) {
-			eventtime_duration_show(c->width, text);
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-			error_set(&what, rows[i].refusal, text);
-#pragma GCC diagnostic pop
-			return error_set(why, "%s: %s", what.text, time_windows);
+			eventtime_duration_show(c->width, width);
+			return error_set(why, "%s (%s %s%s%s) are not in this version: %s", rows[i].refusal, rows[i].words, width,
+			    *every ? " every " : "", every, instead);
 		}
 	if (c->half_life) {
-		eventtime_duration_show(c->half_life, text);
-		return error_set(why, "decay %s is not in this version: %s", text, time_windows);
+		eventtime_duration_show(c->half_life, width);
+		return error_set(why, "decay (decay %s) is not in this version: %s", width, instead);
 	}
 	if (c->window == WINDOW_LAST && (!c->last || c->last > WINDOW_LAST_MAX))
 		return error_set(why, "over last takes 1 to %d events, not %u", WINDOW_LAST_MAX, c->last);

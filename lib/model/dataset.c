@@ -7,17 +7,22 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "model/radix.h"
 
-static double *rows_new(double value)
+static double *rows_new(void)
 {
 	/* alloc_bytes aligns to 16; vectors of a block want 64: the pointer before the rows is what is freed. */
 	char *raw = alloc_bytes(KERNEL_ROWS * sizeof(double) + 64 + sizeof(void *));
 	double *rows = (double *)(((uintptr_t)raw + sizeof(void *) + 63) & ~(uintptr_t)63);
 
 	memcpy((char *)rows - sizeof raw, &raw, sizeof raw);
-	for (size_t i = 0; i < KERNEL_ROWS; i++)
-		rows[i] = value;
 	return rows;
+}
+
+static void rows_fill(double *rows, size_t from, size_t to, double value)
+{
+	for (size_t i = from; i < to; i++)
+		rows[i] = value;
 }
 
 static void rows_free(double *rows)
@@ -44,21 +49,23 @@ void dataset_release(struct dataset *ds)
 	*ds = DATASET_INIT;
 }
 
-/* Every column of the block is there. */
-static void block_widen(struct dataset_block *block, size_t columns)
+/* Every column of the block is there; the first n rows of a new one are missing. */
+static void block_widen(struct dataset_block *block, size_t columns, size_t n)
 {
 	if (block->n_columns == columns)
 		return;
 	block->column = alloc_again(block->column, columns, sizeof *block->column);
-	while (block->n_columns < columns)
-		block->column[block->n_columns++] = rows_new(NAN);
+	while (block->n_columns < columns) {
+		double *rows = block->column[block->n_columns++] = rows_new();
+		rows_fill(rows, 0, n, NAN);
+	}
 }
 
 size_t dataset_add_column(struct dataset *ds)
 {
 	ds->columns++;
-	if (ds->n_blocks && ds->rows < ds->n_blocks * KERNEL_ROWS)
-		block_widen(&ds->blocks[ds->n_blocks - 1], ds->columns);
+	if (ds->rows < ds->n_blocks * KERNEL_ROWS)
+		block_widen(&ds->blocks[ds->n_blocks - 1], ds->columns, ds->rows % KERNEL_ROWS);
 	return ds->columns - 1;
 }
 
@@ -69,8 +76,8 @@ void dataset_add(struct dataset *ds, const double *x, double answer, double weig
 	if (!i) {
 		if (ds->n_blocks == ds->room)
 			ds->blocks = alloc_again(ds->blocks, ds->room = ds->room ? ds->room * 2 : 16, sizeof *ds->blocks);
-		ds->blocks[ds->n_blocks] = (struct dataset_block){ .answer = rows_new(0), .weight = rows_new(0) };
-		block_widen(&ds->blocks[ds->n_blocks++], ds->columns);
+		ds->blocks[ds->n_blocks] = (struct dataset_block){ .answer = rows_new(), .weight = rows_new() };
+		block_widen(&ds->blocks[ds->n_blocks++], ds->columns, 0);
 	}
 	struct dataset_block *block = &ds->blocks[ds->n_blocks - 1];
 	block->answer[i] = answer;
@@ -82,8 +89,15 @@ void dataset_add(struct dataset *ds, const double *x, double answer, double weig
 
 void dataset_seal(struct dataset *ds)
 {
-	for (size_t b = 0; b < ds->n_blocks; b++)
-		block_widen(&ds->blocks[b], ds->columns);
+	for (size_t b = 0; b < ds->n_blocks; b++) {
+		struct dataset_block *block = &ds->blocks[b];
+		const size_t n = dataset_rows(ds, b);
+		block_widen(block, ds->columns, n);
+		rows_fill(block->answer, n, KERNEL_ROWS, 0);
+		rows_fill(block->weight, n, KERNEL_ROWS, 0);
+		for (size_t j = 0; j < ds->columns; j++)
+			rows_fill(block->column[j], n, KERNEL_ROWS, NAN);
+	}
 }
 
 /* Two passes: squares of distances from the mean, with the mean's own rounding taken out (Chan, Golub and LeVeque, "Algorithms
@@ -113,14 +127,24 @@ void dataset_figures(const struct dataset *ds, size_t column, struct column_figu
 	f->deviation = ldexp(sqrt((squares - rest * rest / m.n) / m.n), exponent);
 }
 
-bool dataset_all_different(const struct dataset *ds, size_t column)
+bool dataset_any(const struct dataset *ds, size_t column)
+{
+	size_t r = 0;
+
+	while (r < ds->rows && isnan(dataset_value(ds, r, column)))
+		r++;
+	return r < ds->rows;
+}
+
+bool dataset_is_id(const struct dataset *ds, size_t column)
 {
 	size_t room = 64;
 	double *seen;
-	bool different = true;
+	bool different = ds->rows > 0;
 
-	if (!ds->rows)
-		return false;
+	for (size_t r = 0; r < ds->rows; r++)
+		if (!(dataset_value(ds, r, column) == floor(dataset_value(ds, r, column))))
+			return false;
 	while (room < ds->rows * 2)
 		room *= 2;
 	seen = alloc_bytes(room * sizeof *seen);
@@ -134,27 +158,24 @@ bool dataset_all_different(const struct dataset *ds, size_t column)
 		size_t at = (h ^ h >> 29) & (room - 1);
 		while (!isnan(seen[at]) && seen[at] != x)
 			at = (at + 1) & (room - 1);
-		different = isnan(seen[at]) && !isnan(x);
+		different = isnan(seen[at]);
 		seen[at] = x;
 	}
 	free(seen);
 	return different;
 }
 
-static int compare(const void *a, const void *b)
+bool dataset_edges_of(const double *values, size_t n, double edges[DATASET_EDGES])
 {
-	const double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
+	struct radix_row *rows = alloc_bytes((n + 1) * sizeof *rows);
 
-bool dataset_edges_of(double *values, size_t n, double edges[DATASET_EDGES])
-{
-	if (!n)
-		return false;
-	qsort(values, n, sizeof *values, compare);
-	for (size_t k = 1; k <= DATASET_EDGES; k++)
-		edges[k - 1] = values[(k * n + DATASET_EDGES - 1) / DATASET_EDGES - 1];
-	return true;
+	for (size_t i = 0; i < n; i++)
+		rows[i] = (struct radix_row){ values[i], 0 };
+	radix_sort(rows, n);
+	for (size_t k = 1; n && k <= DATASET_EDGES; k++)
+		edges[k - 1] = rows[(k * n + DATASET_EDGES - 1) / DATASET_EDGES - 1].key + 0.0;
+	free(rows);
+	return n > 0;
 }
 
 bool dataset_edges(const struct dataset *ds, size_t column, double edges[DATASET_EDGES])
@@ -192,6 +213,13 @@ void dataset_scale(struct dataset *ds, size_t column, double mean, double scale)
 		else
 			memset(x, 0, KERNEL_ROWS * sizeof *x);
 	}
+}
+
+void dataset_turn(struct dataset *ds)
+{
+	for (size_t b = 0; b < ds->n_blocks; b++)
+		for (size_t i = 0; i < KERNEL_ROWS; i++)
+			ds->blocks[b].answer[i] = 1 - ds->blocks[b].answer[i];
 }
 
 void dataset_drop(struct dataset *ds, size_t column)

@@ -64,8 +64,11 @@ struct column_figures {
 
 void dataset_figures(const struct dataset *, size_t column, struct column_figures *);
 
-/* Whether every row has a value and no two have the same: an id, or a time. */
-bool dataset_all_different(const struct dataset *, size_t column);
+/* Whether any row has a value. */
+bool dataset_any(const struct dataset *, size_t column);
+
+/* Whether every row has a whole number and no two have the same: an id. */
+bool dataset_is_id(const struct dataset *, size_t column);
 
 /*
  * The upper edges of ten bins of equal count: edge k is the smallest value that at least k tenths of the values do not exceed.
@@ -74,11 +77,14 @@ bool dataset_all_different(const struct dataset *, size_t column);
 #define DATASET_EDGES 10
 #define DATASET_SAMPLE 65536
 bool dataset_edges(const struct dataset *, size_t column, double edges[DATASET_EDGES]);
-bool dataset_edges_of(double *values, size_t n, double edges[DATASET_EDGES]);	/* reorders the values */
+bool dataset_edges_of(const double *values, size_t n, double edges[DATASET_EDGES]);
 
 /* (x - mean) / scale in place, 0 where x is missing or scale is 0. */
 void dataset_scale(struct dataset *, size_t column, double mean, double scale);
 void dataset_fill(struct dataset *, size_t column, double missing);	/* stands for missing values */
+
+/* Answers of 0 and 1 become 1 and 0. */
+void dataset_turn(struct dataset *);
 
 void dataset_drop(struct dataset *, size_t column);
 void dataset_sort(struct dataset *, const size_t *order);		/* order[new place] = old place */

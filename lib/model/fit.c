@@ -53,19 +53,16 @@ static void unbalance(struct dataset *ds, double *before)
 	free(before);
 }
 
-static void learn_score_bins(struct model *m, const struct dataset *ds)
+static void learn_score_bins(struct model *m, const struct scored *scores, size_t rows)
 {
-	struct scored *scores = alloc_bytes(ds->rows * sizeof *scores);
-	const size_t most = ds->rows < DATASET_SAMPLE ? ds->rows : DATASET_SAMPLE;
+	const size_t most = rows < DATASET_SAMPLE ? rows : DATASET_SAMPLE;
 	double *values = alloc_bytes(most * sizeof *values);
 
-	fit_scores(m, ds, scores);
 	for (size_t i = 0; i < most; i++)
-		values[i] = scores[ds->rows > most ? (size_t)((double)i * ((double)ds->rows / (double)most)) : i].score;
+		values[i] = scores[rows > most ? (size_t)((double)i * ((double)rows / (double)most)) : i].score;
 	m->score_bins = alloc_zeroed(DATASET_EDGES, sizeof *m->score_bins);
 	dataset_edges_of(values, most, m->score_bins);
 	free(values);
-	free(scores);
 }
 
 int fit_model(struct model *m, struct dataset *ds, const struct fit *f, struct fit_report *report, struct error *why)
@@ -94,7 +91,9 @@ int fit_model(struct model *m, struct dataset *ds, const struct fit *f, struct f
 		m->training.l1 = f->l1;
 		m->training.l2 = f->l2;
 		m->training.balanced = before != NULL;
-		learn_score_bins(m, ds);
+		report->scores = alloc_bytes(ds->rows * sizeof *report->scores);
+		fit_scores(m, ds, report->scores);
+		learn_score_bins(m, report->scores, ds->rows);
 		model_identify(m);
 	}
 	free(w);

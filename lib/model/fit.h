@@ -22,9 +22,10 @@ struct fit {
 	struct solver_watch watch;
 };
 
-/* What training found in the data, per input; free `columns`. */
+/* What training found; free `columns` and `scores`. */
 struct fit_report {
-	struct column_figures *columns;
+	struct column_figures *columns;	/* per input */
+	struct scored *scores;		/* per row */
 	const char *solver;
 };
 

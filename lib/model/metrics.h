@@ -8,6 +8,7 @@
 #ifndef MODEL_METRICS_H
 #define MODEL_METRICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct scored {
@@ -27,13 +28,12 @@ struct quality {
 	double rmse, r2;	/* of regression */
 };
 
-/* Reorders the rows (by score). */
-void metrics_binary(struct scored *, size_t n, double threshold, struct quality *);
+void metrics_binary(const struct scored *, size_t n, double threshold, struct quality *);
 void metrics_regression(const struct scored *, size_t n, struct quality *);
 
-/* "auc" and so on: the figure of that name, also for printing in this order. NULL name: the end. */
-struct metrics_row { const char *name; size_t offset; int binary, regression; };
-extern const struct metrics_row metrics_rows[];
+/* A row per figure but `rows`, in the order in which they are printed; the kinds of model it is of. */
+struct metrics_row { const char *name, *title; size_t offset; bool binary, regression; };
+extern const struct metrics_row metrics_rows[];	/* ends with a NULL name */
 
 static inline double metrics_get(const struct quality *q, const struct metrics_row *row)
 {

@@ -66,7 +66,8 @@ static int read_feature(struct model *m, struct value f, size_t i, struct arena 
 	const size_t same = schema_find(&m->schema, name.text, name.len);
 	if (same < m->schema.n)
 		return error_set(why, "%sname: \"%.100s\" is features[%zu].name too", prefix, m->schema.inputs[same].name, same);
-	in = &m->schema.inputs[schema_add(&m->schema, name.text, name.len, MISSING_ERROR, 0)];
+	const size_t at = schema_add(&m->schema, name.text, name.len, MISSING_ERROR, 0);
+	in = &m->schema.inputs[at];	/* adding may have moved them */
 	if (read_any(f, "mean", prefix, &in->mean, arena, why))
 		return -1;
 	strncat(prefix, "scale", 6);

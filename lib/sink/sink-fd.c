@@ -42,9 +42,15 @@ static int fd_open(struct sink *s, const char *dest, const struct sink_options *
 		return error_set(why, "descriptor %d is not open; the shell opens it with: %d>>out%d.jsonl", (int)fd, (int)fd, (int)fd), -2;
 	if ((flags & O_ACCMODE) == O_RDONLY)
 		return error_set(why, "descriptor %d is open for reading only", (int)fd), -2;
+	/* Messages still need descriptor 2 when this one is closed, and as blocking as it was. */
+	const int own = fd == 2 ? fcntl(2, F_DUPFD_CLOEXEC, 3) : (int)fd;
+	if (own < 0)
+		return error_set(why, "descriptor %d: %s", (int)fd, strerror(errno));
 	struct fd_sink *f = alloc_zeroed(1, sizeof *f);
 	snprintf(f->name, sizeof f->name, "descriptor %d", (int)fd);
-	if (output_open(&f->output, (int)fd, f->name, o->loop, why)) {
+	if (output_open(&f->output, own, f->name, o->loop, why)) {
+		if (own != (int)fd)
+			close(own);
 		free(f);
 		return -1;
 	}
@@ -72,10 +78,14 @@ static int fd_put(struct sink *s, const struct parcel *p, struct error *why)
 static int fd_close(struct sink *s, bool clean, struct error *why)
 {
 	struct fd_sink *f = s->self;
-	const int result = clean ? output_close(&f->output, why) : 0;
+	int result = 0;
 
 	if (clean)
-		free(f);
+		result = output_close(&f->output, why);
+	else
+		output_abandon(&f->output);
+	s->dropped += f->output.lost;
+	free(f);
 	return result;
 }
 

@@ -185,10 +185,12 @@ static int file_close(struct sink *s, bool clean, struct error *why)
 	int result = 0;
 
 	for (struct one_file *one = f->file; one < f->file + FILES_OPEN; one++)
-		if (one->path && clean && close_file(one, result ? &later : why))
+		if (one->path && clean && close_file(one, result ? &later : why)) {
 			result = -1;
-	if (!clean)
-		return 0;	/* the loop still holds the outputs */
+		} else if (one->path) {
+			output_abandon(&one->output);
+			free(one->path);
+		}
 	for (size_t i = 0; i < f->n_seen; i++)
 		free(f->seen[i]);
 	free(f->seen);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "sink/sink.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "kafka/producer.h"
 #include "sink/sink-fd.h"
@@ -15,13 +18,47 @@ const struct sink_kind *const sink_kinds[] = {
 	&sink_null, &sink_fd, &sink_kafka, &sink_replace, &sink_file, NULL
 };
 
+static bool has_scheme(const char *dest, const char *scheme)
+{
+	return !strncmp(dest, scheme, strlen(scheme));
+}
+
+/* The file, pipe or socket behind a descriptor or path; false: it is none of these, or is not there yet. */
+static bool look(const char *dest, struct stat *st)
+{
+	char *end;
+
+	if (has_scheme(dest, "kafka:") || has_scheme(dest, "replace:") || !strcmp(dest, "null"))
+		return false;
+	if (!strcmp(dest, "-"))
+		dest = "1";
+	if (has_scheme(dest, "fd:"))
+		dest += 3;
+	else if (has_scheme(dest, "file:"))
+		return !stat(dest + 5, st);
+	const long fd = strtol(dest, &end, 10);
+	if (*end || end == dest)
+		return !stat(dest, st);
+	const int flags = fcntl((int)fd, F_GETFL);
+	return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY && !fstat((int)fd, st);
+}
+
+bool sink_same(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return !strcmp(a, b) || (look(a, &x) && look(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino);
+}
+
 bool sink_is_stdout(const char *dest)
 {
-	return !strcmp(dest, "-") || !strcmp(dest, "1") || !strcmp(dest, "fd:1");
+	return !strcmp(dest, "1") || !strcmp(dest, "fd:1") || sink_same(dest, "-");
 }
 
 int sink_open(struct sink *s, const char *dest, const struct sink_options *o, bool *usage, struct error *why)
 {
+	struct error ignored;
+
 	*s = (struct sink){ .dest = dest, .loop = o->loop, .fd = -1 };
 	*usage = true;
 	for (const struct sink_kind *const *k = sink_kinds; *k; k++) {
@@ -34,6 +71,8 @@ int sink_open(struct sink *s, const char *dest, const struct sink_options *o, bo
 		s->wants_key = (*k)->wants_key;
 		const int result = (*k)->open(s, dest + (by_scheme ? n : 0), o, why);
 		*usage = result == -2;
+		if (result)
+			sink_close(s, false, &ignored);
 		return result ? -1 : 0;
 	}
 	return error_set(why, "\"%s\" is no destination", dest);

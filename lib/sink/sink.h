@@ -80,7 +80,13 @@ struct sink {
 
 extern const struct sink_kind *const sink_kinds[];	/* ends with NULL */
 
-/* NULL: `dest` is standard output ("-", "1", "fd:1"), which is the caller's. */
+/*
+ * Whether two destinations lead to the same place: "3" and "fd:3", two descriptors of one pipe, two names of one file.
+ * They need one sink: two would write into each other's lines.
+ */
+bool sink_same(const char *a, const char *b);
+
+/* `dest` is standard output ("-", "1", "fd:1", another descriptor of it), which is the caller's. */
 bool sink_is_stdout(const char *dest);
 
 /* -1 with a sentence; the status is 2 where a retry cannot help (*usage). */

@@ -7,34 +7,43 @@
 #include <unistd.h>
 
 #include "base/wallclock.h"
+#include "stream/intake.h"
 
 #define BUSY_NS NS_PER_MS		/* a loop that is never idle looks at signals and flushes this often */
 #define QUIET_NS NS_PER_S		/* a stopped filter has drained its pipe after this much silence */
 #define DRAIN_NS (10 * NS_PER_S)	/* ... and in any case after this long */
+#define SMALL_LINE (64 * 1024)		/* a --max-line below this is held against each line as it would be written */
 #define JUDGED_FROM 1000		/* records before --max-errors N% is judged */
+#define SAME_STOP_NS (100 * NS_PER_MS)	/* timeout(1) sends its signal twice */
 #define POLLED 128
 
 /* ---- signals: flags, looked at in waits only ---- */
 
 static volatile sig_atomic_t stop_asked, hangup_asked, usr1_asked;
+static volatile int64_t stop_asked_at;
 static sigset_t open_signals;		/* as they were: open during a wait */
+static bool hangup_stops;
 
 static void on_signal(int sig)
 {
-	if (sig == SIGHUP)
-		hangup_asked = 1;
-	else if (sig == SIGUSR1)
+	if (sig == SIGUSR1)
 		usr1_asked = 1;
-	else
+	else if (sig == SIGHUP && !hangup_stops)
+		hangup_asked = 1;
+	else if (!stop_asked) {
+		stop_asked_at = wallclock_monotonic();
 		stop_asked = 1;
+	} else if (wallclock_monotonic() - stop_asked_at > SAME_STOP_NS) {
+		signal(sig, SIG_DFL);	/* the second one, whichever it is, ends the process at once */
+		raise(sig);
+	}
 }
 
 static void catch_signals(void)
 {
 	sigset_t ours;
 
-	/* The second SIGINT or SIGTERM finds the default action. */
-	struct sigaction once = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND }, always = { .sa_handler = on_signal };
+	const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 	struct sigaction old;
 	sigemptyset(&ours);
 	sigaddset(&ours, SIGINT);
@@ -44,25 +53,27 @@ static void catch_signals(void)
 	sigprocmask(SIG_BLOCK, &ours, &open_signals);
 	sigdelset(&open_signals, SIGINT);
 	sigdelset(&open_signals, SIGTERM);
-	sigaction(SIGTERM, &once, NULL);
+	sigaction(SIGTERM, &action, NULL);
 	/* A background job of a shell without job control, and nohup, ignore these on purpose. */
 	if (!sigaction(SIGINT, NULL, &old) && old.sa_handler != SIG_IGN)
-		sigaction(SIGINT, &once, NULL);
+		sigaction(SIGINT, &action, NULL);
+	/* Asked now: a terminal that has hung up is none any more. */
+	hangup_stops = isatty(2);
 	if (!sigaction(SIGHUP, NULL, &old) && old.sa_handler != SIG_IGN)
-		sigaction(SIGHUP, isatty(2) ? &once : &always, NULL);
-	sigaction(SIGUSR1, &always, NULL);
+		sigaction(SIGHUP, &action, NULL);
+	sigaction(SIGUSR1, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);	/* output.c sees EPIPE and knows whose it is */
 }
 
 static void see_signals(struct loop *l)
 {
-	if (hangup_asked && isatty(2))
-		stop_asked = 1;
-	else if (hangup_asked)
+	if (hangup_asked)
 		l->reload_asked = true;
 	hangup_asked = 0;
-	if (stop_asked)
+	if (stop_asked && !l->stopping) {
 		l->stopping = true;
+		sigprocmask(SIG_SETMASK, &open_signals, NULL);	/* a second one is heard wherever we are */
+	}
 	if (usr1_asked && l->on_usr1)
 		l->on_usr1(l);
 	usr1_asked = 0;
@@ -100,13 +111,18 @@ static int64_t run_services(struct loop *l, int64_t now)
 	return due;
 }
 
+void loop_end_services(struct loop *l)
+{
+	run_services(l, INT64_MAX);
+}
+
 static int flush_all(struct loop *l, struct error *why)
 {
-	for (size_t i = 0; i < l->n_stages; i++)
+	for (size_t i = 0; !l->failed && i < l->n_stages; i++)
 		if (l->stages[i].tool->flush && l->stages[i].tool->flush(l->stages[i].self, why))
 			return -1;
 	for (size_t i = 0; i < l->n_outputs; i++)
-		if (output_try(l->outputs[i], why))
+		if (!l->outputs[i]->failed && output_try(l->outputs[i], why))
 			return -1;
 	return 0;
 }
@@ -126,7 +142,7 @@ int loop_wait(struct loop *l, const struct wait_for *w, int64_t until, struct er
 
 	if (source && source->until < until)
 		until = source->until;
-	for (;;) {
+	for (bool looked = false;; looked = true) {
 		size_t n = 0, watched;
 		if (flush_all(l, why))
 			return -1;
@@ -136,16 +152,14 @@ int loop_wait(struct loop *l, const struct wait_for *w, int64_t until, struct er
 		*blocked += now - from;		/* metrics of a stream that is idle move as well */
 		from = now;
 		int64_t due = run_services(l, now);
-		if (l->source && l->source->alive && l->source->alive(l->source, why))
+		if (!l->failed && l->source && l->source->alive && l->source->alive(l->source, why))
 			return -1;
-		if (now >= until)
+		if (now >= until && looked)	/* a signal is seen even where there is no time to wait */
 			break;
 		fds[n++] = (struct pollfd){ source ? source->fd : -1, POLLIN, 0 };
 		const size_t first = n;
 		for (size_t i = 0; i < l->n_outputs; i++)
-			/* poll says nothing useful about a regular file, and a closed one is polled no more */
-			fds[n++] = (struct pollfd){ l->outputs[i]->is_pipe && !l->outputs[i]->closed ? l->outputs[i]->fd : -1,
-			    output_left(l->outputs[i]) ? POLLOUT : 0, 0 };
+			fds[n++] = output_poll(l->outputs[i]);
 		watched = n;
 		for (size_t i = 0; source && i < l->n_stages; i++)
 			if (l->stages[i].tool->watch)
@@ -203,25 +217,42 @@ static uint64_t errors_allowed(const struct policy *p)
 	return p->stop ? 0 : p->max_errors;
 }
 
-size_t loop_allow(struct stage *s, struct record **r, size_t n)
+static bool has_limit(const struct policy *p)
 {
-	const uint64_t allowed = errors_allowed(&s->policy);
+	return errors_allowed(p) != UINT64_MAX || p->max_errors_percent >= 0;
+}
 
-	if (allowed == UINT64_MAX)
+/* Record by record, so that where a run ends does not depend on the size of batches. */
+static size_t allow(struct stage *s, struct record **r, size_t n)
+{
+	const struct policy *p = &s->policy;
+	const uint64_t allowed = errors_allowed(p);
+
+	if (!has_limit(p))
 		return n;
-	for (size_t i = 0; i < n; i++)
-		if (r[i]->failed_by == &s->tally && s->let_out++ >= allowed) {
+	for (size_t i = 0; i < n; i++) {
+		s->gated++;
+		s->let_out += r[i]->failed_by == &s->tally;
+		if (s->let_out > allowed || (p->max_errors_percent >= 0 && s->gated >= JUDGED_FROM &&
+		    (double)s->let_out * 100 > p->max_errors_percent * (double)s->gated)) {
 			s->loop->verdict = EXIT_STOPPED;
 			s->loop->stopped_by = s;
 			return i;
 		}
+	}
 	return n;
+}
+
+size_t loop_allow(struct stage *s, struct record **r, size_t n)
+{
+	s->allows_itself = true;
+	return allow(s, r, n);
 }
 
 static int gate_pass(struct next *next, struct record **r, size_t n, struct error *why)
 {
 	struct gate *g = (struct gate *)next;
-	const size_t allowed = loop_allow(g->stage, r, n);
+	const size_t allowed = g->stage->allows_itself ? n : allow(g->stage, r, n);
 	const int result = g->behind ? next_pass(g->behind, r, allowed, why) : 0;
 
 	return result ? result : allowed < n;
@@ -242,15 +273,8 @@ static void hold_to_limit(struct stage *s, struct record *r)
 
 	record_write(r, &line);
 	const size_t len = line.len - 1, limit = r->kind == RECORD_ERROR ? 8 * s->policy.max_line : s->policy.max_line;
-	if (len > limit) {
-		size_t kept = 4096 < len ? 4096 : len;
-		while (kept && (line.data[kept] & 0xc0) == 0x80)	/* between characters */
-			kept--;
-		record_reline(r, arena_copy(r->arena, line.data, kept), kept);
-		r->kind = RECORD_DATA;
-		record_fail_with(r, TOO_LONG, "length", (int64_t)len, "%zu bytes, over the limit of %llu (--max-line)", len,
-		    (unsigned long long)s->policy.max_line);
-	}
+	if (len > limit)
+		intake_too_long(r, line.data, len < INTAKE_KEPT ? len : INTAKE_KEPT, len);
 	buf_release(&line);
 }
 
@@ -280,7 +304,8 @@ static int stage_pass(struct next *next, struct record **r, size_t n, struct err
 		if (!is_first) {	/* the first stage takes the source's count, the others count as on a pipe */
 			at->source = "stdin";
 			at->line = s->tally.records;
-			if (r[i]->len > s->policy.max_line / 2)
+			/* Half is for the members added: where lines may be large, these are small. */
+			if (r[i]->len > s->policy.max_line / 2 || s->policy.max_line < SMALL_LINE)
 				hold_to_limit(s, r[i]);
 		}
 		if (r[i]->kind == RECORD_REFUSED)
@@ -323,7 +348,8 @@ static void explain_stop(const struct loop *l, struct error *why)
 		error_set(why, "%s (--on-bad=stop)", s->tally.first);
 	else
 		error_set(why, "%llu of %llu records are error records, over --max-errors (first: %s)",
-		    (unsigned long long)s->tally.n_errors, (unsigned long long)s->tally.records, s->tally.first);
+		    (unsigned long long)(s->gated ? s->let_out : s->tally.n_errors),
+		    (unsigned long long)(s->gated ? s->gated : s->tally.records), s->tally.first);
 }
 
 /* ---- the loop ---- */
@@ -389,7 +415,7 @@ static int busy(struct loop *l, int64_t now, struct error *why)
 	run_services(l, now);
 	if (l->source->alive && l->source->alive(l->source, why))
 		return -1;
-	return flush_all(l, why);
+	return flush_all(l, why) ? -1 : hear_watched(l, why);
 }
 
 static void note_latency(struct loop *l, int64_t now, size_t n)
@@ -485,7 +511,7 @@ static void set_up(struct loop *l, struct source *source, struct stage *stages, 
 		s->next.pass = stage_pass;
 		s->loop = l;
 		s->gate = (struct gate){ { gate_pass }, neighbour, s };
-		s->behind = !neighbour || errors_allowed(&s->policy) != UINT64_MAX ? &s->gate.next : neighbour;
+		s->behind = !neighbour || has_limit(&s->policy) ? &s->gate.next : neighbour;
 	}
 }
 
@@ -494,6 +520,7 @@ static int flush_outputs(struct loop *l, int result, struct error *why)
 {
 	struct error later;
 
+	l->failed = result < 0;
 	for (size_t i = 0; i < l->n_outputs; i++)
 		if (!l->outputs[i]->failed && output_flush(l->outputs[i], result < 0 ? &later : why) && result >= 0)
 			result = -1;
@@ -508,7 +535,34 @@ static int finish(struct loop *l, enum end how, struct error *why)
 		struct stage *s = &l->stages[i];
 		if (s->tool->finish && (result = s->tool->finish(s->self, how, s->behind, why)) < 0)
 			return -1;
+		/* Errors among the last records count as well. */
+		if (l->stopped_by || judge(l, true))
+			break;
 	}
+	return 0;
+}
+
+/* A run that a policy stops keeps what it has let out. */
+static int settle(struct loop *l, struct error *why)
+{
+	struct error failure;
+
+	for (size_t i = 0; i < l->n_stages; i++)
+		if (l->stages[i].tool->settle && l->stages[i].tool->settle(l->stages[i].self, &failure)) {
+			*why = failure;
+			l->stopped_by = NULL;
+			l->verdict = EXIT_FAILED;
+			return -1;
+		}
+	return 0;
+}
+
+/* The last stage first: what was read from is given up only when all that follows from it is safe. */
+static int commit(struct loop *l, enum end how, struct error *why)
+{
+	for (size_t i = l->n_stages; i-- > 0;)
+		if (l->stages[i].tool->commit && l->stages[i].tool->commit(l->stages[i].self, how, why) < 0)
+			return -1;
 	return 0;
 }
 
@@ -524,16 +578,20 @@ enum exit_status filter_run(struct loop *l, struct source *source, struct stage 
 	for (size_t i = 0; !result && i < n; i++)
 		if (stages[i].tool->start)
 			result = stages[i].tool->start(stages[i].self, l, why);
-	if (result < 0)
-		return l->verdict ? l->verdict : EXIT_FAILED;
+	if (result)
+		return result > 0 || l->verdict ? l->verdict : EXIT_FAILED;
 	result = run(l, source, &how, why);
 	/* A stop by policy is no good end: nothing is finished, no state saved, no model written. */
-	if (result >= 0 && (l->stopped_by || judge(l, true)))
-		explain_stop(l, why);
-	else if (result >= 0)
+	if (result >= 0 && !l->stopped_by && !judge(l, true))
 		result = finish(l, how, why);
+	if (result >= 0 && l->stopped_by) {
+		explain_stop(l, why);
+		result = settle(l, why);
+	}
 	result = flush_outputs(l, result, why);
-	run_services(l, INT64_MAX);
+	if (result >= 0 && !l->verdict)
+		result = commit(l, how, why);
+	loop_end_services(l);
 	if (result < 0)
 		return l->verdict ? l->verdict : EXIT_FAILED;
 	return l->verdict;

@@ -74,7 +74,10 @@ struct filter_tool {
 	int (*control)(void *tool, const struct control *, struct error *why);	/* sinks alone */
 	int (*reload)(void *tool, struct error *why);	/* SIGHUP, between batches */
 	void *(*split)(void *tool);			/* -j: an instance for one more thread */
-	int (*finish)(void *tool, enum end how, struct next *, struct error *why);
+	int (*finish)(void *tool, enum end how, struct next *, struct error *why);	/* the last records */
+	int (*settle)(void *tool, struct error *why);	/* where a policy stops the run: waits for what has been sent elsewhere */
+	/* Behind every finish, when all outputs are written, and only where the status will be 0: states, models, offsets. */
+	int (*commit)(void *tool, enum end how, struct error *why);
 	void (*metrics)(void *tool, struct metrics *);	/* its own samples; also on an idle stream */
 	void (*summary)(void *tool, struct buf *);	/* lines for -v at the end, each with LF */
 };
@@ -95,7 +98,8 @@ struct stage {
 	void *self;
 	struct policy policy;
 	struct tally tally;
-	uint64_t let_out;		/* error records of its own that the gate has seen */
+	uint64_t gated, let_out;	/* records that the gate has seen; of them error records of its own */
+	bool allows_itself;		/* by loop_allow: the gate counts nothing again */
 	struct next *behind;		/* the gate, where a policy may stop the run; else the neighbour */
 	struct gate { struct next next; struct next *behind; struct stage *stage; } gate;
 	struct loop *loop;
@@ -125,6 +129,7 @@ struct loop {
 	struct service *services;
 	bool refuses_control;		/* sml-replay: {"_sml": in its input is data (RESERVED), never control */
 	bool stopping;			/* a signal has come */
+	bool failed;			/* a hook or the source has: outputs alone are still served */
 	enum exit_status verdict;	/* a status that a hook has chosen for its "enough" or failure; 0: the usual one */
 	struct stage *stopped_by;	/* whose policy ended the run; NULL: none's */
 	int64_t batch_at;		/* monotonic ns at which the present batch was read */
@@ -151,6 +156,9 @@ int loop_wait(struct loop *, const struct wait_for *, int64_t until, struct erro
 int loop_sleep(struct loop *, int64_t until, struct error *why);
 
 void loop_add_service(struct loop *, struct service *);
+
+/* Their last call, with `now` INT64_MAX: at the end of the run, or when the process is about to end with its reader. */
+void loop_end_services(struct loop *);
 
 /* How many of a batch the stage may let out: all, or those before the record that ends the run (then `verdict` is set and
  * the caller writes these and returns 1).  For tools that write records themselves; next_pass does it for others. */

@@ -38,6 +38,7 @@ static int inputs_next(struct source *source, struct record **out, struct error 
 			return SOURCE_FAILED;
 		const int got = in->now->next(in->now, out, why);
 		source->control = in->now->control;
+		source->until = in->now->until;
 		source->done = in->done_before + in->now->done;
 		if (got != SOURCE_END || in->at == in->n)
 			return got;

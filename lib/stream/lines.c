@@ -10,11 +10,11 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "json/write.h"
 #include "stream/record.h"
 
 #define WANT (128 * 1024)	/* bytes that a read asks for */
 #define SLACK 16
+#define READS 16		/* in which no record was found: an endless line must not keep signals waiting */
 #define KEEP (4 * 1024 * 1024)	/* a block larger than this shrinks again */
 
 struct lines {
@@ -31,7 +31,6 @@ struct lines {
 	struct arena arena;
 	struct buf aside;			/* the start of a line that is too long */
 	struct record record[BATCH_MAX];
-	struct refusal refusal[BATCH_MAX];
 	struct control control;
 	struct record control_record;
 };
@@ -42,21 +41,12 @@ static bool has_prefix(const char *p, size_t n, const char *prefix)
 	return n >= len && !memcmp(p, prefix, len);
 }
 
-#define CONTROL "{\"_sml\":"
-#define ERROR_HEAD "{\"errorType\":\""
+#define CONTROL INTAKE_CONTROL
 
-/* How long the line that begins here may be. */
-static size_t limit(const struct lines *l, const char *p, size_t n)
-{
-	if (has_prefix(p, n, CONTROL) && !l->o.refuses_control)
-		return SIZE_MAX;
-	return has_prefix(p, n, ERROR_HEAD) ? 8 * l->o.max_line : l->o.max_line;
-}
-
-/* Bytes of a line that is too long: the first LINES_KEPT of it are kept. */
+/* Bytes of a line that is too long: the first INTAKE_KEPT of it are kept. */
 static void drop(struct lines *l, const char *p, size_t n)
 {
-	const size_t room = LINES_KEPT - l->aside.len;
+	const size_t room = INTAKE_KEPT - l->aside.len;
 
 	buf_add(&l->aside, p, n < room ? n : room);
 	l->dropped += n;
@@ -72,7 +62,7 @@ static int fill(struct lines *l, struct error *why)
 		l->end -= l->start;
 		l->start = 0;
 	}
-	if (l->end && !l->dropping && l->end > limit(l, l->block, l->end)) {
+	if (l->end && !l->dropping && l->end > intake_limit(&l->o.intake, l->block, l->end)) {
 		buf_clear(&l->aside);
 		l->dropping = true;
 		l->dropped = 0;
@@ -108,66 +98,23 @@ static bool is_blank(const char *p, const char *end)
 	return p == end;
 }
 
-static void refuse(struct lines *l, int i, enum error_type type, const char *message, size_t full_len)
-{
-	l->refusal[i] = (struct refusal){ type, message, full_len };
-	l->record[i].kind = RECORD_REFUSED;
-	l->record[i].refusal = &l->refusal[i];
-}
-
-/* A line that nobody but this process and its kind may write. */
-static void check_reserved(struct lines *l, int i)
-{
-	struct record *r = &l->record[i];
-
-	if (has_prefix(r->line, r->len, CONTROL))
-		refuse(l, i, RESERVED, "begins as a control record does", 0);
-	else if (record_ends_like_error(r->line, r->len) && !record_is_error(r->line, r->len, &l->arena))
-		refuse(l, i, RESERVED, "ends as an error record does, and is none", 0);
-}
-
-/* --retry: the original in place of its error record. */
-static void retry(struct lines *l, int i)
-{
-	struct record *r = &l->record[i];
-	struct buf original = BUF_INIT;
-	struct error why;
-	const int is_error = record_original(r->line, r->len, &original, &why);
-
-	if (is_error > 0) {
-		const struct place at = r->at;
-		record_init(r, arena_copy(&l->arena, original.data, original.len), original.len, l->o.fields, &l->arena);
-		r->at = at;
-	} else if (is_error < 0 && !record_is_error(r->line, r->len, &l->arena))
-		refuse(l, i, RESERVED, "ends as an error record does, and is none", 0);
-	buf_release(&original);
-}
-
 static void give(struct lines *l, int i, const char *line, size_t len)
 {
 	struct record *r = &l->record[i];
 
 	record_init(r, line, len, l->o.fields, &l->arena);
 	r->at = (struct place){ .source = l->name, .line = l->number };
-	if (l->o.retries)
-		retry(l, i);
-	if (l->o.refuses_control && r->kind != RECORD_REFUSED && r->len > 2 &&
-	    (r->line[2] == '_' || r->line[r->len - 2] == '"'))
-		check_reserved(l, i);
+	intake_record(r, &l->o.intake);
 }
 
-/* The end of a line that was too long: what was kept of it, cut between characters. */
+/* The end of a line that was too long: what was kept of it. */
 static void give_dropped(struct lines *l, int i)
 {
-	const size_t len = l->dropped;
-	size_t kept = l->aside.len;
+	struct record *r = &l->record[i];
 
-	for (int cut = 0; cut < 3 && kept && !json_is_utf8(l->aside.data, kept); cut++)
-		kept--;
-	if (!json_is_utf8(l->aside.data, kept))
-		kept = l->aside.len;
-	give(l, i, arena_copy(&l->arena, l->aside.data, kept), kept);
-	refuse(l, i, TOO_LONG, NULL, len);
+	record_init(r, "", 0, l->o.fields, &l->arena);
+	r->at = (struct place){ .source = l->name, .line = l->number };
+	intake_too_long(r, l->aside.data, l->aside.len, l->dropped);
 	l->dropping = false;
 }
 
@@ -194,7 +141,8 @@ static int lines_next(struct source *source, struct record **out, struct error *
 	int n = 0;
 
 	arena_clear(&l->arena);
-	for (;;) {
+	source->until = INT64_MAX;
+	for (int reads = 0;; reads++) {
 		char *p = l->block + l->start, *end = l->block + l->end, *lf;
 		while (n < BATCH_MAX && (p < end || (l->dropping && l->at_eof))) {
 			if (!(lf = memchr(p + l->scanned, '\n', (size_t)(end - p) - l->scanned))) {
@@ -204,7 +152,7 @@ static int lines_next(struct source *source, struct record **out, struct error *
 				lf = end;	/* the last line has no LF */
 			}
 			const size_t len = (size_t)(lf - p);
-			const bool control = !l->dropping && !l->o.refuses_control && len > 8 && p[2] == '_' && has_prefix(p, len, CONTROL);
+			const bool control = !l->dropping && !l->o.intake.refuses_control && len > 8 && p[2] == '_' && has_prefix(p, len, CONTROL);
 			if (control && n)
 				goto out;	/* what came before it goes first */
 			bool given = true;
@@ -215,7 +163,7 @@ static int lines_next(struct source *source, struct record **out, struct error *
 				give_dropped(l, n);
 			} else if (control)
 				see_control(l, p, len);
-			else if (len > l->o.max_line && len > limit(l, p, len)) {
+			else if (len > l->o.intake.max_line && len > intake_limit(&l->o.intake, p, len)) {
 				buf_clear(&l->aside);
 				l->dropped = 0;
 				drop(l, p, len);
@@ -238,6 +186,10 @@ out:
 		l->start = (size_t)(p - l->block);
 		if (n)
 			return n;
+		if (reads == READS) {	/* at hand, but the loop has more to see to */
+			source->until = 0;
+			return SOURCE_WAIT;
+		}
 		const int got = fill(l, why);
 		if (got != 1)
 			return got;
@@ -264,8 +216,8 @@ struct source *lines_new(struct reader *reader, const char *name, const struct l
 	l->reader = reader;
 	l->name = name;
 	l->o = *o;
-	if (!l->o.max_line)
-		l->o.max_line = 16u << 20;
+	if (!l->o.intake.max_line)
+		l->o.intake.max_line = INTAKE_MAX_LINE;
 	l->size = 2 * WANT;
 	l->block = alloc_bytes(l->size + SLACK);
 	return &l->source;

@@ -3,7 +3,7 @@
  * lines.h - bytes cut into records, without copying and without waiting.
  *
  * Knows newlines, not JSON.  Batches end where the input at hand ends.  Blank lines are skipped and counted, a BOM at the
- * start goes, a last line without LF counts, a line over the limit becomes a refusal (TOO_LONG) of which LINES_KEPT bytes are
+ * start goes, a last line without LF counts, a line over the limit becomes a refusal (TOO_LONG) of which INTAKE_KEPT bytes are
  * kept; error records may be eight times as long, control records as long as they like.
  */
 #ifndef STREAM_LINES_H
@@ -13,16 +13,13 @@
 #include <stddef.h>
 
 #include "json/fields.h"
+#include "stream/intake.h"
 #include "stream/reader.h"
 #include "stream/source.h"
 
-#define LINES_KEPT 4096
-
 struct lines_options {
 	const struct fields *fields;
-	size_t max_line;		/* bytes without LF; 0: 16 MiB */
-	bool refuses_control;		/* {"_sml": is data, hence RESERVED; so is what ends like an error record without being one */
-	bool retries;			/* --retry: error records become their originals */
+	struct intake intake;		/* max_line 0: INTAKE_MAX_LINE */
 };
 
 /* Takes over the reader.  The name is borrowed: "stdin", a path. */

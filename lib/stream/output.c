@@ -23,6 +23,9 @@ bool output_private(int fd, int mode)
 	/* O_NONBLOCK on the description itself would hit the shell and everybody else who shares it. */
 	if (fstat(fd, &st) || !S_ISFIFO(st.st_mode))
 		return false;
+	/* 3<>fifo keeps a pipe open by holding both ends: so must we. */
+	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR)
+		mode = O_RDWR;
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	const int own = open(path, mode | O_NONBLOCK | O_CLOEXEC);
 	if (own < 0)
@@ -54,6 +57,7 @@ static int reader_closed(struct output *o, struct error *why)
 {
 	if (o->is_stdout) {
 		sigset_t pipe;
+		loop_end_services(o->loop);
 		signal(SIGPIPE, SIG_DFL);
 		sigemptyset(&pipe);
 		sigaddset(&pipe, SIGPIPE);
@@ -62,11 +66,21 @@ static int reader_closed(struct output *o, struct error *why)
 	}
 	if (o->drops) {
 		o->closed = true;
+		for (size_t i = o->done; i < o->buf.len; i++)
+			o->lost += o->buf.data[i] == '\n';
 		o->buf.len = o->done = 0;
 		return 0;
 	}
 	o->failed = true;
 	return error_set(why, "%s: its reader has closed it", o->name);
+}
+
+/* poll says nothing useful about a regular file; a terminal that somebody made non-blocking may be full. */
+struct pollfd output_poll(const struct output *o)
+{
+	const bool left = output_left(o) > 0;
+
+	return (struct pollfd){ !o->closed && !o->failed && (o->is_pipe || left) ? o->fd : -1, left ? POLLOUT : 0, 0 };
 }
 
 int output_check(struct output *o, struct error *why)
@@ -76,6 +90,18 @@ int output_check(struct output *o, struct error *why)
 	if (!o->is_pipe || o->closed || poll(&p, 1, 0) <= 0 || !(p.revents & (POLLERR | POLLHUP)))
 		return 0;
 	return reader_closed(o, why);
+}
+
+/* What a long line has left behind is not kept. */
+static void settle(struct output *o)
+{
+	if (o->done) {
+		o->buf.len -= o->done;
+		memmove(o->buf.data, o->buf.data + o->done, o->buf.len);
+		o->done = 0;
+	}
+	if (!o->buf.len && o->buf.size > 16 * OUTPUT_LIMIT)
+		buf_release(&o->buf);
 }
 
 int output_try(struct output *o, struct error *why)
@@ -98,8 +124,11 @@ int output_try(struct output *o, struct error *why)
 			o->done += (size_t)written;
 			o->written += (uint64_t)written;
 			o->loop->bytes_out += (uint64_t)written;
-		} else if (errno == EAGAIN)
+		} else if (errno == EAGAIN) {
+			if (o->done >= OUTPUT_LIMIT)
+				settle(o);
 			return 0;
+		}
 		else if (errno == EPIPE)
 			return reader_closed(o, why);
 		else if (errno != EINTR) {
@@ -109,18 +138,6 @@ int output_try(struct output *o, struct error *why)
 	}
 	o->buf.len = o->done = 0;
 	return 0;
-}
-
-/* What a long line has left behind is not kept. */
-static void settle(struct output *o)
-{
-	if (o->done) {
-		o->buf.len -= o->done;
-		memmove(o->buf.data, o->buf.data + o->done, o->buf.len);
-		o->done = 0;
-	}
-	if (!o->buf.len && o->buf.size > 16 * OUTPUT_LIMIT)
-		buf_release(&o->buf);
 }
 
 int output_room(struct output *o, struct error *why)
@@ -164,4 +181,13 @@ int output_close(struct output *o, struct error *why)
 	if (close(o->fd) && !result && !o->closed)
 		result = error_set(why, "%s: %s", o->name, strerror(errno));
 	return result;
+}
+
+void output_abandon(struct output *o)
+{
+	if (!o->is_open)
+		return;
+	o->is_open = false;
+	buf_release(&o->buf);
+	close(o->fd);
 }

@@ -7,6 +7,7 @@
 #ifndef STREAM_OUTPUT_H
 #define STREAM_OUTPUT_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +29,7 @@ struct output {
 	bool failed;			/* sticky: nothing more is written */
 	bool drops;			/* --on-closed=drop: a reader that closed is no failure */
 	bool closed;			/* ... and has closed */
+	uint64_t lost;			/* lines that were in the buffer then */
 	struct loop *loop;
 };
 
@@ -48,6 +50,12 @@ int output_flush(struct output *, struct error *why);
 
 /* Flushes, closes, unregisters; a failed close is a failure. */
 int output_close(struct output *, struct error *why);
+
+/* Closes without a word, when the loop is gone: what is in the buffer is lost. */
+void output_abandon(struct output *);
+
+/* What the loop's wait looks for. */
+struct pollfd output_poll(const struct output *);
 
 static inline size_t output_left(const struct output *o)
 {

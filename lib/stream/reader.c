@@ -37,9 +37,12 @@ static ssize_t plain_read(struct reader *r, void *bytes, size_t n, struct error 
 
 	if (p->asks_first && poll(&(struct pollfd){ p->fd, POLLIN, 0 }, 1, 0) == 0)
 		return SOURCE_WAIT;
-	const ssize_t got = read(p->fd, bytes, n);
+	ssize_t got;
+	do
+		got = read(p->fd, bytes, n);
+	while (got < 0 && errno == EINTR);
 	if (got < 0)
-		return errno == EAGAIN || errno == EINTR ? SOURCE_WAIT : error_set(why, "%s: %s", p->name, strerror(errno));
+		return errno == EAGAIN ? SOURCE_WAIT : error_set(why, "%s: %s", p->name, strerror(errno));
 	r->done += (uint64_t)got;
 	return got;
 }
@@ -198,7 +201,8 @@ const char *reader_codecs(void)
 /* The descriptor, checked to be something that can be read as a stream. */
 static int open_fd(const char *path, struct stat *st, struct error *why)
 {
-	const int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : 0;
+	/* Non-blocking: to open a named pipe waits for no writer; the loop does. */
+	const int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : 0;
 
 	if (fd < 0 || fstat(fd, st))
 		return error_set(why, "%s: %s", reader_name(path), strerror(errno));
@@ -292,6 +296,7 @@ struct reader *reader_open(const char *path, struct error *why)
 		return unpack(&p->reader, fd, p->name, why);
 	if (S_ISFIFO(st.st_mode))
 		fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);	/* where it is allowed */
-	p->asks_first = !output_private(fd, O_RDONLY);
+	/* A named pipe without a writer reads as ended, but is not ready. */
+	p->asks_first = fd > 0 || !output_private(fd, O_RDONLY);
 	return &p->reader;
 }

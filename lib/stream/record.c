@@ -195,6 +195,22 @@ static void add_text(struct buf *b, const char *name, const char *text, size_t l
 	json_write_string(b, text, len);
 }
 
+/* The name of a file may be any bytes. */
+static void add_place(struct buf *b, const char *name, const char *text)
+{
+	size_t len = strlen(text);
+	struct buf clean = BUF_INIT;
+
+	if (!json_is_utf8(text, len)) {
+		for (; len; text++, len--)
+			buf_add_byte(&clean, (unsigned char)*text < 0x80 ? *text : '?');
+		text = clean.data;
+		len = clean.len;
+	}
+	add_text(b, name, text, len);
+	buf_release(&clean);
+}
+
 static void add_integer(struct buf *b, const char *name, int64_t n)
 {
 	json_write_name(b, name);
@@ -208,8 +224,10 @@ static void count(struct record *r, enum error_type type, const char *message, c
 	if (!t)
 		return;
 	t->errors[type]++;
-	if (t->n_errors++)
+	if (t->n_errors++ && (r->at.source != t->first_source || r->at.line >= t->first_line))
 		return;
+	t->first_source = r->at.source;
+	t->first_line = r->at.line;
 	snprintf(t->first, sizeof t->first, "%s:%llu: %s", r->at.source, (unsigned long long)r->at.line, message);
 	t->pretty = type == PARSE_ERROR && raw->len >= 1 && (raw->data[0] == '{' || raw->data[0] == '[') &&
 	    (raw->len == 1 || (raw->len == 2 && raw->data[1] == '\r'));
@@ -239,7 +257,7 @@ static void fail(struct record *r, enum error_type type, const char *member, int
 	}
 	add_integer(&out, "timestamp", wallclock_stamp_ms());
 	add_text(&out, "stage", r->at.stage, strlen(r->at.stage));
-	add_text(&out, "source", r->at.source, strlen(r->at.source));
+	add_place(&out, "source", r->at.source);
 	add_integer(&out, "line", (int64_t)r->at.line);
 	if (member)
 		add_integer(&out, member, n);
@@ -323,6 +341,9 @@ static bool error_read(const char *line, size_t len, struct arena *arena, struct
 			return false;
 		member[at++] = v;
 	}
+	/* Data in which a line ends are none that a stage has met: sent again, they would be two records. */
+	if (member[2].type == VALUE_STRING && memchr(member[2].text, '\n', member[2].len))
+		return false;
 	return at == ERROR_MEMBERS && is_known_type(member[0]) && (member[2].type == VALUE_STRING) != (member[3].type == VALUE_STRING);
 }
 
@@ -337,6 +358,7 @@ int record_original(const char *line, size_t len, struct buf *out, struct error 
 {
 	struct value member[ERROR_MEMBERS];
 	struct arena arena = ARENA_INIT;
+	const size_t before = out->len;
 	int result = 1;
 
 	if (!record_ends_like_error(line, len))
@@ -349,6 +371,10 @@ int record_original(const char *line, size_t len, struct buf *out, struct error 
 		buf_add(out, member[2].text, member[2].len);
 	else if (json_read_base64(out, member[3].text, member[3].len) < 0)
 		result = error_set(why, "rawBase64 is not base64");
+	if (result > 0 && out->len > before && memchr(out->data + before, '\n', out->len - before)) {
+		out->len = before;
+		result = error_set(why, "its original is more than one line");
+	}
 	arena_release(&arena);
 	return result;
 }
@@ -376,6 +402,10 @@ struct record *record_keep(const struct record *r)
 void record_wake(struct record *r, struct arena *arena)
 {
 	r->arena = arena;
+	/* What an earlier batch's arena held is gone. */
+	r->values = NULL;
+	r->n_added = r->room = 0;
+	r->present = 0;
 }
 
 void record_free(struct record *r)

@@ -36,6 +36,8 @@ struct tally {
 	uint64_t records, passed;		/* taken in; of them error records of earlier stages */
 	uint64_t errors[ERROR_TYPES], n_errors;	/* made by this stage */
 	char first[1536];			/* "stdin:17: not JSON at byte 4: ..." */
+	const char *first_source;		/* where that was: a tool may look at a batch's records in any order */
+	uint64_t first_line;
 	bool pretty;				/* the first bad line was '{' or '[' alone */
 	uint64_t stop_after;			/* --on-bad=stop: 1; else UINT64_MAX */
 };

@@ -52,7 +52,7 @@ static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *o
 	(void)rk;
 	(void)opaque;
 	if (message->err && failed++ == 0)
-		snprintf(first_failure, sizeof(first_failure), "%s", rd_kafka_message_errstr(message));
+		snprintf(first_failure, sizeof(first_failure), "%s", rd_kafka_err2str(message->err));
 }
 
 static void add(struct list *list, const char *text)
@@ -95,6 +95,8 @@ static rd_kafka_t *connect_to(const struct job *job)
 		{ "enable.idempotence", job->transaction || job->abort ? "true" : "false" },
 		{ "transactional.id", job->transaction || job->abort ? id : "" },
 		{ "message.timeout.ms", "30000" },
+		/* What is retried is no news, and what fails is said below. */
+		{ "log_level", "2" },
 	};
 	for (size_t i = 0; i < sizeof(set) / sizeof(*set); i++) {
 		if (*set[i][1] && rd_kafka_conf_set(conf, set[i][0], set[i][1], why, sizeof(why)) != RD_KAFKA_CONF_OK)

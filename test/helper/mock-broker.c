@@ -142,7 +142,10 @@ int main(int argc, char **argv)
 
 	char why[512];
 	/* The mock cluster lives in the threads of a client that does nothing else. */
-	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), why, sizeof(why));
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	/* Below warnings: it would warn of having no brokers to connect to. */
+	rd_kafka_conf_set(conf, "log_level", "4", why, sizeof(why));
+	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
 	if (!rk)
 		errx(1, "%s", why);
 	rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(rk, brokers);

@@ -82,8 +82,8 @@ static void same_in_pieces(const char *text, struct lines_options o, const char 
 
 int main(void)
 {
-	const struct lines_options plain = {0}, data = { .refuses_control = true }, small = { .max_line = 10 };
-	const struct lines_options retry = { .refuses_control = true, .retries = true };
+	const struct lines_options plain = {0}, data = { .intake.refuses_control = true }, small = { .intake.max_line = 10 };
+	const struct lines_options retry = { .intake = { .refuses_control = true, .retries = true } };
 
 	same_in_pieces("", plain, "", "nothing");
 	same_in_pieces("a\nbb\n", plain, "1:a|2:bb|", "two lines");
@@ -108,10 +108,10 @@ int main(void)
 	for (int i = 0; i < 3000000; i++)
 		buf_add_byte(&long_line, "0123456789"[i % 10]);
 	buf_add_text(&long_line, "\n{}\n");
-	const struct lines_options limit = { .max_line = 100000 };
+	const struct lines_options limit = { .intake.max_line = 100000 };
 	is_str(cut(long_line.data, long_line.len, SIZE_MAX, limit), "TOO_LONG 4096 of 3000000 1:0123456789012345678901234567890123456789|2:{}|",
 	    "3 MB against a limit of 100 kB");
-	const struct lines_options large = { .max_line = 4000000 };
+	const struct lines_options large = { .intake.max_line = 4000000 };
 	is_str(cut(long_line.data, long_line.len, 100000, large), "1:0123456789012345678901234567890123456789|2:{}|", "3 MB are a line where they are allowed");
 	buf_release(&long_line);
 	return done();

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sml-classify - load a model; add score and label to each record; take a new model while running.
+ *
+ * Knows neither how a record becomes a vector nor the model's maths.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/number.h"
+#include "base/wallclock.h"
+#include "cli/command.h"
+#include "feature/encode.h"
+#include "json/write.h"
+#include "model/bands.h"
+#include "model/live.h"
+#include "stream/nest.h"
+#include "stream/stats.h"
+
+#define LOOK_NS (200 * NS_PER_MS)	/* between two looks at the model's file */
+#define TOLERANCE 1e-9			/* of --verify */
+
+struct classify {
+	struct common common;
+	const char *model_path, *bands_text, *nest_name;
+	double threshold;			/* below 0: the model's */
+	bool contributions, verify, check, explain;
+
+	struct arena arena;
+	struct bands bands;			/* n 0: none */
+	struct nest nest;
+
+	struct loop *loop;
+	struct live *live;
+	int64_t next_look;
+
+	/* of the model in use */
+	const struct model *model;
+	struct encoder *encoder;
+	struct value id, labels[2];		/* labels: negative, positive */
+	double positive_from;
+	struct arena names;			/* of contributions */
+	struct name *terms;
+
+	const struct added *classification, *probability, *prediction, *model_member, *contributions_member;
+	int probability_slot, prediction_slot;
+
+	/* of --verify */
+	uint64_t verified, absent, different;
+	double worst;
+	char worst_place[256];
+};
+
+static void warn(const struct classify *c, const char *text, const char *rest)
+{
+	dprintf(STDERR_FILENO, "%s: %s%s\n", c->common.command->name, text, rest);
+}
+
+/* ---- setting up ---- */
+
+static void classify_defaults(void *tool)
+{
+	struct classify *c = tool;
+
+	c->threshold = -1;
+}
+
+/* What the options demand of any model. */
+static int suits(void *tool, const struct model *m, struct error *why)
+{
+	const struct classify *c = tool;
+
+	if (m->kind == MODEL_LINEAR && (c->bands.n || c->threshold >= 0))
+		return error_set(why, "kind: a linear model has no probability for %s", c->bands.n ? "--bands" : "-t");
+	return 0;
+}
+
+static void explain(const struct classify *c)
+{
+	struct buf b = BUF_INIT;
+	char p[NUMBER_SHOW_MAX];
+
+	model_show(live_model(c->live), &b);
+	if (c->bands.n || c->threshold >= 0)
+		buf_add_text(&b, "options\n");
+	for (size_t i = 0; i < c->bands.n; i++) {
+		number_show(c->bands.bands[i].from, p);
+		buf_format(&b, "  classification = %.*s if probability >= %s\n", (int)c->bands.bands[i].name.len, c->bands.bands[i].name.text, p);
+	}
+	if (c->threshold >= 0) {
+		number_show(c->threshold, p);
+		buf_format(&b, "  -t: the threshold is %s\n", p);
+	}
+	fwrite(b.data, 1, b.len, stdout);	/* command.c looks at stdout's state */
+	buf_release(&b);
+}
+
+static void tell_model(const struct classify *c)
+{
+	command_tell(&c->common, "%s: model %s (%s, %zu inputs)", live_path(c->live), live_model(c->live)->id,
+	    model_kind_names[live_model(c->live)->kind], live_model(c->live)->schema.n);
+	if (*live_stated(c->live))
+		command_tell(&c->common, "%s: its id says %s; what it holds is %s", live_path(c->live), live_stated(c->live),
+		    live_model(c->live)->id);
+}
+
+static int classify_setup(void *tool, struct setup *setup, struct error *why)
+{
+	struct classify *c = tool;
+
+	if (!c->model_path)
+		return command_misuse(&c->common, why, "the model is missing: -m FILE");
+	if (c->bands_text && c->threshold >= 0)
+		return command_misuse(&c->common, why, "-t and --bands: one of them decides");
+	if (c->bands_text && bands_parse(&c->bands, c->bands_text, &c->arena, why))
+		return error_prefix(why, "--bands");
+	if (c->nest_name && nest_init(&c->nest, c->nest_name, &c->arena, why))
+		return error_prefix(why, "--nest");
+	c->live = live_open(c->model_path, suits, c, why);
+	if (!c->live)
+		return -1;
+	if (why->text[0])
+		warn(c, why->text, "; an older version is used");
+	tell_model(c);
+	setup->status = EXIT_DONE;
+	if (c->explain)
+		explain(c);
+	return c->check || c->explain;
+}
+
+/* ---- the model in use ---- */
+
+/* Between batches: records of the next one find what the model reads. */
+static void use_model(struct classify *c)
+{
+	const struct model *m = c->model = live_model(c->live);
+
+	encode_free(c->encoder);
+	c->encoder = encode_new(&m->schema, &c->loop->fields);
+	c->id = value_text(m->id, strlen(m->id));
+	if (m->kind == MODEL_LOGISTIC) {
+		c->labels[0] = value_text(m->labels[!m->positive], strlen(m->labels[!m->positive]));
+		c->labels[1] = value_text(m->labels[m->positive], strlen(m->labels[m->positive]));
+		c->positive_from = c->threshold >= 0 ? c->threshold : m->threshold;
+	}
+	if (!c->contributions)
+		return;
+	arena_release(&c->names);
+	c->terms = arena_get(&c->names, (m->schema.n + 1) * sizeof *c->terms);
+	for (size_t i = 0; i < m->schema.n; i++)
+		c->terms[i] = json_name(&c->names, m->schema.inputs[i].name, strlen(m->schema.inputs[i].name));
+	c->terms[m->schema.n] = json_name(&c->names, "bias", 4);
+}
+
+static void look(struct classify *c)
+{
+	struct error why;
+	char rest[64];
+	const int is_new = live_look(c->live, &why);
+
+	if (why.text[0]) {
+		snprintf(rest, sizeof rest, "; model %s goes on", live_model(c->live)->id);
+		warn(c, why.text, rest);
+	}
+	if (is_new) {
+		use_model(c);
+		tell_model(c);
+	}
+}
+
+static int classify_start(void *tool, struct loop *loop, struct error *why)
+{
+	struct classify *c = tool;
+
+	c->loop = loop;
+	c->classification = fields_add(&loop->fields, "classification");
+	c->probability = fields_add(&loop->fields, "probability");
+	c->prediction = fields_add(&loop->fields, "prediction");
+	c->model_member = fields_add(&loop->fields, "model");
+	c->contributions_member = c->contributions ? fields_add(&loop->fields, "contributions") : NULL;
+	if (!c->classification || !c->probability || !c->prediction || !c->model_member ||
+	    (c->contributions && !c->contributions_member))
+		return error_set(why, "too many different members are added in one chain");
+	if (c->verify) {
+		c->probability_slot = fields_read_name(&loop->fields, "probability");
+		c->prediction_slot = fields_read_name(&loop->fields, "prediction");
+	}
+	use_model(c);
+	c->next_look = wallclock_monotonic() + LOOK_NS;
+	return 0;
+}
+
+static int64_t classify_deadline(void *tool)
+{
+	return ((struct classify *)tool)->next_look;
+}
+
+static int classify_tick(void *tool, int64_t now, struct next *next, struct error *why)
+{
+	struct classify *c = tool;
+
+	(void)next;
+	(void)why;
+	c->next_look = now + LOOK_NS;
+	look(c);
+	return 0;
+}
+
+static int classify_reload(void *tool, struct error *why)
+{
+	(void)why;
+	look(tool);
+	return 0;
+}
+
+/* ---- records ---- */
+
+static void verify(struct classify *c, const struct record *r, struct value came, double score)
+{
+	char a[NUMBER_SHOW_MAX] = "no number", b[NUMBER_SHOW_MAX];
+
+	if (value_is_null(came)) {
+		c->absent++;
+		return;
+	}
+	c->verified++;
+	const double distance = value_is_number(came) ? fabs(value_double(came) - score) : INFINITY;
+	if (!(distance > TOLERANCE))
+		return;
+	c->different++;
+	if (distance <= c->worst)
+		return;
+	c->worst = distance;
+	if (value_is_number(came))
+		number_show(value_double(came), a);
+	number_show(score, b);
+	snprintf(c->worst_place, sizeof c->worst_place, "%s:%llu: %s came, %s computed", r->at.source,
+	    (unsigned long long)r->at.line, a, b);
+}
+
+/* feature -> w z, and bias: their sum is the margin. */
+static struct value contributions(const struct classify *c, struct record *r, const double *x)
+{
+	const size_t n = c->model->schema.n;
+	struct member *m = record_space(r, (n + 1) * sizeof *m);
+
+	for (size_t j = 0; j < n; j++)
+		m[j] = (struct member){ &c->terms[j], value_number(model_term(c->model, x, j)) };
+	m[n] = (struct member){ &c->terms[n], value_number(c->model->bias) };
+	return (struct value){ .type = VALUE_OBJECT, .len = (uint32_t)n + 1, .members = m };
+}
+
+static void refuse(struct record *r, const struct encode_fault *fault, enum encode_result result)
+{
+	struct buf text = BUF_INIT;
+
+	encode_explain(fault, result, &text);
+	record_fail(r, result == ENCODE_MISSING ? MISSING_FEATURE : INVALID_DATA, "%s", buf_text(&text));
+	buf_release(&text);
+}
+
+static void classify_record(struct classify *c, struct record *r, const struct value *v)
+{
+	struct encode_fault fault;
+	const double *x;
+	const enum encode_result result = encode_row(c->encoder, v, &x, &fault);
+
+	if (result != ENCODE_DONE) {
+		refuse(r, &fault, result);
+		return;
+	}
+	const bool logistic = c->model->kind == MODEL_LOGISTIC;
+	const double score = model_score(c->model, model_margin(c->model, x));
+	if (!isfinite(score)) {
+		record_fail(r, INVALID_DATA, "the score is no finite number: the inputs are too large for the model");
+		return;
+	}
+	if (c->verify)
+		verify(c, r, v[logistic ? c->probability_slot : c->prediction_slot], score);
+	if (logistic) {
+		record_add(r, c->classification, c->bands.n ? bands_name(&c->bands, score) : c->labels[score >= c->positive_from]);
+		record_add(r, c->probability, value_number(score));
+	} else {
+		record_add(r, c->prediction, value_number(score));
+	}
+	record_add(r, c->model_member, c->id);
+	if (c->contributions)
+		record_add(r, c->contributions_member, contributions(c, r, x));
+	if (c->nest_name)
+		nest_record(&c->nest, r);
+}
+
+static int classify_records(void *tool, struct record **r, size_t n, struct next *next, struct error *why)
+{
+	struct classify *c = tool;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct value *v = record_values(r[i]);
+		if (v)
+			classify_record(c, r[i], v);
+	}
+	return next_pass(next, r, n, why);
+}
+
+static int classify_finish(void *tool, enum end how, struct next *next, struct error *why)
+{
+	struct classify *c = tool;
+	char n[NUMBER_SHOW_MAX], m[NUMBER_SHOW_MAX], text[512];
+
+	(void)how;
+	(void)next;
+	(void)why;
+	if (!c->verify)
+		return 0;
+	if (c->absent)
+		command_note(&c->common, "--verify: %s records came without a score", number_group(c->absent, n));
+	if (!c->different) {
+		command_note(&c->common, "--verify: %s records, none differs by more than 1e-9", number_group(c->verified, n));
+		return 0;
+	}
+	snprintf(text, sizeof text, "--verify: %s of %s records differ by more than 1e-9 (worst: %s)", number_group(c->different, n),
+	    number_group(c->verified, m), c->worst_place);
+	warn(c, text, "");
+	c->loop->verdict = EXIT_STOPPED;
+	return 0;
+}
+
+static void classify_metrics(void *tool, struct metrics *m)
+{
+	const struct classify *c = tool;
+	char id[MODEL_ID_LEN + 8];
+
+	snprintf(id, sizeof id, "id=\"%s\"", live_model(c->live)->id);
+	stats_add(m, "model", "gauge", "The model in use.", id, 1);
+	stats_add(m, "models_loaded_total", "counter", "Models taken into use.", NULL, (double)live_loaded(c->live));
+	stats_add(m, "models_refused_total", "counter", "Models that were not valid.", NULL, (double)live_refused(c->live));
+}
+
+static void classify_release(void *tool)
+{
+	struct classify *c = tool;
+
+	encode_free(c->encoder);
+	live_close(c->live);
+	nest_release(&c->nest);
+	arena_release(&c->names);
+	arena_release(&c->arena);
+}
+
+static const char *const examples[] = {
+	"sml-classify -m model.json features.jsonl",
+	"sml-features purchases.features events.jsonl | sml-classify -m model.json | sml-route HIGH_VALUE=3 3>>vip.jsonl",
+	"sml-classify -m models/ --bands 'HIGH=0.9,MEDIUM=0.5,LOW=0' features.jsonl",
+	NULL
+};
+
+static const char *const daily[] = {
+	"model", "threshold", "bands", "nest", "contributions", "verify", "explain", "quiet", "help", NULL
+};
+
+static const struct opt options[] = {
+	OPT_MODEL(struct classify, model_path),
+	OPT_NUMBER('t', "threshold", "P", struct classify, threshold, 0, 1, "positive at probability P or above (the model's)"),
+	OPT_TEXT(0, "bands", "NAME=P,...", struct classify, bands_text, "name ranges of probability instead: HIGH=0.9,LOW=0"),
+	OPT_TEXT(0, "nest", "NAME", struct classify, nest_name, "put the event into a member NAME, the results beside it"),
+	OPT_FLAG(0, "contributions", struct classify, contributions, "add what each input contributes"),
+	OPT_FLAG(0, "verify", struct classify, verify, "exit 3 when a score that a record brings is another"),
+	OPT_CHECK(struct classify, check),
+	OPT_EXPLAIN(struct classify, explain),
+	COMMON_OPTIONS(struct classify),
+	OPT_END
+};
+
+extern const struct command classify_command;
+
+const struct command classify_command = {
+	.name = "sml-classify",
+	.purpose = "score records with a model",
+	.usage = "-m FILE [options] [FILE...]",
+	.examples = examples,
+	.daily = daily,
+	.options = options,
+	.size = sizeof(struct classify),
+	.defaults = classify_defaults,
+	.setup = classify_setup,
+	.tool = {
+		.name = "classify", .start = classify_start, .records = classify_records, .deadline = classify_deadline,
+		.tick = classify_tick, .reload = classify_reload, .finish = classify_finish, .metrics = classify_metrics,
+	},
+	.release = classify_release,
+};

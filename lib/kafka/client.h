@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * client.h - from options to a client of librdkafka, inside kafka/ alone.
+ *
+ * Names librdkafka's structures and includes nothing of it.
+ */
+#ifndef KAFKA_CLIENT_H
+#define KAFKA_CLIENT_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "kafka/kafka.h"
+
+struct rd_kafka_s;
+struct rd_kafka_conf_s;
+struct rd_kafka_topic_s;
+struct rd_kafka_metadata;
+
+/* Which brokers, and the words of an error for who said so. */
+struct kafka_brokers { const char *list, *from; };
+
+/* `brokers`: of an address; NULL: as the options say. */
+struct kafka_brokers kafka_brokers_of(const struct kafka_options *, const char *brokers);
+
+/* A property and its value.  `fixed`: why it is not the user's to set; NULL: it is. */
+struct kafka_property { const char *name, *value, *fixed; bool may_be_unknown; };
+
+/*
+ * The tool's properties (ended by a NULL name), over them the file's and the options'.  NULL with a sentence: librdkafka's words, or an unreadable file.
+ */
+struct rd_kafka_conf_s *kafka_conf(const struct kafka_options *, struct kafka_brokers, const struct kafka_property *,
+    struct error *why);
+
+/* Takes the configuration over.  NULL: properties that do not go together, in librdkafka's words. */
+struct rd_kafka_s *kafka_client(bool produces, struct rd_kafka_conf_s *, struct error *why);
+
+/*
+ * What the brokers know of a topic; waits KAFKA_CONNECT_MS for one that answers.  `reason`: what the client has last said
+ * was wrong (its error callback), empty: nothing.  0; -1 no broker answers, there is no such topic, or it may not be read.
+ */
+int kafka_topic_find(struct rd_kafka_s *, struct rd_kafka_topic_s *, struct kafka_brokers, const struct buf *reason,
+    const struct rd_kafka_metadata **, struct error *why);
+
+#endif

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is remembered of a line is its event time and a 64-bit hash, in order of arrival, so that what has become older than the
+ * window can go from the front.  At the end the rest becomes a multiset: hash -> how many.
+ */
+#include "kafka/handover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/hash.h"
+#include "json/fields.h"
+#include "json/parse.h"
+#include "stream/lines.h"
+#include "stream/reader.h"
+#include "stream/record.h"
+
+#define BLOCK (1024 * 1024)
+
+struct noted { int64_t time; uint64_t hash; };
+
+/* hash 0: a free slot (a hash of 0 is taken for 1). */
+struct held { uint64_t hash; uint32_t n; };
+
+struct topic { char *name; int32_t n; int64_t *next; int32_t unseen; };	/* next: -1: no line of that partition */
+
+struct handover {
+	struct handover_options o;
+	struct fields fields;
+	int time_slot, same_slot, topic_slot, partition_slot, offset_slot, stamp_slot;
+	struct arena arena;
+	struct buf key;
+	struct topic *topics;
+	size_t n_topics;
+	struct noted *noted;		/* from first on, n of them */
+	size_t first, n, room;
+	int64_t greatest;		/* of all lines */
+	int64_t greatest_stamp;		/* of lines with _kafka, ns */
+	bool any, last_is_ours;
+	struct held *held;
+	size_t n_held;			/* a power of two */
+	size_t left;			/* records that may still be dropped */
+};
+
+/* What a line says. */
+struct seen { int64_t time; uint64_t hash; struct topic *topic; int32_t partition; int64_t offset, stamp; };
+
+/* ---- setting up ---- */
+
+static struct fieldpath path_of(struct handover *h, const char *text)
+{
+	struct fieldpath path;
+	struct error ignored;
+
+	fieldpath_parse(&path, text, &h->fields.arena, &ignored);
+	return path;
+}
+
+static int slot_of(struct handover *h, const char *text)
+{
+	const struct fieldpath path = path_of(h, text);
+
+	return fields_read(&h->fields, &path);
+}
+
+struct handover *handover_new(const struct handover_options *o)
+{
+	struct handover *h = alloc_zeroed(1, sizeof *h);
+
+	h->o = *o;
+	fields_init(&h->fields);
+	h->time_slot = fields_read(&h->fields, o->time);
+	h->same_slot = o->same_by ? fields_read(&h->fields, o->same_by) : -1;
+	h->topic_slot = slot_of(h, "_kafka.topic");
+	h->partition_slot = slot_of(h, "_kafka.partition");
+	h->offset_slot = slot_of(h, "_kafka.offset");
+	h->stamp_slot = slot_of(h, "_kafka.timestamp");
+	h->greatest = h->greatest_stamp = EVENTTIME_NONE;
+	return h;
+}
+
+void handover_free(struct handover *h)
+{
+	if (!h)
+		return;
+	handover_forget(h);
+	for (size_t i = 0; i < h->n_topics; i++) {
+		free(h->topics[i].name);
+		free(h->topics[i].next);
+	}
+	free(h->topics);
+	buf_release(&h->key);
+	arena_release(&h->arena);
+	fields_release(&h->fields);
+	free(h);
+}
+
+void handover_expect(struct handover *h, const char *topic, int32_t partitions)
+{
+	struct topic *t;
+
+	h->topics = alloc_again(h->topics, h->n_topics + 1, sizeof *h->topics);
+	t = &h->topics[h->n_topics++];
+	*t = (struct topic){ alloc_text(topic), partitions, alloc_zeroed((size_t)partitions + 1, sizeof *t->next), partitions };
+	for (int32_t i = 0; i < partitions; i++)
+		t->next[i] = -1;
+}
+
+static struct topic *find(const struct handover *h, const char *name, size_t len)
+{
+	for (size_t i = 0; i < h->n_topics; i++)
+		if (strlen(h->topics[i].name) == len && !memcmp(h->topics[i].name, name, len))
+			return &h->topics[i];
+	return NULL;
+}
+
+/* ---- a line ---- */
+
+/* Line ends and blanks around it don't count: a message has none, and what it has inside has become spaces. */
+static const char *trim(const char *line, size_t *len)
+{
+	while (*len && (line[*len - 1] == ' ' || line[*len - 1] == '\r' || line[*len - 1] == '\t'))
+		--*len;
+	for (; *len && (*line == ' ' || *line == '\t' || *line == '\r'); --*len)
+		line++;
+	return line;
+}
+
+static uint64_t hash_line(const char *line, size_t len)
+{
+	line = trim(line, &len);
+	const uint64_t hash = hash_bytes(line, len);
+	return hash ? hash : 1;
+}
+
+/* 0: nothing to compare by. */
+static uint64_t hash_value(struct handover *h, struct value v)
+{
+	if (value_is_null(v) || v.type == VALUE_TREE)
+		return 0;
+	buf_clear(&h->key);
+	value_show(v, &h->key);
+	const uint64_t hash = hash_bytes(h->key.data, h->key.len);
+	return hash ? hash : 1;
+}
+
+static const struct value *parse(struct handover *h, const char *line, size_t len)
+{
+	struct json_error e;
+	const void *root;
+	struct value *v;
+	uint64_t present;
+
+	arena_clear(&h->arena);
+	if (!(root = json_parse(&h->arena, line, len, &e)))
+		return NULL;
+	v = arena_get(&h->arena, h->fields.n_slots * sizeof *v);
+	json_read(root, &h->fields, &h->arena, v, &present);
+	return v;
+}
+
+static uint64_t hash_of(struct handover *h, const char *line, size_t len, const struct value *v)
+{
+	if (h->same_slot >= 0)
+		return v ? hash_value(h, v[h->same_slot]) : 0;
+	return hash_line(line, len);
+}
+
+static void see(struct handover *h, const char *line, size_t len, struct seen *s)
+{
+	const struct value *v = parse(h, line, len);
+	struct error ignored;
+
+	*s = (struct seen){ .time = EVENTTIME_NONE, .stamp = EVENTTIME_NONE };
+	if (!v)
+		return;
+	if (value_is_null(v[h->time_slot]) || eventtime_from(v[h->time_slot], h->o.unit, &s->time, &ignored))
+		s->time = EVENTTIME_NONE;
+	s->hash = hash_of(h, line, len, v);
+	const struct value topic = v[h->topic_slot], partition = v[h->partition_slot], offset = v[h->offset_slot];
+	if (topic.type != VALUE_STRING || partition.type != VALUE_INTEGER || offset.type != VALUE_INTEGER || offset.integer < 0)
+		return;
+	struct topic *t = find(h, topic.text, topic.len);
+	if (!t || partition.integer < 0 || partition.integer >= t->n)
+		return;
+	s->topic = t;
+	s->partition = (int32_t)partition.integer;
+	s->offset = offset.integer;
+	if (value_is_null(v[h->stamp_slot]) || eventtime_from(v[h->stamp_slot], TIME_MS, &s->stamp, &ignored))
+		s->stamp = EVENTTIME_NONE;
+}
+
+static void remember(struct handover *h, const struct seen *s)
+{
+	if (s->topic) {
+		int64_t *next = &s->topic->next[s->partition];
+		if (*next < 0)
+			s->topic->unseen--;
+		if (s->offset >= *next)
+			*next = s->offset + 1;
+		if (s->stamp > h->greatest_stamp)
+			h->greatest_stamp = s->stamp;
+	}
+	if (s->time == EVENTTIME_NONE)
+		return;
+	if (s->time > h->greatest)
+		h->greatest = s->time;
+	if (!s->hash)
+		return;
+	if (h->n == h->room) {
+		if (h->first > h->room / 2) {
+			memmove(h->noted, h->noted + h->first, (h->n - h->first) * sizeof *h->noted);
+			h->n -= h->first;
+			h->first = 0;
+		} else
+			h->noted = alloc_again(h->noted, h->room = h->room * 2 + 1024, sizeof *h->noted);
+	}
+	h->noted[h->n++] = (struct noted){ s->time, s->hash };
+}
+
+/* `span` before t, in the range of event times. */
+static int64_t before(int64_t t, int64_t span)
+{
+	return t < INT64_MIN + 1 + span ? INT64_MIN + 1 : t - span;
+}
+
+void handover_note(struct handover *h, const char *line, size_t len)
+{
+	struct seen s;
+
+	see(h, line, len, &s);
+	h->any = true;
+	h->last_is_ours = s.topic != NULL;
+	remember(h, &s);
+	if (h->greatest == EVENTTIME_NONE)
+		return;
+	/* Twice the window: a later line may still be older than the greatest. */
+	const int64_t oldest = before(before(h->greatest, h->o.overlap_ns), h->o.overlap_ns);
+	while (h->first < h->n && h->noted[h->first].time < oldest)
+		h->first++;
+}
+
+/* ---- a file from its end ---- */
+
+struct tail {
+	struct handover *h;
+	int64_t greatest;	/* of this file */
+	bool any;
+	bool by_offset;		/* its last line is one of the topics' */
+};
+
+/* A line, from the last to the first.  False: enough. */
+static bool tail_line(struct tail *t, const char *line, size_t len)
+{
+	struct handover *h = t->h;
+	struct seen s;
+	bool all_seen = true;
+
+	line = trim(line, &len);
+	if (!len)
+		return true;
+	see(h, line, len, &s);
+	if (!t->any) {
+		t->any = h->any = true;
+		t->by_offset = h->last_is_ours = s.topic != NULL;
+	}
+	if (s.time > t->greatest)
+		t->greatest = s.time;
+	const bool is_old = s.time != EVENTTIME_NONE && s.time < before(before(t->greatest, h->o.overlap_ns), h->o.overlap_ns);
+	if (!t->by_offset) {
+		if (!is_old)
+			remember(h, &s);
+		return !is_old;
+	}
+	/* The last line of every partition has to be found, however far back it stands. */
+	s.hash = 0;
+	remember(h, &s);
+	for (size_t i = 0; i < h->n_topics; i++)
+		all_seen = all_seen && !h->topics[i].unseen;
+	return !all_seen || (s.time != EVENTTIME_NONE && !is_old);
+}
+
+/*
+ * Lines of bytes [from, size) of a plain file.  What stands before the first LF of a block is the end of a line that
+ * begins in an earlier one: it is carried there.
+ */
+static int read_back(struct tail *t, int fd, off_t from, off_t size, const char *name, struct error *why)
+{
+	struct buf text = BUF_INIT, carried = BUF_INIT;
+	size_t block = BLOCK;
+	bool goes_on = true, too_long = false;
+	int result = 0;
+
+	for (off_t at = size; goes_on && at > from;) {
+		const size_t n = (off_t)block < at - from ? block : (size_t)(at - from);
+		const char *end, *lf;
+		buf_clear(&text);
+		char *bytes = buf_reserve(&text, n + carried.len + 1);
+		for (size_t done = 0; done < n;) {
+			const ssize_t got = pread(fd, bytes + done, n - done, at - (off_t)n + (off_t)done);
+			if (got == 0 || (got < 0 && errno != EINTR)) {
+				result = error_set(why, "%s: %s", name, got ? strerror(errno) : "became shorter while it was read");
+				goto out;
+			}
+			done += got > 0 ? (size_t)got : 0;
+		}
+		at -= (off_t)n;
+		text.len = n;
+		buf_add(&text, carried.data, carried.len);
+		end = text.data + text.len;
+		while (goes_on && (lf = memrchr(text.data, '\n', (size_t)(end - text.data)))) {
+			if (!too_long)
+				goes_on = tail_line(t, lf + 1, (size_t)(end - lf - 1));
+			too_long = false;
+			end = lf;
+		}
+		buf_clear(&carried);
+		if (!too_long)
+			buf_add(&carried, text.data, (size_t)(end - text.data));
+		if (carried.len > t->h->o.max_line) {
+			too_long = true;
+			buf_clear(&carried);
+		}
+		/* A line of many blocks is not to be copied once a block. */
+		block = carried.len > block / 2 ? block * 2 : BLOCK;
+	}
+	if (goes_on && !too_long) {
+		const size_t bom = carried.len >= 3 && !memcmp(carried.data, "\xef\xbb\xbf", 3) ? 3 : 0;
+		tail_line(t, carried.data + bom, carried.len - bom);
+	}
+out:
+	buf_release(&text);
+	buf_release(&carried);
+	return result;
+}
+
+static int read_through(struct handover *h, const char *path, struct error *why)
+{
+	struct lines_options o = { .fields = &h->fields, .intake = { .intake = { .max_line = h->o.max_line, .refuses_control = true } } };
+	struct reader *reader = reader_open(path, why);
+	struct source *lines;
+	struct record *batch[BATCH_MAX];
+	int n;
+
+	if (!reader)
+		return -1;
+	lines = lines_new(reader, path, &o);
+	while ((n = lines->next(lines, batch, why)) > 0)
+		for (int i = 0; i < n; i++)
+			handover_note(h, batch[i]->line, batch[i]->len);
+	lines->close(lines);
+	return n == SOURCE_FAILED ? -1 : 0;
+}
+
+static bool is_packed(int fd, off_t from)
+{
+	unsigned char magic[4] = {0};
+	const ssize_t n = pread(fd, magic, sizeof magic, from);
+
+	return (n >= 2 && magic[0] == 0x1f && magic[1] == 0x8b) || (n == 4 && !memcmp(magic, "\x28\xb5\x2f\xfd", 4));
+}
+
+int handover_read(struct handover *h, const char *path, struct error *why)
+{
+	const bool is_stdin = !strcmp(path, "-");
+	const char *name = reader_name(path);
+	struct tail t = { .h = h, .greatest = EVENTTIME_NONE };
+	struct stat st;
+	int fd, result;
+	off_t from;
+
+	if ((is_stdin ? fstat(0, &st) : stat(path, &st)))
+		return error_set(why, "%s: %s", name, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return 1;
+	fd = is_stdin ? 0 : open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(why, "%s: %s", name, strerror(errno));
+	from = is_stdin ? lseek(0, 0, SEEK_CUR) : 0;
+	if (is_packed(fd, from))
+		/* A reader of its own would move the position that the shell has given. */
+		result = is_stdin ? 1 : read_through(h, path, why);
+	else
+		result = read_back(&t, fd, from < 0 ? 0 : from, st.st_size, name, why);
+	if (fd > 0)
+		close(fd);
+	return result;
+}
+
+/* ---- afterwards ---- */
+
+static struct held *slot(const struct handover *h, uint64_t hash)
+{
+	size_t i = (size_t)hash & (h->n_held - 1);
+
+	while (h->held[i].hash && h->held[i].hash != hash)
+		i = (i + 1) & (h->n_held - 1);
+	return &h->held[i];
+}
+
+void handover_settle(struct handover *h)
+{
+	const int64_t oldest = before(h->greatest, h->o.overlap_ns);
+
+	if (h->greatest != EVENTTIME_NONE && !h->last_is_ours) {
+		for (h->n_held = 16; h->n_held < 2 * (h->n - h->first);)
+			h->n_held *= 2;
+		h->held = alloc_zeroed(h->n_held, sizeof *h->held);
+		for (size_t i = h->first; i < h->n; i++)
+			if (h->noted[i].time >= oldest) {
+				struct held *s = slot(h, h->noted[i].hash);
+				s->hash = h->noted[i].hash;
+				s->n++;
+				h->left++;
+			}
+	}
+	free(h->noted);
+	h->noted = NULL;
+	h->first = h->n = h->room = 0;
+}
+
+bool handover_drops(struct handover *h, const char *line, size_t len)
+{
+	uint64_t hash;
+	struct held *s;
+
+	if (!h->left)
+		return false;
+	hash = hash_of(h, line, len, h->same_slot >= 0 ? parse(h, line, len) : NULL);
+	if (!hash || !(s = slot(h, hash))->n)
+		return false;
+	s->n--;
+	h->left--;
+	return true;
+}
+
+void handover_forget(struct handover *h)
+{
+	free(h->held);
+	free(h->noted);
+	h->held = NULL;
+	h->noted = NULL;
+	h->left = h->n_held = h->first = h->n = h->room = 0;
+}
+
+bool handover_is_empty(const struct handover *h)
+{
+	return !h->any;
+}
+
+int64_t handover_time(const struct handover *h)
+{
+	return h->last_is_ours && h->greatest_stamp != EVENTTIME_NONE ? h->greatest_stamp : h->greatest;
+}
+
+int64_t handover_begin(const struct handover *h)
+{
+	return before(handover_time(h), h->o.overlap_ns);
+}
+
+int64_t handover_end(const struct handover *h)
+{
+	const int64_t t = handover_time(h);
+
+	return t > INT64_MAX - h->o.overlap_ns ? INT64_MAX : t + h->o.overlap_ns;
+}
+
+bool handover_by_offset(const struct handover *h)
+{
+	return h->last_is_ours;
+}
+
+int64_t handover_offset(const struct handover *h, const char *topic, int32_t partition)
+{
+	const struct topic *t = find(h, topic, strlen(topic));
+
+	return t && partition < t->n ? t->next[partition] : -1;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include "kafka/kafka.h"
+
+#include <ctype.h>
+#include <librdkafka/rdkafka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/savefile.h"
+#include "base/wallclock.h"
+#include "kafka/client.h"
+
+#define FILE_MAX (1 << 20)
+#define TOPIC_MAX 249
+#define RETRY_NS (100 * NS_PER_MS)
+#define SCRAM_FROM 0x020601ff	/* older ones cannot log in to Kafka 4 by SCRAM */
+
+void kafka_parts(struct buf *out)
+{
+	buf_format(out, "librdkafka %s\n", rd_kafka_version_str());
+}
+
+/* ---- addresses ---- */
+
+static int check_topic(const char *name, const char *text, struct error *why)
+{
+	const size_t len = strlen(name);
+
+	if (!len)
+		return error_set(why, "\"kafka:%s\" names no topic", text);
+	if (len > TOPIC_MAX || !strcmp(name, ".") || !strcmp(name, "..") ||
+	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != len)
+		return error_set(why, "\"kafka:%s\": \"%s\" is no name of a topic (letters, digits, . _ -, up to 249)", text, name);
+	return 0;
+}
+
+int kafka_address_parse(struct kafka_address *a, const char *text, struct error *why)
+{
+	const char *topic = text, *slash;
+
+	*a = (struct kafka_address){0};
+	if (!strncmp(text, "//", 2)) {
+		slash = strchr(text + 2, '/');
+		if (!slash || slash == text + 2)
+			return error_set(why, "\"kafka:%s\" is not kafka://HOST:PORT,.../TOPIC", text);
+		topic = slash + 1;
+		if (check_topic(topic, text, why))
+			return -1;
+		a->brokers = alloc_span(text + 2, (size_t)(slash - text) - 2);
+	} else if (check_topic(topic, text, why))
+		return -1;
+	a->topic = alloc_text(topic);
+	return 0;
+}
+
+void kafka_address_release(struct kafka_address *a)
+{
+	free(a->brokers);
+	free(a->topic);
+	*a = (struct kafka_address){0};
+}
+
+struct kafka_brokers kafka_brokers_of(const struct kafka_options *o, const char *brokers)
+{
+	const char *environment = getenv("KAFKA_BOOTSTRAP_SERVERS");
+
+	if (brokers)
+		return (struct kafka_brokers){ brokers, "from the address" };
+	if (o->brokers)
+		return (struct kafka_brokers){ o->brokers, "from -b" };
+	if (environment && *environment)
+		return (struct kafka_brokers){ environment, "from $KAFKA_BOOTSTRAP_SERVERS" };
+	return (struct kafka_brokers){ KAFKA_DEFAULT_BROKERS, "the default: neither -b nor $KAFKA_BOOTSTRAP_SERVERS is set" };
+}
+
+/* ---- properties ---- */
+
+/* A value may be a password: messages have the name alone. */
+static int set(rd_kafka_conf_t *conf, const struct kafka_property *own, const char *name, const char *value, struct error *why)
+{
+	char words[512];
+
+	if (!strcmp(name, "bootstrap.servers") || !strcmp(name, "metadata.broker.list"))
+		return error_set(why, "%s is not to be set: -b is", name);
+	for (; own->name; own++)
+		if (own->fixed && !strcmp(own->name, name))
+			return error_set(why, "%s is not to be set: %s", name, own->fixed);
+	if (rd_kafka_conf_set(conf, name, value, words, sizeof words) != RD_KAFKA_CONF_OK)
+		return error_set(why, "%s", words);
+	return 0;
+}
+
+/* "name=value"; cut in place. */
+static int set_pair(rd_kafka_conf_t *conf, const struct kafka_property *own, char *pair, struct error *why)
+{
+	char *value = strchr(pair, '='), *end;
+
+	if (!value || value == pair)
+		return error_set(why, "\"%.*s\" is not PROPERTY=VALUE", (int)strcspn(pair, "="), pair);
+	for (end = value; end > pair && isspace((unsigned char)end[-1]);)
+		end--;
+	*end = '\0';
+	for (value++; isspace((unsigned char)*value);)
+		value++;
+	return set(conf, own, pair, value, why);
+}
+
+static int set_from_file(rd_kafka_conf_t *conf, const struct kafka_property *own, const char *path, struct error *why)
+{
+	size_t n;
+	char *bytes = savefile_read(path, FILE_MAX, &n, why), *rest = bytes, *line;
+	int result = 0;
+
+	if (!bytes)
+		return error_prefix(why, "-F");
+	for (unsigned number = 1; !result && (line = strsep(&rest, "\n")); number++) {
+		for (size_t len = strlen(line); len && isspace((unsigned char)line[len - 1]);)
+			line[--len] = '\0';
+		while (isspace((unsigned char)*line))
+			line++;
+		if (*line && *line != '#' && set_pair(conf, own, line, why))
+			result = error_prefix(why, "%s:%u", path, number);
+	}
+	free(bytes);
+	return result;
+}
+
+static int set_all(rd_kafka_conf_t *conf, const struct kafka_options *o, const struct kafka_property *own, struct error *why)
+{
+	int result = 0;
+
+	if (o->config_file && set_from_file(conf, own, o->config_file, why))
+		return -1;
+	for (size_t i = 0; !result && i < o->n_properties; i++) {
+		char *pair = alloc_text(o->properties[i]);
+		if (set_pair(conf, own, pair, why))
+			result = error_prefix(why, "-X");
+		free(pair);
+	}
+	return result;
+}
+
+/* Logs go nowhere: what matters comes as errors too.  With `debug` they were asked for. */
+static void no_log(const rd_kafka_t *rk, int level, const char *where, const char *text)
+{
+	(void)rk;
+	(void)level;
+	(void)where;
+	(void)text;
+}
+
+static bool is_set(rd_kafka_conf_t *conf, const char *name)
+{
+	char value[16];
+	size_t n = sizeof value;
+
+	return rd_kafka_conf_get(conf, name, value, &n) == RD_KAFKA_CONF_OK && n > 1;
+}
+
+rd_kafka_conf_t *kafka_conf(const struct kafka_options *o, struct kafka_brokers brokers, const struct kafka_property *own,
+    struct error *why)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char words[512];
+	int result = 0;
+
+	for (const struct kafka_property *p = own; !result && p->name; p++)
+		if (rd_kafka_conf_set(conf, p->name, p->value, words, sizeof words) != RD_KAFKA_CONF_OK && !p->may_be_unknown)
+			result = error_set(why, "%s", words);
+	if (!result && rd_kafka_conf_set(conf, "bootstrap.servers", brokers.list, words, sizeof words) != RD_KAFKA_CONF_OK)
+		result = error_set(why, "%s (%s): %s", brokers.list, brokers.from, words);
+	if (!result)
+		result = set_all(conf, o, own, why);
+	if (result) {
+		rd_kafka_conf_destroy(conf);
+		return NULL;
+	}
+	if (!is_set(conf, "debug"))
+		rd_kafka_conf_set_log_cb(conf, no_log);
+	return conf;
+}
+
+rd_kafka_t *kafka_client(bool produces, rd_kafka_conf_t *conf, struct error *why)
+{
+	char words[512];
+	rd_kafka_t *rk = rd_kafka_new(produces ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, words, sizeof words);
+
+	if (!rk) {
+		rd_kafka_conf_destroy(conf);
+		error_set(why, "%s", words);
+	}
+	return rk;
+}
+
+/* ---- the first answer ---- */
+
+static int explain_silence(struct kafka_brokers brokers, const struct buf *reason, struct error *why)
+{
+	const char *hint = "";
+
+	if (reason->len && memmem(reason->data, reason->len, "SCRAM", 5) && rd_kafka_version() < SCRAM_FROM)
+		hint = " (SCRAM with Kafka 4 needs librdkafka 2.6.1 or newer)";
+	return error_set(why, "no broker answers at %s (%s)%s%.*s%s", brokers.list, brokers.from, reason->len ? ": " : "",
+	    (int)reason->len, reason->len ? reason->data : "", hint);
+}
+
+int kafka_topic_find(rd_kafka_t *rk, rd_kafka_topic_t *topic, struct kafka_brokers brokers, const struct buf *reason,
+    const struct rd_kafka_metadata **found, struct error *why)
+{
+	const int64_t until = wallclock_monotonic() + KAFKA_CONNECT_MS * NS_PER_MS;
+	const char *name = rd_kafka_topic_name(topic);
+	rd_kafka_resp_err_t e;
+
+	for (;;) {
+		const int64_t left = (until - wallclock_monotonic()) / NS_PER_MS;
+		const bool is_last = left <= (int64_t)(RETRY_NS / NS_PER_MS);
+
+		e = rd_kafka_metadata(rk, 0, topic, found, is_last ? 100 : (int)left);
+		rd_kafka_poll(rk, 0);		/* the reason */
+		if (e && is_last)
+			return explain_silence(brokers, reason, why);
+		if (!e) {
+			e = (*found)->topic_cnt == 1 ? (*found)->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+			if (!e && (*found)->topics[0].partition_cnt)
+				return 0;
+			rd_kafka_metadata_destroy(*found);
+			/* Of a topic that has just been made, leaders may not be known yet. */
+			if ((e && e != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) || is_last)
+				break;
+		}
+		wallclock_sleep_until(wallclock_monotonic() + RETRY_NS);
+	}
+	if (e == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+		return error_set(why, "kafka:%s: there is no such topic at %s (%s)", name, brokers.list, brokers.from);
+	return error_set(why, "kafka:%s: %s", name, rd_kafka_err2str(e));
+}

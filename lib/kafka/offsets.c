@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+#include "kafka/offsets.h"
+
+#include <librdkafka/rdkafka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/number.h"
+#include "base/wallclock.h"
+#include "kafka/kafka.h"
+
+#define RETRY_NS (100 * NS_PER_MS)
+#define NONE_SEEN INT64_MIN
+
+/* ---- questions ---- */
+
+static rd_kafka_topic_partition_list_t *list_of(struct partition *const *p, size_t n, int64_t offset)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
+
+	for (size_t i = 0; i < n; i++)
+		rd_kafka_topic_partition_list_add(list, p[i]->topic, p[i]->id)->offset = offset;
+	return list;
+}
+
+static rd_kafka_resp_err_t first_error(const rd_kafka_topic_partition_list_t *list)
+{
+	for (int i = 0; i < list->cnt; i++)
+		if (list->elems[i].err)
+			return list->elems[i].err;
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* A leader may be changing, a coordinator starting: asked again until the time is up. */
+static int ask(rd_kafka_t *rk, struct partition *const *p, size_t n, int64_t offset, int64_t *offsets, bool about_group,
+    struct error *why)
+{
+	const int64_t until = wallclock_monotonic() + KAFKA_CONNECT_MS * NS_PER_MS;
+	rd_kafka_resp_err_t e;
+
+	if (!n)
+		return 0;
+	for (;;) {
+		rd_kafka_topic_partition_list_t *list = list_of(p, n, offset);
+		const int64_t left = (until - wallclock_monotonic()) / NS_PER_MS;
+		const int timeout = left > 100 ? (int)left : 100;
+		e = about_group ? rd_kafka_committed(rk, list, timeout) : rd_kafka_offsets_for_times(rk, list, timeout);
+		if (!e)
+			e = first_error(list);
+		/* The list keeps its order, and the offsets of partitions that have none are below 0. */
+		for (size_t i = 0; !e && i < n; i++)
+			offsets[i] = list->elems[i].offset >= 0 ? list->elems[i].offset : OFFSETS_NONE;
+		rd_kafka_topic_partition_list_destroy(list);
+		if (!e)
+			return 0;
+		if (wallclock_monotonic() + RETRY_NS > until)
+			return error_set(why, "kafka:%s: the brokers do not tell %s: %s", p[0]->topic,
+			    about_group ? "the group's offsets" : "its offsets", rd_kafka_err2str(e));
+		wallclock_sleep_until(wallclock_monotonic() + RETRY_NS);
+	}
+}
+
+int offsets_range(rd_kafka_t *rk, struct partition *const *p, size_t n, struct error *why)
+{
+	int64_t *offsets = alloc_zeroed(n + 1, sizeof *offsets);
+	int result;
+
+	/* Two "times" of the protocol stand for the first offset and the one behind the last. */
+	if (!(result = ask(rk, p, n, RD_KAFKA_OFFSET_BEGINNING, offsets, false, why))) {
+		for (size_t i = 0; i < n; i++)
+			p[i]->low = offsets[i];
+		result = ask(rk, p, n, RD_KAFKA_OFFSET_END, offsets, false, why);
+	}
+	for (size_t i = 0; !result && i < n; i++)
+		p[i]->high = offsets[i] > p[i]->low ? offsets[i] : p[i]->low;
+	free(offsets);
+	return result;
+}
+
+int offsets_at(rd_kafka_t *rk, struct partition *const *p, size_t n, int64_t ms, int64_t *offsets, struct error *why)
+{
+	/* Times below 0 would be taken for the protocol's own. */
+	return ask(rk, p, n, ms > 0 ? ms : 0, offsets, false, why);
+}
+
+int offsets_stored(rd_kafka_t *rk, struct partition *const *p, size_t n, struct error *why)
+{
+	int64_t *offsets = alloc_zeroed(n + 1, sizeof *offsets);
+	const int result = ask(rk, p, n, RD_KAFKA_OFFSET_INVALID, offsets, true, why);
+
+	for (size_t i = 0; !result && i < n; i++)
+		p[i]->stored = offsets[i];
+	free(offsets);
+	return result;
+}
+
+/* ---- times ---- */
+
+/* What a partition's first messages say; `times` NONE_SEEN: it has none (markers, what a compaction has left). */
+static int first_times(rd_kafka_t *rk, struct partition *const *p, size_t n, int64_t *times, struct error *why)
+{
+	const int64_t until = wallclock_monotonic() + KAFKA_CONNECT_MS * NS_PER_MS;
+	bool *seen = alloc_zeroed(n + 1, sizeof *seen);
+	rd_kafka_topic_partition_list_t *list = list_of(p, n, 0);
+	size_t left = n;
+	rd_kafka_resp_err_t e;
+	int result = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		list->elems[i].offset = p[i]->low;
+		times[i] = NONE_SEEN;
+	}
+	e = n ? rd_kafka_assign(rk, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
+	while (!e && left && wallclock_monotonic() < until) {
+		rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, 100);
+		const char *topic = m && m->rkt ? rd_kafka_topic_name(m->rkt) : NULL;
+		for (size_t i = 0; topic && i < n; i++)
+			if (!seen[i] && p[i]->id == m->partition && !strcmp(p[i]->topic, topic) &&
+			    (!m->err || m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)) {
+				seen[i] = true;
+				left--;
+				if (!m->err)
+					times[i] = rd_kafka_message_timestamp(m, NULL);
+			}
+		if (m)
+			rd_kafka_message_destroy(m);
+	}
+	if (n)
+		rd_kafka_assign(rk, NULL);
+	if (e || left)
+		result = error_set(why, "kafka:%s: its first messages could not be read: %s", p[0]->topic,
+		    e ? rd_kafka_err2str(e) : "no answer");
+	rd_kafka_topic_partition_list_destroy(list);
+	free(seen);
+	return result;
+}
+
+int offsets_start_at(rd_kafka_t *rk, struct partition *const *p, size_t n, int64_t ms, struct error *why)
+{
+	int64_t *at = alloc_zeroed(n + 1, sizeof *at), *any = alloc_zeroed(n + 1, sizeof *any);
+	int result = -1;
+
+	/* Who finds nothing of the year 1970 or later where there is something can't look up times. */
+	if (offsets_at(rk, p, n, ms, at, why) || offsets_at(rk, p, n, 0, any, why))
+		goto out;
+	for (size_t i = 0; i < n; i++) {
+		const bool tells = any[i] != OFFSETS_NONE;
+		p[i]->skip_before_ms = tells ? INT64_MIN : ms;
+		p[i]->start = !tells ? p[i]->low : at[i] != OFFSETS_NONE ? at[i] : p[i]->high;
+		if (p[i]->start < p[i]->low)
+			p[i]->start = p[i]->low;
+	}
+	result = 0;
+out:
+	free(at);
+	free(any);
+	return result;
+}
+
+/* ---- the hand-over ---- */
+
+int offsets_outside(const struct partition *p, int64_t offset, const char *whose, struct error *why)
+{
+	if (offset < p->low)
+		return error_set(why, "%s: %s %lld is gone: the topic begins at offset %lld, a gap of %lld messages.  --allow-gap "
+		    "goes on there, -o end with what comes from now on", p->place, whose, (long long)offset, (long long)p->low,
+		    (long long)(p->low - offset));
+	return error_set(why, "%s: %s %lld is beyond its end at %lld: is it the same topic?  -o beginning and -o end begin elsewhere",
+	    p->place, whose, (long long)offset, (long long)p->high);
+}
+
+static int64_t to_ms(int64_t ns)
+{
+	return eventtime_floor(ns, NS_PER_MS, 0) / NS_PER_MS;
+}
+
+static int by_offset(struct partition *const *p, size_t n, const struct handover *h, bool allows_gap, struct partition **others,
+    size_t *n_others, char gap[64], struct error *why)
+{
+	int64_t missing = 0;
+
+	*n_others = 0;
+	for (size_t i = 0; i < n; i++) {
+		const int64_t next = handover_offset(h, p[i]->topic, p[i]->id);
+		p[i]->skip_before_ms = INT64_MIN;
+		p[i]->start = next < p[i]->low ? p[i]->low : next;
+		if (next < 0)
+			others[(*n_others)++] = p[i];
+		else if (next > p[i]->high || (next < p[i]->low && !allows_gap))
+			return offsets_outside(p[i], next, "the files end before offset", why);
+		else if (next < p[i]->low)
+			missing += p[i]->low - next;
+	}
+	if (missing)
+		snprintf(gap, 64, "%lld messages", (long long)missing);
+	return 0;
+}
+
+static int refuse_gap(const struct partition *p, int64_t first_ms, int64_t end, struct error *why)
+{
+	char first[EVENTTIME_SHOW_MAX], last[EVENTTIME_SHOW_MAX], length[EVENTTIME_SHOW_MAX];
+
+	eventtime_show(end, last);
+	if (first_ms == NONE_SEEN)
+		return error_set(why, "%s no longer reaches back to where the files end (%s): all its messages have been deleted.  "
+		    "--allow-gap goes on nevertheless, -o end begins with what comes from now on", p->place, last);
+	eventtime_show(first_ms * NS_PER_MS, first);
+	eventtime_duration_show(first_ms * NS_PER_MS - end, length);
+	return error_set(why, "%s does not reach back to where the files end: they end at %s, its first message (offset %lld) is of "
+	    "%s, a gap of %s.  --allow-gap goes on behind it, -o end begins with what comes from now on", p->place, last,
+	    (long long)p->low, first, length);
+}
+
+/*
+ * The gap between the files and a partition's first message.  Partitions from which nothing has ever been deleted have lost
+ * nothing as long as another one shows that the topic is older than the files' end.
+ */
+static int check_reach(rd_kafka_t *rk, struct partition *const *p, size_t n, int64_t end, bool allows_gap, char gap[64],
+    struct error *why)
+{
+	int64_t *after = alloc_zeroed(n + 1, sizeof *after), *any = alloc_zeroed(n + 1, sizeof *any);
+	int64_t *times = alloc_zeroed(n + 1, sizeof *times), longest = 0;
+	struct partition **unclear = alloc_zeroed(n + 1, sizeof *unclear);
+	const struct partition *worst = NULL;
+	int64_t worst_ms = NONE_SEEN;
+	bool one_reaches = false, all_untouched = true;
+	size_t n_unclear = 0;
+	int result = -1;
+
+	if (offsets_at(rk, p, n, to_ms(end) + 1, after, why) || offsets_at(rk, p, n, 0, any, why))
+		goto out;
+	for (size_t i = 0; i < n; i++) {
+		all_untouched = all_untouched && !p[i]->high;
+		if (p[i]->high == p[i]->low)
+			continue;
+		if (any[i] != OFFSETS_NONE && after[i] != any[i])
+			one_reaches = true;
+		else
+			unclear[n_unclear++] = p[i];
+	}
+	/* The first message is later, or the broker can't tell. */
+	if (first_times(rk, unclear, n_unclear, times, why))
+		goto out;
+	for (size_t i = 0; i < n_unclear; i++)
+		one_reaches = one_reaches || times[i] == -1 || (times[i] != NONE_SEEN && times[i] <= to_ms(end));
+	for (size_t i = 0; i < n_unclear; i++)
+		if (times[i] > to_ms(end) && (unclear[i]->low > 0 || !one_reaches) && times[i] * NS_PER_MS - end > longest) {
+			longest = times[i] * NS_PER_MS - end;
+			worst = unclear[i];
+			worst_ms = times[i];
+		}
+	/* Nothing to look at: a topic that is new has lost nothing either, one that is empty has lost all. */
+	if (!one_reaches && !worst && !all_untouched)
+		for (size_t i = 0; i < n; i++)
+			worst = p[i]->high ? p[i] : worst;
+	result = 0;
+	if (worst && !allows_gap)
+		result = refuse_gap(worst, worst_ms, end, why);
+	else if (worst && worst_ms != NONE_SEEN) {
+		char seconds[NUMBER_SHOW_MAX];
+		number_show((double)(longest / NS_PER_MS) / 1000, seconds);
+		snprintf(gap, 64, "%s s", seconds);
+	} else if (worst)
+		snprintf(gap, 64, "unknown (all was deleted)");
+out:
+	free(after);
+	free(any);
+	free(times);
+	free(unclear);
+	return result;
+}
+
+int offsets_hand_over(rd_kafka_t *rk, struct partition *const *p, size_t n, const struct handover *h, bool allows_gap,
+    char gap[64], struct error *why)
+{
+	struct partition **others = alloc_zeroed(n + 1, sizeof *others);
+	size_t n_others = n;
+	int result = -1;
+
+	gap[0] = '\0';
+	memcpy(others, p, n * sizeof *others);
+	if (offsets_range(rk, p, n, why))
+		goto out;
+	if (handover_by_offset(h) && by_offset(p, n, h, allows_gap, others, &n_others, gap, why))
+		goto out;
+	if (handover_time(h) == EVENTTIME_NONE) {	/* no files to speak of */
+		for (size_t i = 0; i < n_others; i++) {
+			others[i]->start = others[i]->low;
+			others[i]->skip_before_ms = INT64_MIN;
+		}
+		result = 0;
+		goto out;
+	}
+	/* What lies beside dumped partitions has its first message where it has: the dump says that there was nothing before. */
+	if (!handover_by_offset(h) && check_reach(rk, p, n, handover_time(h), allows_gap, gap, why))
+		goto out;
+	result = offsets_start_at(rk, others, n_others, to_ms(handover_begin(h)), why);
+out:
+	free(others);
+	return result;
+}

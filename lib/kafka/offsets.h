@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * offsets.h - where partitions begin and end: questions to the brokers, inside kafka/ alone.
+ *
+ * Each question waits, KAFKA_CONNECT_MS at most, and fails with a sentence that names the topic.
+ */
+#ifndef KAFKA_OFFSETS_H
+#define KAFKA_OFFSETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "kafka/handover.h"
+
+struct rd_kafka_s;
+
+#define OFFSETS_NONE INT64_C(-1)
+
+struct partition {
+	const char *topic;
+	int32_t id;
+	char *place;			/* "kafka:topic[3]" */
+	int64_t low, high;		/* first offset, and the one behind the last, when last asked */
+	int64_t stored;			/* the group's; OFFSETS_NONE */
+	int64_t start;
+	int64_t skip_before_ms;		/* from `start` on, until a message is of that time or later; INT64_MIN: none is skipped */
+	bool is_new;			/* has come since the topic was first seen */
+	/* while it is read, see consumer.c */
+	bool assigned, started, over, watched, compares;
+	int64_t taken, passed, written, committed, end, watched_to;
+	uint32_t generation;
+	struct rd_kafka_queue_s *queue;
+};
+
+/* Sets low and high. */
+int offsets_range(struct rd_kafka_s *, struct partition *const *, size_t n, struct error *why);
+
+/* The first offset with that time or a later one; OFFSETS_NONE: there is none, or the broker can't tell. */
+int offsets_at(struct rd_kafka_s *, struct partition *const *, size_t n, int64_t ms, int64_t *offsets, struct error *why);
+
+/* Sets stored. */
+int offsets_stored(struct rd_kafka_s *, struct partition *const *, size_t n, struct error *why);
+
+/* `start` at that time: by asking, or, where the broker can't tell, from the beginning and skipping.  low and high are set. */
+int offsets_start_at(struct rd_kafka_s *, struct partition *const *, size_t n, int64_t ms, struct error *why);
+
+/*
+ * `start` where the files end.  *gap: the time between them and the first message, or of offsets, "3600 s" or "20 messages";
+ * empty: there is none.  -1 also for a gap that is not allowed, naming it and the ways on.
+ */
+int offsets_hand_over(struct rd_kafka_s *, struct partition *const *, size_t n, const struct handover *, bool allows_gap,
+    char gap[64], struct error *why);
+
+/* "kafka:purchases[0]: offset 120 is gone: ...": for a start below `low` or above `high`. */
+int offsets_outside(const struct partition *, int64_t offset, const char *whose, struct error *why);
+
+#endif

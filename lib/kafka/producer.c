@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#include "kafka/producer.h"
+
+#include <errno.h>
+#include <librdkafka/rdkafka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/wallclock.h"
+#include "kafka/client.h"
+
+#define LINGER_MS "1"		/* a batch is what has gathered while the one before was sent */
+#define QUEUE_KBYTES "65536"
+
+struct producer_topic {
+	rd_kafka_topic_t *topic;
+	char *name;
+	void *owner;
+	struct producer_topic *next;
+};
+
+struct producer {
+	rd_kafka_t *rk;
+	rd_kafka_queue_t *queue;
+	const struct kafka_options *options;
+	char *address;			/* brokers, owned */
+	struct kafka_brokers brokers;
+	producer_too_large *too_large;
+	struct producer_topic *topics;
+	struct buf reason;		/* what the client last complained of */
+	bool failed;
+	struct error why;
+	int fd;
+};
+
+static const struct kafka_property defaults[] = {
+	{ "client.id", "sml-route", NULL, false },
+	{ "enable.idempotence", "true", NULL, false },
+	{ "acks", "all", NULL, false },
+	{ "partitioner", "murmur2_random", NULL, false },
+	{ "linger.ms", LINGER_MS, NULL, false },
+	{ "queue.buffering.max.kbytes", QUEUE_KBYTES, NULL, false },
+	{ "socket.nagle.disable", "true", NULL, false },
+	{ "log.connection.close", "false", NULL, false },
+	{ "reconnect.backoff.max.ms", "2000", NULL, false },
+	{ 0 }
+};
+
+static void fail(struct producer *p, const struct error *why)
+{
+	if (p->failed)
+		return;
+	p->failed = true;
+	p->why = *why;
+}
+
+static int answer(const struct producer *p, struct error *why)
+{
+	return p->failed ? error_set(why, "%s", p->why.text) : 0;
+}
+
+/* ---- callbacks, from rd_kafka_poll and rd_kafka_flush alone ---- */
+
+static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
+{
+	struct producer *p = opaque;
+	struct producer_topic *t = m->_private;
+	const char *words = m->err ? rd_kafka_err2str(m->err) : NULL;
+	struct error why;
+
+	(void)rk;
+	if (!m->err || p->failed)
+		return;
+	if (m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && p->too_large) {
+		if (p->too_large(t->owner, m->payload, m->len, words, &why))
+			fail(p, &why);
+		return;
+	}
+	error_set(&why, "kafka:%s: a message of %zu bytes was not delivered: %s%s%.*s", t->name, m->len, words,
+	    p->reason.len ? ": " : "", (int)p->reason.len, p->reason.len ? p->reason.data : "");
+	fail(p, &why);
+}
+
+static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
+{
+	struct producer *p = opaque;
+	char words[512];
+	struct error why;
+
+	if (code == RD_KAFKA_RESP_ERR__FATAL) {
+		code = rd_kafka_fatal_error(rk, words, sizeof words);
+		error_set(&why, "Kafka at %s: %s", p->brokers.list, words);
+		fail(p, &why);
+		return;
+	}
+	/* "all brokers are down" says less than what came before it. */
+	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && p->reason.len)
+		return;
+	buf_clear(&p->reason);
+	buf_add_text(&p->reason, text);
+}
+
+/* ---- making one ---- */
+
+struct producer *producer_new(const struct kafka_options *o, const char *brokers, producer_too_large *too_large, bool *usage,
+    struct error *why)
+{
+	struct producer *p = alloc_zeroed(1, sizeof *p);
+	const uint64_t one = 1;
+	rd_kafka_conf_t *conf;
+
+	*usage = false;
+	p->options = o;
+	p->fd = -1;
+	p->address = brokers ? alloc_text(brokers) : NULL;
+	p->brokers = kafka_brokers_of(o, p->address);
+	p->too_large = too_large;
+	conf = kafka_conf(o, p->brokers, defaults, why);
+	if (conf) {
+		rd_kafka_conf_set_dr_msg_cb(conf, on_report);
+		rd_kafka_conf_set_error_cb(conf, on_error);
+		rd_kafka_conf_set_opaque(conf, p);
+		p->rk = kafka_client(true, conf, why);
+	}
+	if (!p->rk) {
+		*usage = true;
+		producer_free(p);
+		return NULL;
+	}
+	if ((p->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0) {
+		error_set(why, "eventfd: %s", strerror(errno));
+		producer_free(p);
+		return NULL;
+	}
+	p->queue = rd_kafka_queue_get_main(p->rk);
+	rd_kafka_queue_io_event_enable(p->queue, p->fd, &one, sizeof one);
+	return p;
+}
+
+bool producer_serves(const struct producer *p, const struct kafka_options *o, const char *brokers)
+{
+	return p->options == o && !strcmp(kafka_brokers_of(o, brokers).list, p->brokers.list);
+}
+
+struct producer_topic *producer_topic(struct producer *p, const char *name, void *owner, struct error *why)
+{
+	const struct rd_kafka_metadata *found;
+	struct producer_topic *t;
+	rd_kafka_topic_t *topic;
+
+	for (t = p->topics; t; t = t->next)
+		if (!strcmp(t->name, name) && t->owner == owner)
+			return t;
+	if (!(topic = rd_kafka_topic_new(p->rk, name, NULL))) {
+		error_set(why, "kafka:%s: %s", name, rd_kafka_err2str(rd_kafka_last_error()));
+		return NULL;
+	}
+	if (kafka_topic_find(p->rk, topic, p->brokers, &p->reason, &found, why)) {
+		rd_kafka_topic_destroy(topic);
+		return NULL;
+	}
+	rd_kafka_metadata_destroy(found);
+	buf_clear(&p->reason);
+	t = alloc_zeroed(1, sizeof *t);
+	*t = (struct producer_topic){ topic, alloc_text(name), owner, p->topics };
+	p->topics = t;
+	return t;
+}
+
+/* ---- sending ---- */
+
+int producer_send(struct producer *p, struct producer_topic *t, const void *key, size_t key_len, const void *bytes, size_t len,
+    int64_t timestamp_ms, struct error *why)
+{
+	rd_kafka_resp_err_t e;
+
+	if (p->failed)
+		return answer(p, why);
+	/* A key of no bytes is a key, and librdkafka takes NULL for none. */
+	e = rd_kafka_producev(p->rk, RD_KAFKA_V_RKT(t->topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+	    RD_KAFKA_V_KEY(key_len || !key ? key : "", key_len), RD_KAFKA_V_VALUE((void *)(uintptr_t)bytes, len),
+	    RD_KAFKA_V_TIMESTAMP(timestamp_ms > 0 ? timestamp_ms : 0), RD_KAFKA_V_OPAQUE(t), RD_KAFKA_V_END);
+	switch (e) {
+	case RD_KAFKA_RESP_ERR_NO_ERROR:
+		return PRODUCER_SENT;
+	case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+		return PRODUCER_FULL;
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+		error_set(why, "kafka:%s: a message of %zu bytes is over message.max.bytes (see -X)", t->name, len);
+		return PRODUCER_TOO_LARGE;
+	default:
+		return error_set(why, "kafka:%s: %s", t->name, rd_kafka_err2str(e));
+	}
+}
+
+int producer_poll(struct producer *p, struct error *why)
+{
+	uint64_t ignored;
+
+	/* Emptied before the queue: what comes between shows again. */
+	if (read(p->fd, &ignored, sizeof ignored) < 0 && errno != EAGAIN && errno != EINTR)
+		return error_set(why, "eventfd: %s", strerror(errno));
+	rd_kafka_poll(p->rk, 0);
+	return answer(p, why);
+}
+
+size_t producer_left(const struct producer *p)
+{
+	const int left = rd_kafka_outq_len(p->rk);
+
+	return left > 0 ? (size_t)left : 0;
+}
+
+int producer_flush(struct producer *p, int timeout_ms, struct error *why)
+{
+	const bool done = !rd_kafka_flush(p->rk, timeout_ms);
+
+	if (p->failed)
+		return answer(p, why);
+	return !done;
+}
+
+int producer_fd(const struct producer *p)
+{
+	return p->fd;
+}
+
+void producer_free(struct producer *p)
+{
+	struct producer_topic *t;
+
+	if (!p)
+		return;
+	if (p->queue) {
+		rd_kafka_queue_io_event_enable(p->queue, -1, NULL, 0);
+		rd_kafka_queue_destroy(p->queue);
+	}
+	if (p->rk) {
+		/* Reports of what is dropped concern nobody any more. */
+		p->failed = true;
+		rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+	}
+	while ((t = p->topics)) {
+		p->topics = t->next;
+		rd_kafka_topic_destroy(t->topic);
+		free(t->name);
+		free(t);
+	}
+	if (p->rk)
+		rd_kafka_destroy(p->rk);
+	if (p->fd >= 0)
+		close(p->fd);
+	buf_release(&p->reason);
+	free(p->address);
+	free(p);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/report.h"
+
+#include "json/write.h"
+
+void report_head(struct buf *b)
+{
+	buf_format(b, "%10s %6s %12s %12s\n", "rows", "step", "loss", "gradient");
+}
+
+void report_step(struct buf *b, const struct problem *p, unsigned step, double objective, double gradient)
+{
+	const struct dataset *ds = p->objective.data;
+	double weights = 0;
+
+	for (size_t i = 0; i < ds->n_blocks; i++)
+		weights += kernel_sum(ds->blocks[i].weight);
+	buf_format(b, "%10zu %6u %12.6f %12.3g\n", ds->rows, step, objective / weights, gradient);
+}
+
+static void row(struct buf *b, const char *name, double training, const double *held_out)
+{
+	buf_format(b, "%-18s %12.6f", name, training);
+	if (held_out)
+		buf_format(b, " %12.6f", *held_out);
+	buf_add_byte(b, '\n');
+}
+
+void report_quality(struct buf *b, bool regression, const struct quality *training, const struct quality *held_out)
+{
+	buf_format(b, "%-18s %12s%s\n%-18s %12zu", "", "training", held_out ? "     held out" : "", "rows", training->rows);
+	if (held_out)
+		buf_format(b, " %12zu", held_out->rows);
+	buf_add_byte(b, '\n');
+	for (const struct metrics_row *r = metrics_rows; r->name; r++)
+		if (regression ? r->regression : r->binary) {
+			const double held = held_out ? metrics_get(held_out, r) : 0;
+			row(b, r->title, metrics_get(training, r), held_out ? &held : NULL);
+		}
+}
+
+void report_json(struct buf *b, const char *positive, const struct quality *q)
+{
+	buf_add_byte(b, '{');
+	json_write_name(b, "rows");
+	json_write_integer(b, (int64_t)q->rows);
+	if (positive) {
+		json_write_name(b, "positive");
+		json_write_string(b, positive, strlen(positive));
+	}
+	for (const struct metrics_row *r = metrics_rows; r->name; r++)
+		if (positive ? r->binary : r->regression) {
+			json_write_name(b, r->name);
+			json_write_double(b, metrics_get(q, r));
+		}
+	buf_add_text(b, "}\n");
+}

@@ -1,0 +1,575 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# sml-features: specs, features, what is kept per key, state that lives on.
+
+load helper
+
+ORACLE=$SML_ROOT/test/helper/features-oracle.py
+export SOURCE_DATE_EPOCH=0
+
+# spec LINE...: into x.features
+spec() {
+	printf '%s\n' "$@" >x.features
+}
+
+# features_of [OPTION...]: the features alone, of the events on stdin
+features_of() {
+	sml-features -q "$@" | sed 's/.*"features"://; s/}$//'
+}
+
+# refused MESSAGE: the spec x.features is, with that text and nothing else
+refused() {
+	run -2 --separate-stderr sml-features --check x.features
+	[ -z "$output" ]
+	equal "sml-features: $1" "$stderr"
+}
+
+# ---- against the oracle ----
+
+@test "every aggregate and clause, as computed anew for each event from a list" {
+	for run in '1 3000 6' '2 3000 200' '3 1500 1'; do
+		# shellcheck disable=SC2086
+		python3 "$ORACLE" $run
+		sml-features -q oracle.features oracle.jsonl >out
+		run -0 python3 "$ORACLE" --compare out
+		echo "$output"
+	done
+}
+
+@test "the result does not depend on how the input comes in pieces" {
+	python3 "$ORACLE" 4 1500 3
+	sml-features -q oracle.features oracle.jsonl | sed 's/"oracle.jsonl"/"stdin"/' >whole
+	while IFS= read -r line; do printf '%s\n' "$line"; done <oracle.jsonl | sml-features -q oracle.features >lines
+	same_file whole lines
+	# The same key many times in one batch.
+	for i in $(seq 100); do echo "{\"x\":$i}"; done >in
+	equal "$(seq 100 | awk '{ s += $1; print "{\"n\":" $1 ",\"s\":" s "}" }')" "$(features_of -d 'n = count()' -d 's = sum(x)' <in)"
+}
+
+@test "an error record leaves no trace" {
+	python3 "$ORACLE" 5 2000 4
+	sml-features -q oracle.features oracle.jsonl >all
+	paste -d '\t' oracle.expected oracle.jsonl | grep -v '^"error"' | cut -f 2- >good.jsonl
+	[ "$(wc -l <good.jsonl)" -lt 1990 ]
+	sml-features -q oracle.features good.jsonl >good
+	grep -v '^{"errorType":' all >rest
+	same_file good rest
+	# Nor in the state.
+	sml-features -q --state a oracle.features oracle.jsonl >/dev/null
+	sml-features -q --state b oracle.features good.jsonl >/dev/null
+	cmp a b
+}
+
+@test "the same input in one run or in several: the same bytes, the same state" {
+	python3 "$ORACLE" 6 2500 20
+	# Error records count each run's input.
+	no_lines() { sed 's/"source":"[^"]*","line":[0-9]*,//'; }
+	for max in '' --max-keys=9; do
+		rm -f whole parts
+		# shellcheck disable=SC2086
+		sml-features -q $max --state whole oracle.features oracle.jsonl | no_lines >expected
+		: >got
+		from=1
+		for to in 1 2 700 701 1483 2500; do
+			# shellcheck disable=SC2086
+			sed -n "$from,${to}p" oracle.jsonl | sml-features -q $max --state parts oracle.features | no_lines >>got
+			from=$((to + 1))
+		done
+		same_file expected got
+		cmp whole parts
+	done
+}
+
+@test "a run that is killed has saved nothing: done again, it gives the same" {
+	python3 "$ORACLE" 7 1200 5
+	head -n 600 oracle.jsonl >one
+	tail -n 600 oracle.jsonl >two
+	sml-features -q --state s oracle.features one >/dev/null
+	cp s before
+	mkfifo pipe
+	sml-features -q --state s oracle.features <pipe >out 3>&- &
+	pid=$!
+	exec 9>pipe
+	head -n 300 two >&9
+	wait_for 5 test -s out
+	kill -9 $pid
+	exec 9>&-
+	wait $pid || true
+	cmp before s
+	sml-features -q --state s oracle.features two >after
+	sml-features -q --state s2 oracle.features oracle.jsonl | tail -n 600 >expected
+	cmp s s2
+	grep -v errorType after >a
+	grep -v errorType expected >b
+	cmp a b
+}
+
+# ---- features ----
+
+@test "members are added behind all others, and replaced where they stand already" {
+	spec 'key userId' 'n = count()' 'twice = n * 2' 'big = x > 1' 'none = y'
+	printf '%s\n' '{"userId":"u", "x":1.50 }' '{"features":1,"userId":"u","x":2}' '{"userId":"v"}' |
+		sml-features x.features >out
+	equal '{"userId":"u", "x":1.50 ,"features":{"n":1,"twice":2,"big":true,"none":null}}
+{"userId":"u","x":2,"features":{"n":2,"twice":4,"big":true,"none":null}}
+{"userId":"v","features":{"n":1,"twice":2,"big":null,"none":null}}' "$(cat out)"
+}
+
+@test "a name is an earlier feature first, then a member" {
+	equal '{"x":2,"y":3,"z":5}' "$(features_of -d 'x = x + 1' -d 'y = x + 1' -d 'z = w' <<<'{"x":1,"w":5}')"
+}
+
+@test "42 and 42.0 are one key, \"42\" is another; null, missing, objects and arrays are none" {
+	printf '{"k":%s}\n' 42 42.0 '"42"' true 4.2e1 null '{}' '[1]' '"a\"b"' '"a\u0022b"' >in
+	echo '{}' >>in
+	equal '{"n":1}
+{"n":2}
+{"n":1}
+{"n":1}
+{"n":3}
+{"n":1}
+{"n":2}' "$(features_of -k k -d 'n = count()' in | grep -v errorType)"
+	equal 'key k is null
+key k is an object: a key is a string, a number or a boolean
+key k is an array: a key is a string, a number or a boolean
+key k is missing' "$(sml-features -q -k k -d 'n = count()' in | sed -n 's/.*"errorMessage":"\([^"]*\)".*/\1/p')"
+}
+
+@test "a key of several paths is not their texts put together" {
+	printf '%s\n' '{"a":"1","b":"2,3"}' '{"a":"1,2","b":"3"}' '{"a":"1","b":"2,3"}' '{"a":"1\",\"2","b":"3"}' >in
+	equal '{"n":1}
+{"n":1}
+{"n":2}
+{"n":1}' "$(features_of -k a,b -d 'n = count()' in)"
+}
+
+@test "by replaces the key, and where it is null the value is null and no state is touched" {
+	printf '%s\n' '{"m":1,"x":1}' '{"x":5}' '{"m":null,"x":5}' '{"m":1,"x":2}' '{"m":2,"x":9}' >in
+	equal '{"s":1,"n":1}
+{"s":null,"n":2}
+{"s":null,"n":3}
+{"s":3,"n":4}
+{"s":9,"n":5}' "$(features_of -d 's = sum(x) by m' -d 'n = count()' in)"
+	equal 'by m is an object: a key is a string, a number or a boolean' \
+		"$(sml-features -q -d 's = sum(x) by m' <<<'{"m":{},"x":1}' | sed -n 's/.*"errorMessage":"\([^"]*\)".*/\1/p')"
+}
+
+@test "1e16 that has come and gone leaves nothing behind" {
+	printf '{"x":%s}\n' 0.1 1e16 0.2 -1e16 0.3 0.4 0.5 >in
+	equal '{"last":0.1,"mean":0.1,"all":0.1}
+{"last":10000000000000000,"mean":5000000000000000,"all":10000000000000000}
+{"last":10000000000000000,"mean":3333333333333333.5,"all":10000000000000000}
+{"last":0.2,"mean":0.06666666666666667,"all":0.30000000000000004}
+{"last":-10000000000000000,"mean":-3333333333333333.5,"all":0.6000000000000001}
+{"last":-10000000000000000,"mean":-3333333333333333.5,"all":1}
+{"last":1.2,"mean":0.39999999999999997,"all":1.5}' \
+		"$(features_of -d 'last = sum(x) over last 3' -d 'mean = mean(x) over last 3' -d 'all = sum(x)' in)"
+}
+
+@test "a number that is only carried keeps every digit" {
+	printf '{"x":%s}\n' 9007199254740993 9007199254740992 18446744073709551615 -9223372036854775808 >in
+	equal '{"x":9007199254740993,"first":9007199254740993,"last":9007199254740993,"low":9007199254740993,"high":9007199254740993,"prev":null}
+{"x":9007199254740992,"first":9007199254740993,"last":9007199254740992,"low":9007199254740992,"high":9007199254740993,"prev":9007199254740993}
+{"x":18446744073709551615,"first":9007199254740993,"last":18446744073709551615,"low":9007199254740992,"high":18446744073709551615,"prev":9007199254740992}
+{"x":-9223372036854775808,"first":9007199254740993,"last":-9223372036854775808,"low":-9223372036854775808,"high":18446744073709551615,"prev":18446744073709551615}' \
+		"$(features_of -d 'x = x' -d 'first = first(x)' -d 'last = last(x)' -d 'low = min(x)' -d 'high = max(x) over last 9' -d 'prev = prev(x)' in)"
+	# ... as key and through a saved state too
+	sml-features -q --state s -k x -d 'n = count()' -d 'p = first(x)' in >/dev/null
+	equal '{"n":2,"p":9007199254740993}' "$(features_of --state s -k x -d 'n = count()' -d 'p = first(x)' < <(head -n 1 in))"
+}
+
+@test "sums and means of arrays are element by element" {
+	printf '{"v":%s}\n' '[1,2]' 'null' '[3,5]' '[1]' '[1,"a"]' '7' '[0,0]' >in
+	sml-features -q -d 'm = mean(v)' -d 's = sum(v) over last 2' in >out
+	equal '{"m":[1,2],"s":[1,2]}
+{"m":[1,2],"s":[1,2]}
+{"m":[2,3.5],"s":[4,7]}
+{"m":[1.3333333333333333,2.3333333333333335],"s":[3,5]}' "$(grep -v errorType out | sed 's/.*"features"://; s/}$//')"
+	equal 'feature m: v is an array, mean needs an array of 2 numbers as before
+feature m: v is an array, mean needs an array of numbers
+feature m: v is a number (7), mean needs an array of 2 numbers as before' "$(sed -n 's/.*"errorMessage":"\([^"]*\)".*/\1/p' out)"
+}
+
+@test "what is wrong with a record is said with feature or rule, path and value" {
+	message() {
+		printf '%s\n' "$1" | sml-features -q x.features | sed -n 's/^{"errorType":"\([A-Z_]*\)","errorMessage":"\(.*\)","rawData".*/\1 \2/p'
+	}
+	spec 'key userId' 'time timestamp' 'require totalValue > 0' 'require a == null or a < b' \
+		'spend = sum(totalValue + extra) over last 3' 'm = max(m)' 'p = prev(p)' 'copy = c' 'wide = sum(w)'
+	good='"userId":1,"timestamp":5,"totalValue":3'
+	equal 'INVALID_DATA require totalValue > 0 failed: totalValue is -3' "$(message '{"userId":1,"timestamp":5,"totalValue":-3}')"
+	equal 'INVALID_DATA require totalValue > 0 failed: totalValue is missing' "$(message '{"userId":1,"timestamp":5}')"
+	equal 'INVALID_DATA require a == null or a < b failed: a is 3, b is 2' "$(message "{$good,\"a\":3,\"b\":2}")"
+	equal 'INVALID_DATA require totalValue > 0: totalValue is a string (\"abc\"), > 0 needs a number' \
+		"$(message '{"userId":1,"timestamp":5,"totalValue":"abc"}')"
+	equal 'INVALID_DATA feature spend: extra is a boolean (true), + needs a number' "$(message "{$good,\"extra\":true}")"
+	equal 'INVALID_DATA feature m: m is a boolean (true), max needs a number or a string' "$(message "{$good,\"m\":true}")"
+	equal 'INVALID_DATA feature p: p is an object, prev can keep numbers, strings, booleans and arrays of these' \
+		"$(message "{$good,\"p\":{}}")"
+	equal 'INVALID_DATA feature copy: its value is an object: a feature is a number, a string, a boolean, an array or null' \
+		"$(message "{$good,\"c\":{\"d\":1}}")"
+	equal 'INVALID_DATA feature wide: w is a string (\"'"$(printf 'x%.0s' {1..60})"'\"...), sum needs a number' \
+		"$(message "{$good,\"w\":\"$(printf 'x%.0s' {1..90})\"}")"
+	equal 'INVALID_DATA time timestamp is missing, not a time in ms' "$(message '{"userId":1,"totalValue":3}')"
+	equal 'INVALID_DATA time timestamp is a string, not a time in ms' "$(message '{"userId":1,"totalValue":3,"timestamp":"x"}')"
+	equal 'INVALID_DATA feature copy: its value is a number beyond the range of a double' "$(message "{$good,\"c\":1e999}")"
+	equal 'INVALID_DATA feature wide: w is a number beyond the range of a double' "$(message "{$good,\"w\":-1e999}")"
+}
+
+@test "the time is asked for only where something needs it" {
+	printf '%s\n' '{"x":1}' '{"x":2,"timestamp":"soon"}' '{"x":3,"timestamp":1500}' '{"x":4,"timestamp":4000}' >in
+	equal 4 "$(sml-features -q -d 'n = count()' in | grep -vc errorType)"
+	equal 2 "$(sml-features -q -d 'n = elapsed()' in | grep -vc errorType)"
+	equal 2 "$(sml-features -q --max-keys 5 -d 'n = count()' in | grep -vc errorType)"
+	spec 'time timestamp' 'n = count()'
+	equal 2 "$(sml-features -q x.features in | grep -vc errorType)"
+	equal '{"e":null}
+{"e":2.5}' "$(features_of -d 'e = elapsed()' in | grep -v errorType)"
+	# Where it is and in what unit: the spec's line, then -T, then SML_TIME.
+	printf '%s\n' '{"t":1,"u":{"at":"2024-07-03T00:00:00Z"}}' '{"t":3,"u":{"at":"2024-07-03T00:00:00.5+00:00"}}' >in
+	equal 2 "$(features_of -T t:s -d 'e = elapsed()' in | sed -n '2s/.*:\([^}]*\)}/\1/p')"
+	equal 0.002 "$(SML_TIME=t features_of -d 'e = elapsed()' in | sed -n '2s/.*:\([^}]*\)}/\1/p')"
+	equal 2 "$(SML_TIME=nowhere features_of -T t:s -d 'e = elapsed()' in | sed -n '2s/.*:\([^}]*\)}/\1/p')"
+	spec 'time u.at rfc3339' 'e = elapsed()'
+	equal 0.5 "$(features_of -T t:s x.features in | sed -n '2s/.*:\([^}]*\)}/\1/p')"
+	# hour() of a bare time is in the unit of the time line.
+	spec 'time t s' 'h = hour(t)'
+	equal 1 "$(features_of x.features <<<'{"t":3600}' | sed -n 's/.*:\([^}]*\)}/\1/p')"
+}
+
+@test "emit features: key, time and features alone, nested as they were" {
+	spec 'key user.id, user.region, items[1]' 'time meta.at' 'emit features' 'n = count()' 'x = x'
+	line='{"a":1,"user":{"region":"eu","name":"N","id":9007199254740993},"items":[1,2.0],"meta":{"at":5},"x":"\u00e9","features":9}'
+	equal '{"user":{"id":9007199254740993,"region":"eu"},"items":[null,2],"meta":{"at":5},"features":{"n":1,"x":"é"}}' \
+		"$(sml-features x.features <<<"$line")"
+	# A chain's next stage sees what a pipe's would.
+	equal "$(sml-features x.features <<<"$line" | sml-features -d 'a = a' -d 'r = user.region' -d 'n = features.n')" \
+		"$(sml features x.features 'then' features -d 'a = a' -d 'r = user.region' -d 'n = features.n' <<<"$line")"
+	# The time may be missing where nothing needs it.
+	spec 'key k' 'emit features' 'n = count()'
+	equal '{"k":1,"features":{"n":1}}' "$(sml-features x.features <<<'{"k":1,"y":2}')"
+	spec 'emit features' 'n = count()'
+	equal '{"features":{"n":1}}' "$(sml-features x.features <<<'{"k":1,"y":2}')"
+}
+
+# ---- specs ----
+
+@test "comments, white space, CRLF, a BOM, '#' and '=' in strings" {
+	printf '\xef\xbb\xbf# first\r\n\r\n  key\tuserId # who\r\nx="#="   # what\r\n\ty = a == "b # c"\r\n' >x.features
+	equal '{"x":"#=","y":true}' "$(features_of x.features <<<'{"userId":1,"a":"b # c"}')"
+	spec 'key = key' 'time = "t"' 'over = over'
+	equal '{"key":1,"time":"t","over":2}' "$(features_of x.features <<<'{"key":1,"over":2}')"
+}
+
+@test "a mistake in a spec is shown with its line and a caret" {
+	spec 'key userId' '' 'x = cuont()'
+	refused 'x.features:3:5: unknown function "cuont" (did you mean "count"?)
+x = cuont()
+    ^'
+	spec 'requires totalValue > 0' 'x = 1'
+	refused 'x.features:1:1: unknown directive "requires" (did you mean "require"?)
+requires totalValue > 0
+^'
+	spec 'spend = 1' 'n = 2' '  spend = 3 # again'
+	refused 'x.features:3:3: feature "spend" is defined twice (first in x.features:1)
+  spend = 3 # again
+  ^'
+	spec 'key a' 'key b' 'x = 1'
+	refused 'x.features:2:1: key stands twice (first in x.features:1)
+key b
+^'
+	spec 'key a, items[*].b' 'x = 1'
+	refused 'x.features:1:8: [*] stands for many values, here must be one
+key a, items[*].b
+       ^'
+	spec 'key a, , b' 'x = 1'
+	refused 'x.features:1:8: a path should stand here: key PATH, PATH...
+key a, , b
+       ^'
+	spec 'key a, b, a' 'x = 1'
+	refused 'x.features:1:11: a stands twice in the key
+key a, b, a
+          ^'
+	spec 'time ts minutes' 'x = 1'
+	refused 'x.features:1:9: "minutes" is no unit of time: s ms us ns rfc3339
+time ts minutes
+        ^'
+	spec 'emit feature' 'x = 1'
+	refused 'x.features:1:6: behind emit stands events or features
+emit feature
+     ^'
+	spec 'and = 3'
+	refused 'x.features:1:1: "and" is a word of the language and no name for a feature
+and = 3
+^'
+	spec 'spend-10 = 3'
+	refused "x.features:1:6: a feature's name is made of letters, digits and _
+spend-10 = 3
+     ^"
+	spec 'x'
+	refused 'x.features:1:1: "x" is no directive, and a definition is NAME = EXPRESSION
+x
+^'
+	spec '{"a":1}'
+	refused 'x.features:1:1: a line is NAME = EXPRESSION or a directive (key, time, require, emit)
+{"a":1}
+^'
+	spec '# nothing'
+	refused 'x.features: no feature is defined (NAME = EXPRESSION)'
+	spec 'x = distinct(a) over last 2000'
+	refused 'x.features:1:5: distinct takes at most 1024 events, not over last 2000
+x = distinct(a) over last 2000
+    ^'
+	spec 'x = count() by items[*].a'
+	refused 'x.features:1:5: by: [*] stands for many values, here must be one
+x = count() by items[*].a
+    ^'
+}
+
+@test "what is not in this version is refused with a sentence" {
+	spec 'x = 1 + sum(totalValue) over 10m'
+	refused 'x.features:1:9: windows in time (over 10m) are not in this version: over all and over last N are
+x = 1 + sum(totalValue) over 10m
+        ^'
+	only() {
+		spec "$1" 'y = 1'
+		run -2 --separate-stderr sml-features --check x.features
+		[ -z "$output" ]
+		equal "$2" "$(head -n 1 <<<"${stderr#sml-features: x.features:1:}")"
+	}
+	kept='over all and over last N are'
+	only 'x = sum(a) over 10m every 1m' "5: windows in time (over 10m every 1m) are not in this version: $kept"
+	only 'x = count() over tumbling 1h' "5: tumbling windows (over tumbling 1h) are not in this version: $kept"
+	only 'x = count() over session 30m' "5: session windows (over session 30m) are not in this version: $kept"
+	only 'x = sum(a) decay 1h' "5: decay (decay 1h) is not in this version: $kept"
+	for call in 'var(a)' 'stddev(a)' 'range(a)' 'rate() over 1m by m' 'quantile(a, 0.5)' 'sequence(a, 10) over session 30m' 'topk(a, 3)' \
+		'ewma(a, 1h)'; do
+		only "x = $call" "5: ${call%%(*}() is not in this version: count, sum, mean, min, max, first, last and distinct are"
+	done
+	for word in 'late 5s' 'hold 5s' 'ahead 1h' 'idle 1m'; do
+		only "$word" "1: ${word%% *} is not in this version: events are taken in order of arrival"
+	done
+	only 'ttl 7d' '1: ttl is not in this version: --max-keys bounds the state'
+	only 'lookup account from a.jsonl on userId' "1: lookup is not in this version: features are of the record and of its key's history"
+	only 'join outcome on orderId within 1h' "1: join is not in this version: features are of the record and of its key's history"
+	only 'emit windows every 10s' '6: emit windows is not in this version: emit events or emit features'
+}
+
+@test "definitions on the command line" {
+	equal '{"n":1,"s":3}' "$(features_of -k u -d 'n = count()' -d 's = sum(x)' <<<'{"u":1,"x":3}')"
+	# With a spec: behind it.  All operands are then input.
+	spec 'key u' 'n = count()'
+	echo '{"u":1}' >one
+	equal '{"n":1,"m":2}
+{"n":2,"m":4}' "$(features_of -d 'm = n * 2' -f x.features one one)"
+	run -2 --separate-stderr sml-features -d 'x = cnt()'
+	equal 'sml-features: -d: unknown function "cnt"
+x = cnt()
+    ^' "$stderr"
+	run -2 --separate-stderr sml-features -d 'key a'
+	equal 'sml-features: -d: a definition is NAME = EXPRESSION
+key a
+^' "$stderr"
+	run -2 --separate-stderr sml-features -d 'x = 1' -d 'x = 2'
+	equal "sml-features: -d: feature \"x\" is defined twice (first in -d 'x = 1')
+x = 2
+^" "$stderr"
+	run -2 --separate-stderr sml-features -k v -f x.features one
+	equal 'sml-features: the key is given twice: -k v, and x.features:1' "$stderr"
+	run -2 --separate-stderr sml-features
+	equal "sml-features: a spec is missing: SPEC, -f SPEC or -d 'NAME = EXPRESSION' (see sml-features --help)" "$stderr"
+	run -2 --separate-stderr sml-features missing.features
+	equal 'sml-features: spec: missing.features: No such file or directory' "$stderr"
+	equal '{"n":1}' "$(features_of <(cat x.features) one)"
+}
+
+@test "--check says nothing, --explain the plan" {
+	spec 'key userId' 'require x > 0' 'n = count() exclude current' 'all = count( )' 's = sum(x) over last 10' \
+		'm = mean( (x) )over last 10' 'shop = last(page) by merchant' 'e = elapsed()' 'r = s/(m + 1)'
+	run -0 --separate-stderr sml-features --check x.features
+	equal '' "$output$stderr"
+	run -0 --separate-stderr sml-features --explain x.features
+	equal 'key      userId
+time     timestamp ms (for elapsed())
+emit     events
+
+require  x > 0
+n    = count() exclude current
+all  = count()
+s    = sum(x) over last 10
+m    = mean(x) over last 10
+shop = last(page) by merchant
+e    = elapsed()
+r    = s / (m + 1)
+
+state by userId: 112 bytes a key, and at most 80 of heap
+  count()                 8 bytes: a number; for n, all (shared)
+  sum(x) over last 10    32 bytes + 80: the last N numbers and partial sums; for s, m (shared)
+  elapsed()               8 bytes: a time; for e
+
+state by merchant: 80 bytes a key
+  last(page) by merchant    16 bytes: one value; for shop' "$output"
+}
+
+# ---- state ----
+
+@test "--max-keys keeps the keys with the newest events, and says so once" {
+	printf '{"k":"%s","timestamp":%s}\n' a 1 b 2 c 3 a 4 d 5 b 6 a 7 c 2 b 8 >in
+	run -0 --separate-stderr sml-features --max-keys 3 -k k -d 'n = count()' in
+	equal '1 1 1 2 1 1 3 1 2' "$(sed 's/.*"n":\([0-9]*\).*/\1/' <<<"$output" | tr '\n' ' ' | sed 's/ $//')"
+	equal 'sml-features: more than 3 keys (--max-keys): the state of those with the oldest events is dropped' "$stderr"
+	# Each `by` has as many.
+	equal '2 2' "$(printf '%s\n' '{"k":1,"m":1}' '{"k":2,"m":1}' '{"k":1,"m":1}' | sed 's/}/,"timestamp":5}/' |
+		features_of --max-keys 1 -k k -d 'n = count()' -d 'm = count() by m' 2>/dev/null | sed -n 's/.*"m":\([0-9]*\).*/\1/p' | tail -n 2 |
+		head -n 1) 2"
+}
+
+@test "200,000 keys in the memory of 1,000" {
+	skip_if_sanitized
+	awk 'BEGIN { for (i = 0; i < 200000; i++) printf "{\"k\":\"user-%d\",\"timestamp\":%d,\"x\":\"text %d\"}\n", i, i, i }' >in
+	(
+		ulimit -v 60000
+		sml-features -q --max-keys 1000 -k k -d 'n = count()' -d 'f = first(x)' -d 's = sum(timestamp) over last 100' in >out
+	)
+	[ "$(wc -l <out)" -eq 200000 ]
+	[ "$(grep -c '"n":1,' out)" -eq 200000 ]
+	sml-features --max-keys 1000 -k k -d 'n = count()' --metrics m.prom -v in 2>err >/dev/null
+	grep -qxF 'sml_features_keys{stage="features"} 1000' m.prom
+	grep -qxF 'sml_features_evicted_total{stage="features"} 199000' m.prom
+	grep -q '^sml-features: *199,000  keys dropped (--max-keys)$' err
+}
+
+@test "the state of definitions that stay is kept, new ones begin empty" {
+	spec 'key u' 'n = count()' 's = sum(x)'
+	echo '{"u":1,"x":3}' >in
+	run -0 --separate-stderr sml-features --state p x.features in
+	equal '' "$stderr"
+	# Another name, another order, spaces; the mean shares the sum's state; one is new, one is gone.
+	spec 'key u' 'mean_x = mean( x )' 'hi = max(x)'
+	run -0 --separate-stderr sml-features -v --state p x.features in
+	equal '{"u":1,"x":3,"features":{"mean_x":3,"hi":3}}' "$output"
+	[[ $stderr == *'sml-features: p: state of 1 keys loaded'* ]]
+	[[ $stderr == *'sml-features: p: no state of max(x): begins empty'* ]]
+	[[ $stderr == *'sml-features: p: state of count() is dropped: the spec no longer uses it'* ]]
+	spec 'key u' 'n = count()' 'm = mean(x)'
+	equal '{"n":1,"m":3}' "$(features_of --state p x.features in 2>/dev/null)"
+	# A feature that is used counts with its definition.
+	spec 'key u' 'y = x + 1' 's = sum(y)'
+	sml-features -q --state q x.features in
+	spec 'key u' 'z = x + 1' 't = sum(z)'
+	equal '{"z":4,"t":8}' "$(features_of --state q x.features in)"
+	spec 'key u' 'z = x + 2' 't = sum(z)'
+	equal '{"z":5,"t":5}' "$(features_of --state q x.features in)"
+	# Another key, another time: other states.
+	spec 'key x' 'z = x + 2' 't = sum(z)'
+	run -0 --separate-stderr sml-features --state q x.features in
+	equal 'sml-features: q: no state of sum(x + 2): begins empty' "$stderr"
+}
+
+@test "--state-out saves elsewhere" {
+	spec 'n = count()'
+	echo '{}' >in
+	sml-features --state p --state-out p.new x.features in
+	[ ! -e p ]
+	mv p.new p
+	cp p before
+	equal '{"n":2}' "$(features_of --state p --state-out p.new x.features in)"
+	cmp p before
+	equal '{"n":3}' "$(features_of --state p.new x.features in)"
+	sml-features --state-out alone x.features in
+	equal '{"n":2}' "$(features_of --state alone x.features in)"
+}
+
+@test "a second run on the same state ends with 2 and names the first" {
+	mkfifo pipe
+	sml-features --state p -d 'n = count()' <pipe >/dev/null 3>&- &
+	pid=$!
+	stop_later $pid
+	exec 9>pipe
+	wait_for 5 test -e p.lock
+	wait_for 5 grep -q "$pid" p.lock || true
+	run -2 --separate-stderr sml-features --state p -d 'n = count()' </dev/null
+	[[ $stderr == "sml-features: p is in use by process $pid" ]]
+	exec 9>&-
+	wait $pid
+	run -0 sml-features --state p -d 'n = count()' </dev/null
+}
+
+@test "a state that is damaged, torn or of another version is refused" {
+	echo '{"x":1}' | sml-features -q --state p -d 'n = count()' -d 's = sum(x) over last 3'
+	size=$(stat -c %s p)
+	for at in 0 10 20 40 $((size - 3)); do
+		cp p q
+		printf '\x7f' | dd of=q bs=1 seek="$at" conv=notrunc status=none
+		cp q before
+		run -2 --separate-stderr sml-features --state q -d 'n = count()' </dev/null
+		[[ $stderr == 'sml-features: q: '* ]]
+		[ "$(wc -l <<<"$stderr")" -eq 1 ]
+		cmp q before
+	done
+	head -c $((size - 1)) p >q
+	run -2 sml-features --state q -d 'n = count()' </dev/null
+	: >q
+	run -2 sml-features --state q -d 'n = count()' </dev/null
+	run -2 sml-features --state . -d 'n = count()' </dev/null
+}
+
+@test "only a good end saves the state" {
+	echo '{"x":1}' >in
+	sml-features -q --state p -d 'n = count()' in >/dev/null
+	cp p before
+	run -1 bash -c "sml-features --state p -d 'n = count()' in >/dev/full"
+	cmp p before
+	run -3 bash -c "{ cat in; echo x; } | sml-features --on-bad=stop --state p -d 'n = count()'"
+	cmp p before
+	run -1 sml-features --state p -d 'n = count()' in missing
+	cmp p before
+	# A signal is a good end.
+	mkfifo pipe
+	sml-features --state p -d 'n = count()' <pipe >out 3>&- &
+	pid=$!
+	exec 9>pipe
+	cat in >&9
+	wait_for 5 test -s out
+	kill -TERM $pid
+	wait $pid
+	exec 9>&-
+	equal '{"n":3}' "$(features_of --state p -d 'n = count()' in)"
+}
+
+@test "--dump-state prints what is kept" {
+	spec 'key u' 'time t s' 'n = count()' 's = sum(x) over last 2' 'e = elapsed()' 'p = prev(page)' 'd = distinct(page) by m, u'
+	printf '%s\n' '{"u":"b","t":0,"x":1,"page":"q\"","m":1}' '{"u":2,"t":1.5,"x":2}' '{"u":"b","t":3,"x":4}' '{"u":"b","t":2,"x":8}' |
+		sml-features -q --state p x.features >/dev/null
+	run -0 --separate-stderr sml-features --state p --dump-state
+	equal '{"keys":"u","key":"b","time":"1970-01-01T00:00:03Z"}
+{"keys":"u","key":2,"time":"1970-01-01T00:00:01.5Z"}
+{"definition":"count()","key":"b","state":{"n":3}}
+{"definition":"count()","key":2,"state":{"n":1}}
+{"definition":"sum(x) over last 2","key":"b","state":{"n":3,"sum":12,"values":[4,8]}}
+{"definition":"sum(x) over last 2","key":2,"state":{"n":1,"sum":2,"values":[2]}}
+{"definition":"elapsed()","key":"b","state":{"time":"1970-01-01T00:00:02Z"}}
+{"definition":"elapsed()","key":2,"state":{"time":"1970-01-01T00:00:01.5Z"}}
+{"definition":"prev(page)","key":"b","state":{"value":null}}
+{"definition":"prev(page)","key":2,"state":{"value":null}}
+{"keys":"by m, u","key":[1,"b"],"time":"1970-01-01T00:00:00Z"}
+{"definition":"distinct(page) by m, u","key":[1,"b"],"state":{"distinct":1,"exact":true}}' "$output"
+	# With a spec, only what it uses, with the features' names.
+	spec 'key u' 'time t s' 'sum_x = sum(x) over last 2' 'mean_x = mean(x) over last 2'
+	run -0 --separate-stderr sml-features --state p --dump-state x.features
+	equal '{"definition":"sum(x) over last 2","features":["sum_x","mean_x"],"key":"b","state":{"n":3,"sum":12,"values":[4,8]}}' \
+		"$(grep definition <<<"$output" | head -n 1)"
+	equal '' "$(grep count <<<"$output" || true)"
+	run -2 --separate-stderr sml-features --dump-state
+	equal 'sml-features: --dump-state prints the file of --state FILE (see sml-features --help)' "$stderr"
+	run -2 --separate-stderr sml-features --dump-state --state none
+	equal 'sml-features: none: No such file or directory' "$stderr"
+	python3 -c 'import json, sys; [json.loads(line) for line in sys.stdin]' < <(sml-features --state p --dump-state)
+}
+
+@test "a pipe and a chain, and a chain with two sml-features, say the same" {
+	python3 "$ORACLE" 8 800 5
+	sml-features -q oracle.features oracle.jsonl | sml-features -q -k userId -d 'twice = features.n * 2' -d 'm = mean(features.total)' >pipe
+	sml features -q oracle.features oracle.jsonl 'then' features -q -k userId -d 'twice = features.n * 2' -d 'm = mean(features.total)' >chain
+	same_file pipe chain
+}
