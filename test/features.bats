@@ -402,7 +402,7 @@ shop = last(page) by merchant
 e    = elapsed()
 r    = s / (m + 1)
 
-state by userId: 112 bytes a key, and at most 80 of heap
+state by userId: 112 bytes a key, and at most 80 beside the row
   count()                 8 bytes: a number; for n, all (shared)
   sum(x) over last 10    32 bytes + 80: the last N numbers and partial sums; for s, m (shared)
   elapsed()               8 bytes: a time; for e

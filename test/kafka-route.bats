@@ -27,8 +27,8 @@ topic() {
 # What the Java client reads: partition, timestamp, key and value, a line each.
 java_reads() { # TOPIC COUNT
 	"$SML_ROOT/test/kafka/broker" java "$DIR" org.apache.kafka.tools.consumer.ConsoleConsumer --bootstrap-server "$BOOT" --topic "$1" \
-		--from-beginning --max-messages "$2" --timeout-ms 20000 --formatter-property print.partition=true \
-		--formatter-property print.timestamp=true --formatter-property print.key=true 2>err
+		--from-beginning --max-messages "$2" --timeout-ms 20000 --property print.partition=true \
+		--property print.timestamp=true --property print.key=true 2>err
 }
 
 @test "50,000 records: every one in the topic once, in order per key, with event time as its timestamp" {

@@ -100,7 +100,7 @@ input() {
 }
 
 @test "--select writes only those members, error records whole" {
-	input | sml-route -q --select id,p=probability,nope >out
+	input | sml-route -q --select id,p=probability,nope '*=-' >out
 	equal '{"id":1,"p":0.95,"nope":null}' "$(head -1 out)"
 	equal '{"id":3,"p":null,"nope":null}' "$(tail -1 out)"
 	grep -q '"rawData":"no json"' out

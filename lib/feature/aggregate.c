@@ -31,9 +31,9 @@ static struct value count_read(const struct aggregate *a, const struct expr_call
 	return value_integer(c->window == WINDOW_LAST && n > c->last ? (int64_t)c->last : (int64_t)n);
 }
 
-static void count_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, size_t *bytes)
+static void count_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, struct pool *pool)
 {
-	UNUSED(a), UNUSED(c), UNUSED(m), UNUSED(bytes);
+	UNUSED(a), UNUSED(c), UNUSED(m), UNUSED(pool);
 	++*(uint64_t *)state;
 }
 
@@ -43,9 +43,9 @@ static void count_save(const struct expr_call *c, const void *state, struct buf 
 	snapshot_put_varint(b, *(const uint64_t *)state);
 }
 
-static void count_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, size_t *bytes)
+static void count_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
-	UNUSED(c), UNUSED(bytes);
+	UNUSED(c), UNUSED(pool);
 	*(uint64_t *)state = snapshot_get_varint(in);
 }
 
@@ -74,15 +74,15 @@ static struct value sum_read(const struct aggregate *a, const struct expr_call *
 	return sums_read(state, c->last, a->variant == MEAN, m->x, m->arena);
 }
 
-static void sum_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, size_t *bytes)
+static void sum_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, struct pool *pool)
 {
 	UNUSED(a);
-	sums_add(state, c->last, *m->x, bytes);
+	sums_add(state, c->last, *m->x, pool);
 }
 
-static void sum_release(const struct expr_call *c, void *state, size_t *bytes)
+static void sum_release(const struct expr_call *c, void *state, struct pool *pool)
 {
-	sums_release(state, c->last, bytes);
+	sums_release(state, c->last, pool);
 }
 
 static void sum_save(const struct expr_call *c, const void *state, struct buf *b)
@@ -90,9 +90,9 @@ static void sum_save(const struct expr_call *c, const void *state, struct buf *b
 	sums_save(state, c->last, b);
 }
 
-static void sum_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, size_t *bytes)
+static void sum_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
-	sums_load(state, c->last, in, bytes);
+	sums_load(state, c->last, in, pool);
 }
 
 static void sum_dump(const struct expr_call *c, const void *state, struct buf *b)
@@ -154,11 +154,11 @@ static struct value best_read(const struct aggregate *a, const struct expr_call 
 	return m->x && is_better(a, *m->x, kept) ? *m->x : held_get(kept, m->arena);
 }
 
-static void best_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, size_t *bytes)
+static void best_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, struct pool *pool)
 {
 	UNUSED(c);
 	if (is_better(a, *m->x, *(struct value *)state))
-		held_set(state, *m->x, bytes);
+		held_set(state, *m->x, pool);
 }
 
 static int any_take(const struct aggregate *a, const struct expr_call *c, const void *state, struct value *x,
@@ -176,11 +176,11 @@ static struct value first_read(const struct aggregate *a, const struct expr_call
 	return kept.type == VALUE_MISSING && m->x ? *m->x : held_get(kept, m->arena);
 }
 
-static void first_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, size_t *bytes)
+static void first_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, struct pool *pool)
 {
 	UNUSED(a), UNUSED(c);
 	if (((struct value *)state)->type == VALUE_MISSING)
-		held_set(state, *m->x, bytes);
+		held_set(state, *m->x, pool);
 }
 
 static struct value newest_read(const struct aggregate *a, const struct expr_call *c, const void *state, const struct moment *m)
@@ -195,16 +195,16 @@ static struct value prev_read(const struct aggregate *a, const struct expr_call 
 	return held_get(*(const struct value *)state, m->arena);
 }
 
-static void newest_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, size_t *bytes)
+static void newest_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, struct pool *pool)
 {
 	UNUSED(a), UNUSED(c);
-	held_set(state, *m->x, bytes);
+	held_set(state, *m->x, pool);
 }
 
-static void value_release(const struct expr_call *c, void *state, size_t *bytes)
+static void value_release(const struct expr_call *c, void *state, struct pool *pool)
 {
 	UNUSED(c);
-	held_release(state, bytes);
+	held_release(state, pool);
 }
 
 static void value_save(const struct expr_call *c, const void *state, struct buf *b)
@@ -213,12 +213,12 @@ static void value_save(const struct expr_call *c, const void *state, struct buf 
 	held_save(b, *(const struct value *)state);
 }
 
-static void value_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, size_t *bytes)
+static void value_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
 	struct arena arena = ARENA_INIT;
 
 	UNUSED(c);
-	held_set(state, held_load(in, &arena), bytes);
+	held_set(state, held_load(in, &arena), pool);
 	arena_release(&arena);
 }
 
@@ -255,15 +255,15 @@ static struct value last_best_read(const struct aggregate *a, const struct expr_
 }
 
 static void last_best_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m,
-    size_t *bytes)
+    struct pool *pool)
 {
-	extremes_add(state, c->last, a->variant, *m->x, bytes);
+	extremes_add(state, c->last, a->variant, *m->x, pool);
 }
 
-static void last_best_release(const struct expr_call *c, void *state, size_t *bytes)
+static void last_best_release(const struct expr_call *c, void *state, struct pool *pool)
 {
 	UNUSED(c);
-	extremes_release(state, bytes);
+	extremes_release(state, pool);
 }
 
 static void last_best_save(const struct expr_call *c, const void *state, struct buf *b)
@@ -272,9 +272,9 @@ static void last_best_save(const struct expr_call *c, const void *state, struct 
 	extremes_save(state, b);
 }
 
-static void last_best_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, size_t *bytes)
+static void last_best_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
-	extremes_load(state, c->last, in, bytes);
+	extremes_load(state, c->last, in, pool);
 }
 
 static void last_best_dump(const struct expr_call *c, const void *state, struct buf *b)
@@ -289,7 +289,7 @@ static size_t last_best_bound(const struct expr_call *c)
 
 	while (room < c->last)
 		room *= 2;
-	return room * sizeof(struct extreme);
+	return pool_size(room * sizeof(struct extreme));
 }
 
 static const void *last_best_heap(const struct expr_call *c, const void *state)
@@ -317,15 +317,15 @@ static struct value last_first_read(const struct aggregate *a, const struct expr
 }
 
 static void last_first_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m,
-    size_t *bytes)
+    struct pool *pool)
 {
 	UNUSED(a);
-	held_ring_add(state, c->last, *m->x, bytes);
+	held_ring_add(state, c->last, *m->x, pool);
 }
 
-static void last_first_release(const struct expr_call *c, void *state, size_t *bytes)
+static void last_first_release(const struct expr_call *c, void *state, struct pool *pool)
 {
-	held_ring_release(state, c->last, bytes);
+	held_ring_release(state, c->last, pool);
 }
 
 static void last_first_save(const struct expr_call *c, const void *state, struct buf *b)
@@ -333,9 +333,9 @@ static void last_first_save(const struct expr_call *c, const void *state, struct
 	held_ring_save(state, c->last, b);
 }
 
-static void last_first_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, size_t *bytes)
+static void last_first_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
-	held_ring_load(state, c->last, in, bytes);
+	held_ring_load(state, c->last, in, pool);
 }
 
 static void last_first_dump(const struct expr_call *c, const void *state, struct buf *b)
@@ -345,7 +345,7 @@ static void last_first_dump(const struct expr_call *c, const void *state, struct
 
 static size_t last_first_bound(const struct expr_call *c)
 {
-	return c->last * sizeof(struct value);
+	return pool_size(c->last * sizeof(struct value));
 }
 
 static const struct keeper last_first_keeper = {
@@ -377,16 +377,16 @@ static struct value all_distinct_read(const struct aggregate *a, const struct ex
 }
 
 static void all_distinct_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m,
-    size_t *bytes)
+    struct pool *pool)
 {
 	UNUSED(a), UNUSED(c);
-	distinct_add(state, m->x->uinteger, bytes);
+	distinct_add(state, m->x->uinteger, pool);
 }
 
-static void all_distinct_release(const struct expr_call *c, void *state, size_t *bytes)
+static void all_distinct_release(const struct expr_call *c, void *state, struct pool *pool)
 {
 	UNUSED(c);
-	distinct_release(state, bytes);
+	distinct_release(state, pool);
 }
 
 static void all_distinct_save(const struct expr_call *c, const void *state, struct buf *b)
@@ -395,10 +395,10 @@ static void all_distinct_save(const struct expr_call *c, const void *state, stru
 	distinct_save(state, b);
 }
 
-static void all_distinct_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, size_t *bytes)
+static void all_distinct_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
 	UNUSED(c);
-	distinct_load(state, in, bytes);
+	distinct_load(state, in, pool);
 }
 
 static void all_distinct_dump(const struct expr_call *c, const void *state, struct buf *b)
@@ -425,16 +425,16 @@ static struct value last_distinct_read(const struct aggregate *a, const struct e
 }
 
 static void last_distinct_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m,
-    size_t *bytes)
+    struct pool *pool)
 {
 	UNUSED(a);
-	distinct_last_add(state, c->last, m->x->uinteger, bytes);
+	distinct_last_add(state, c->last, m->x->uinteger, pool);
 }
 
-static void last_distinct_release(const struct expr_call *c, void *state, size_t *bytes)
+static void last_distinct_release(const struct expr_call *c, void *state, struct pool *pool)
 {
 	UNUSED(c);
-	distinct_last_release(state, bytes);
+	distinct_last_release(state, pool);
 }
 
 static void last_distinct_save(const struct expr_call *c, const void *state, struct buf *b)
@@ -442,9 +442,9 @@ static void last_distinct_save(const struct expr_call *c, const void *state, str
 	distinct_last_save(state, c->last, b);
 }
 
-static void last_distinct_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, size_t *bytes)
+static void last_distinct_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
-	distinct_last_load(state, c->last, in, bytes);
+	distinct_last_load(state, c->last, in, pool);
 }
 
 static void last_distinct_dump(const struct expr_call *c, const void *state, struct buf *b)
@@ -482,9 +482,9 @@ static struct value delta_read(const struct aggregate *a, const struct expr_call
 	return value_number(value_double(*m->x) - d->x);
 }
 
-static void delta_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, size_t *bytes)
+static void delta_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, struct pool *pool)
 {
-	UNUSED(a), UNUSED(c), UNUSED(bytes);
+	UNUSED(a), UNUSED(c), UNUSED(pool);
 	*(struct delta *)state = value_is_null(*m->x) ? (struct delta){ DELTA_NULL, 0 }
 	    : (struct delta){ DELTA_NUMBER, value_double(*m->x) };
 }
@@ -499,11 +499,11 @@ static void delta_save(const struct expr_call *c, const void *state, struct buf 
 		snapshot_put_double(b, d->x);
 }
 
-static void delta_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, size_t *bytes)
+static void delta_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
 	struct delta *d = state;
 
-	UNUSED(c), UNUSED(bytes);
+	UNUSED(c), UNUSED(pool);
 	d->has = snapshot_get_varint(in);
 	if (d->has > DELTA_NUMBER)
 		in->torn = true;
@@ -543,9 +543,9 @@ static struct value elapsed_read(const struct aggregate *a, const struct expr_ca
 	return value_number((double)ns / 1e9);
 }
 
-static void elapsed_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, size_t *bytes)
+static void elapsed_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, struct pool *pool)
 {
-	UNUSED(a), UNUSED(c), UNUSED(bytes);
+	UNUSED(a), UNUSED(c), UNUSED(pool);
 	*(uint64_t *)state = (uint64_t)m->time ^ UINT64_C(1) << 63;
 }
 
@@ -555,9 +555,9 @@ static void elapsed_save(const struct expr_call *c, const void *state, struct bu
 	snapshot_put_signed(b, time_kept(state));
 }
 
-static void elapsed_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, size_t *bytes)
+static void elapsed_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
-	UNUSED(c), UNUSED(bytes);
+	UNUSED(c), UNUSED(pool);
 	*(uint64_t *)state = (uint64_t)snapshot_get_signed(in) ^ UINT64_C(1) << 63;
 }
 

@@ -6,8 +6,8 @@
  * then added.  Reading changes nothing, so that a record which fails later on leaves no trace.  Rows of the same
  * keeper share a state where the rest of the call is the same (sum and mean; with and without `exclude current`).
  *
- * Knows no keys and no records.  A state is `size` bytes, empty when they are zero; what it holds besides is heap, counted in
- * `bytes` and freed by release.
+ * Knows no keys and no records.  A state is `size` bytes, empty when they are zero; what it holds besides lies in
+ * the pool, and release gives it back.
  */
 #ifndef FEATURE_AGGREGATE_H
 #define FEATURE_AGGREGATE_H
@@ -22,6 +22,7 @@
 #include "base/snapshot.h"
 #include "base/value.h"
 #include "expr/expr.h"
+#include "feature/pool.h"
 
 /* The present event as a state sees it. */
 struct moment {
@@ -39,14 +40,14 @@ struct keeper {
 	int (*take)(const struct aggregate *, const struct expr_call *, const void *state, struct value *x, struct arena *,
 	    struct error *why);
 	struct value (*read)(const struct aggregate *, const struct expr_call *, const void *state, const struct moment *);
-	void (*add)(const struct aggregate *, const struct expr_call *, void *state, const struct moment *, size_t *bytes);
-	void (*release)(const struct expr_call *, void *state, size_t *bytes);	/* NULL: no heap */
+	void (*add)(const struct aggregate *, const struct expr_call *, void *state, const struct moment *, struct pool *pool);
+	void (*release)(const struct expr_call *, void *state, struct pool *pool);	/* NULL: it has nothing in the pool */
 	void (*save)(const struct expr_call *, const void *state, struct buf *);
 	/* From empty; what does not fit is torn. */
-	void (*load)(const struct expr_call *, void *state, struct snapshot_bytes *, size_t *bytes);
+	void (*load)(const struct expr_call *, void *state, struct snapshot_bytes *, struct pool *pool);
 	void (*dump)(const struct expr_call *, const void *state, struct buf *);	/* members of a JSON object */
-	size_t (*bound)(const struct expr_call *);	/* bytes of heap at most, texts and arrays apart */
-	const void *(*heap)(const struct expr_call *, const void *state);	/* what reading looks at there first; NULL: none */
+	size_t (*bound)(const struct expr_call *);	/* bytes in the pool at most, texts and arrays apart */
+	const void *(*heap)(const struct expr_call *, const void *state);	/* what of the pool is read first; NULL: nothing */
 };
 
 struct aggregate {

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "json/write.h"
 
 /* ---- the sketch ---- */
@@ -99,12 +98,11 @@ static void sketch_put(struct sketch *s, uint64_t hash)
 	*rank = new;
 }
 
-static struct sketch *sketch_new(size_t *bytes)
+static struct sketch *sketch_new(struct pool *pool)
 {
-	struct sketch *s = alloc_zeroed(1, sizeof *s);
+	struct sketch *s = memset(pool_get(pool, sizeof *s), 0, sizeof *s);
 
 	s->with_rank[0] = REGISTERS;
-	*bytes += sizeof *s;
 	return s;
 }
 
@@ -152,34 +150,32 @@ uint64_t distinct_read(const struct distinct *d, const uint64_t *hash)
 	return d->n < DISTINCT_EXACT ? d->n + 1 : first_estimate(d, unzero(*hash));
 }
 
-static void become_sketch(struct distinct *d, size_t *bytes)
+static void become_sketch(struct distinct *d, struct pool *pool)
 {
-	struct sketch *s = sketch_new(bytes);
+	struct sketch *s = sketch_new(pool);
 
 	for (uint32_t i = 0; i < d->room; i++)
 		if (d->hashes[i])
 			sketch_put(s, d->hashes[i]);
-	*bytes -= d->room * sizeof *d->hashes;
-	free(d->hashes);
+	pool_put(pool, d->hashes, d->room * sizeof *d->hashes);
 	d->sketch = s;
 	d->room = 0;
 }
 
-static void hashes_grow(struct distinct *d, size_t *bytes)
+static void hashes_grow(struct distinct *d, struct pool *pool)
 {
 	const uint32_t room = d->room ? d->room * 2 : 4;
-	uint64_t *hashes = alloc_zeroed(room, sizeof *hashes);
+	uint64_t *hashes = memset(pool_get(pool, room * sizeof *hashes), 0, room * sizeof *hashes);
 
 	for (uint32_t i = 0; i < d->room; i++)
 		if (d->hashes[i])
 			hashes[place_of(hashes, room, d->hashes[i])] = d->hashes[i];
-	*bytes += (room - d->room) * sizeof *hashes;
-	free(d->hashes);
+	pool_put(pool, d->hashes, d->room * sizeof *hashes);
 	d->hashes = hashes;
 	d->room = room;
 }
 
-void distinct_add(struct distinct *d, uint64_t hash, size_t *bytes)
+void distinct_add(struct distinct *d, uint64_t hash, struct pool *pool)
 {
 	hash = unzero(hash);
 	if (!is_sketch(d)) {
@@ -187,21 +183,20 @@ void distinct_add(struct distinct *d, uint64_t hash, size_t *bytes)
 			return;
 		if (d->n < DISTINCT_EXACT) {
 			if (d->n * 2 >= d->room)
-				hashes_grow(d, bytes);
+				hashes_grow(d, pool);
 			d->hashes[place_of(d->hashes, d->room, hash)] = hash;
 			d->n++;
 			return;
 		}
-		become_sketch(d, bytes);
+		become_sketch(d, pool);
 	}
 	sketch_put(d->sketch, hash);
 	d->sketch->estimate = estimate(d->sketch->with_rank);
 }
 
-void distinct_release(struct distinct *d, size_t *bytes)
+void distinct_release(struct distinct *d, struct pool *pool)
 {
-	*bytes -= is_sketch(d) ? sizeof *d->sketch : d->room * sizeof *d->hashes;
-	free(d->hashes);
+	pool_put(pool, d->hashes, is_sketch(d) ? sizeof *d->sketch : d->room * sizeof *d->hashes);
 	*d = (struct distinct){0};
 }
 
@@ -232,7 +227,7 @@ void distinct_save(const struct distinct *d, struct buf *b)
 		snapshot_put_varint(b, sorted[i]);
 }
 
-void distinct_load(struct distinct *d, struct snapshot_bytes *in, size_t *bytes)
+void distinct_load(struct distinct *d, struct snapshot_bytes *in, struct pool *pool)
 {
 	const uint64_t n = snapshot_get_varint(in);
 
@@ -241,7 +236,7 @@ void distinct_load(struct distinct *d, struct snapshot_bytes *in, size_t *bytes)
 			in->torn = true;
 			return;
 		}
-		struct sketch *s = d->sketch = sketch_new(bytes);
+		struct sketch *s = d->sketch = sketch_new(pool);
 		for (uint32_t i = 0; i < REGISTERS; i++) {
 			const unsigned char rank = *in->p++;
 			if (rank > RANKS + 1) {
@@ -256,7 +251,7 @@ void distinct_load(struct distinct *d, struct snapshot_bytes *in, size_t *bytes)
 		return;
 	}
 	for (uint64_t i = 0; i < n && !in->torn; i++)
-		distinct_add(d, snapshot_get_varint(in), bytes);
+		distinct_add(d, snapshot_get_varint(in), pool);
 }
 
 void distinct_dump(const struct distinct *d, struct buf *b)
@@ -335,32 +330,27 @@ static void count_down(struct distinct_last *d, uint64_t hash)
 	d->table[hole] = (struct counted){0};
 }
 
-static size_t heap_of(uint32_t room)
-{
-	return room ? room * sizeof(uint64_t) + table_room(room) * sizeof(struct counted) : 0;
-}
-
-static void last_grow(struct distinct_last *d, uint32_t last, size_t *bytes)
+static void last_grow(struct distinct_last *d, uint32_t last, struct pool *pool)
 {
 	const uint32_t used = d->room;
 	uint32_t room = used ? used * 2 : 4;
 
 	if (room > last)
 		room = last;
-	*bytes += heap_of(room) - heap_of(used);
-	d->ring = alloc_again(d->ring, room, sizeof *d->ring);
-	free(d->table);
-	d->table = alloc_zeroed(table_room(room), sizeof *d->table);
+	const size_t table_bytes = table_room(room) * sizeof *d->table;
+	d->ring = pool_resize(pool, d->ring, used * sizeof *d->ring, room * sizeof *d->ring);
+	pool_put(pool, d->table, used ? table_room(used) * sizeof *d->table : 0);
+	d->table = memset(pool_get(pool, table_bytes), 0, table_bytes);
 	d->room = room;
 	d->different = 0;
 	for (uint32_t i = 0; i < used; i++)
 		count_up(d, d->ring[i]);
 }
 
-void distinct_last_add(struct distinct_last *d, uint32_t last, uint64_t hash, size_t *bytes)
+void distinct_last_add(struct distinct_last *d, uint32_t last, uint64_t hash, struct pool *pool)
 {
 	if (last_used(d, last) == d->room && d->room < last)
-		last_grow(d, last, bytes);
+		last_grow(d, last, pool);
 	uint64_t *place = &d->ring[d->n % last];
 	if (d->n >= last)
 		count_down(d, *place);
@@ -369,11 +359,12 @@ void distinct_last_add(struct distinct_last *d, uint32_t last, uint64_t hash, si
 	d->n++;
 }
 
-void distinct_last_release(struct distinct_last *d, size_t *bytes)
+void distinct_last_release(struct distinct_last *d, struct pool *pool)
 {
-	*bytes -= heap_of(d->room);
-	free(d->ring);
-	free(d->table);
+	if (d->room) {
+		pool_put(pool, d->ring, d->room * sizeof *d->ring);
+		pool_put(pool, d->table, table_room(d->room) * sizeof *d->table);
+	}
 	*d = (struct distinct_last){0};
 }
 
@@ -384,12 +375,12 @@ void distinct_last_save(const struct distinct_last *d, uint32_t last, struct buf
 		snapshot_put_varint(b, d->ring[i]);
 }
 
-void distinct_last_load(struct distinct_last *d, uint32_t last, struct snapshot_bytes *in, size_t *bytes)
+void distinct_last_load(struct distinct_last *d, uint32_t last, struct snapshot_bytes *in, struct pool *pool)
 {
 	const uint64_t n = snapshot_get_varint(in);
 
 	for (uint64_t i = 0; i < (n < last ? n : last) && !in->torn; i++)
-		distinct_last_add(d, last, snapshot_get_varint(in), bytes);
+		distinct_last_add(d, last, snapshot_get_varint(in), pool);
 	d->n = n;
 }
 
@@ -403,5 +394,7 @@ void distinct_last_dump(const struct distinct_last *d, struct buf *b)
 
 size_t distinct_bound(uint32_t last)
 {
-	return last ? heap_of(last) : sizeof(struct sketch);
+	if (!last)
+		return pool_size(sizeof(struct sketch));
+	return pool_size(last * sizeof(uint64_t)) + pool_size(table_room(last) * sizeof(struct counted));
 }

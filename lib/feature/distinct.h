@@ -19,6 +19,7 @@
 
 #include "base/buf.h"
 #include "base/snapshot.h"
+#include "feature/pool.h"
 
 #define DISTINCT_EXACT 1024
 
@@ -34,10 +35,10 @@ struct distinct {
 
 /* With one more value where `hash` is not NULL. */
 uint64_t distinct_read(const struct distinct *, const uint64_t *hash);
-void distinct_add(struct distinct *, uint64_t hash, size_t *bytes);
-void distinct_release(struct distinct *, size_t *bytes);
+void distinct_add(struct distinct *, uint64_t hash, struct pool *pool);
+void distinct_release(struct distinct *, struct pool *pool);
 void distinct_save(const struct distinct *, struct buf *);
-void distinct_load(struct distinct *, struct snapshot_bytes *, size_t *bytes);
+void distinct_load(struct distinct *, struct snapshot_bytes *, struct pool *pool);
 void distinct_dump(const struct distinct *, struct buf *);
 
 struct counted { uint64_t hash; uint32_t count; };	/* count 0: free */
@@ -52,13 +53,13 @@ struct distinct_last {
 };
 
 uint64_t distinct_last_read(const struct distinct_last *, uint32_t last, const uint64_t *hash);
-void distinct_last_add(struct distinct_last *, uint32_t last, uint64_t hash, size_t *bytes);
-void distinct_last_release(struct distinct_last *, size_t *bytes);
+void distinct_last_add(struct distinct_last *, uint32_t last, uint64_t hash, struct pool *pool);
+void distinct_last_release(struct distinct_last *, struct pool *pool);
 void distinct_last_save(const struct distinct_last *, uint32_t last, struct buf *);
-void distinct_last_load(struct distinct_last *, uint32_t last, struct snapshot_bytes *, size_t *bytes);
+void distinct_last_load(struct distinct_last *, uint32_t last, struct snapshot_bytes *, struct pool *pool);
 void distinct_last_dump(const struct distinct_last *, struct buf *);
 
-/* Bytes of heap at most; last 0: of everything. */
+/* Bytes in the pool at most; last 0: of everything. */
 size_t distinct_bound(uint32_t last);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "feature/keyed.h"
+#include "feature/pool.h"
 #include "json/parse.h"
 #include "json/write.h"
 #include "stream/source.h"
@@ -46,7 +47,7 @@ struct engine {
 	struct intake *intakes;
 	void *zeros;			/* the state of a key not met yet */
 	uint64_t max_keys;
-	size_t heap;			/* bytes that states hold besides their rows */
+	struct pool pool;		/* what states hold besides their rows */
 	struct part emitted;
 	struct buf line;
 	struct arena arena;
@@ -309,7 +310,7 @@ static void commit(struct engine *e, struct key_ref *refs, int64_t time, struct 
 			ref->row = keyed_add(e->tables[st->keys].keyed, ref->bytes, ref->len, ref->hash, time);
 		}
 		const struct moment m = { &in->x, time, arena };
-		st->keeper->add(st->aggregate, st->call, (char *)keyed_state(ref->row) + st->offset, &m, &e->heap);
+		st->keeper->add(st->aggregate, st->call, (char *)keyed_state(ref->row) + st->offset, &m, &e->pool);
 	}
 	for (size_t i = 0; i < s->n_keys; i++)
 		if (refs[i].row && refs[i].row->time < time)
@@ -480,7 +481,7 @@ static void release_row(void *self, void *state)
 	for (size_t i = 0; i < e->spec->n_states; i++) {
 		const struct spec_state *st = &e->spec->states[i];
 		if (st->keys == t->index && st->keeper->release)
-			st->keeper->release(st->call, (char *)state + st->offset, &e->heap);
+			st->keeper->release(st->call, (char *)state + st->offset, &e->pool);
 	}
 }
 
@@ -567,6 +568,7 @@ void engine_free(struct engine *e)
 		return;
 	for (size_t i = 0; i < e->spec->n_keys; i++)
 		keyed_free(e->tables[i].keyed);
+	pool_release(&e->pool);
 	free(e->tables);
 	free(e->refs);
 	free(e->locals);
@@ -580,7 +582,7 @@ void engine_free(struct engine *e)
 
 void engine_figures(const struct engine *e, struct engine_figures *f)
 {
-	*f = (struct engine_figures){ .bytes = e->heap };
+	*f = (struct engine_figures){ .bytes = e->pool.bytes };
 	for (size_t i = 0; i < e->spec->n_keys; i++)
 		if (e->tables[i].keyed) {
 			f->keys += keyed_count(e->tables[i].keyed);
@@ -727,7 +729,7 @@ static int restore_row(struct engine *e, const struct snapshot_reader *in, const
 		char *state = (char *)keyed_state(row) + st->offset;
 		if (!is_empty(state, st->keeper->size))
 			return error_set(why, "state of %s: %.*s stands twice", st->text, (int)(len < 60 ? len : 60), key);
-		st->keeper->load(st->call, state, &bytes, &e->heap);
+		st->keeper->load(st->call, state, &bytes, &e->pool);
 	} else
 		row->time = snapshot_get_signed(&bytes);
 	if (bytes.torn || bytes.p != bytes.end)
@@ -828,7 +830,8 @@ static int dump_row(const struct snapshot_reader *in, const struct found *f, con
 	struct snapshot_bytes bytes = { (const unsigned char *)in->value, (const unsigned char *)in->value + in->value_len, false };
 	char time[EVENTTIME_SHOW_MAX];
 	const char *key;
-	size_t len, heap = 0;
+	struct pool pool = POOL_INIT;
+	size_t len;
 
 	if (get_key(in, &key, &len, why) < 0)
 		return -1;
@@ -842,14 +845,13 @@ static int dump_row(const struct snapshot_reader *in, const struct found *f, con
 	if (f->call) {
 		const struct keeper *k = aggregate_keeper(f->aggregate, f->call);
 		void *state = alloc_zeroed(1, k->size);
-		k->load(f->call, state, &bytes, &heap);
+		k->load(f->call, state, &bytes, &pool);
 		json_write_name(out, "state");
 		buf_add_byte(out, '{');
 		if (!bytes.torn)
 			k->dump(f->call, state, out);
 		buf_add_byte(out, '}');
-		if (k->release)
-			k->release(f->call, state, &heap);
+		pool_release(&pool);
 		free(state);
 	} else {
 		const int64_t ns = snapshot_get_signed(&bytes);

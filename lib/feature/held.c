@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "feature/held.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#include "base/alloc.h"
 
 static bool scalar_fits(struct value v)
 {
@@ -21,48 +18,36 @@ bool held_fits(struct value v)
 	return true;
 }
 
-/* Bytes of heap: a text, or items with their texts behind them. */
+/* Bytes in the pool: a text, or items with their texts behind them. */
 static size_t heap_of(struct value v)
 {
 	size_t n = v.len;
 
-	if (v.type == VALUE_STRING)
-		return n;
-	if (v.type != VALUE_ARRAY)
+	if (v.type < VALUE_STRING)
 		return 0;
-	n *= sizeof *v.items;
-	for (uint32_t i = 0; i < v.len; i++)
-		if (v.items[i].type == VALUE_STRING)
-			n += v.items[i].len;
-	return n;
+	if (v.type == VALUE_ARRAY) {
+		n *= sizeof *v.items;
+		for (uint32_t i = 0; i < v.len; i++)
+			if (v.items[i].type == VALUE_STRING)
+				n += v.items[i].len;
+	}
+	return n ? n : 1;
 }
 
-void held_release(struct value *at, size_t *bytes)
+void held_release(struct value *at, struct pool *pool)
 {
-	if (at->type >= VALUE_STRING) {
-		*bytes -= heap_of(*at);
-		free((void *)at->text);
-	}
+	if (at->type >= VALUE_STRING)
+		pool_put(pool, (void *)at->text, heap_of(*at));
 	*at = (struct value){0};
 }
 
-void held_set(struct value *at, struct value v, size_t *bytes)
+void held_set(struct value *at, struct value v, struct pool *pool)
 {
-	const size_t need = heap_of(v);
-	char *block = NULL;
-
-	if (at->type >= VALUE_STRING) {
-		*bytes -= heap_of(*at);
-		block = (char *)at->text;
-	}
-	if (v.type < VALUE_STRING) {
-		free(block);
-		*at = v;
-		return;
-	}
-	block = alloc_again(block, need ? need : 1, 1);
-	*bytes += need;
+	held_release(at, pool);
 	*at = v;
+	if (v.type < VALUE_STRING)
+		return;
+	char *block = pool_get(pool, heap_of(v));
 	at->text = block;
 	if (v.type == VALUE_STRING) {
 		memcpy(block, v.text, v.len);

@@ -2,8 +2,8 @@
 /*
  * held.h - a value that outlives its record: the copy that a key's state owns.
  *
- * All zero is "nothing".  Texts and arrays live in one piece of heap each; `bytes` counts what they take, so that the
- * state's size is known.  Objects, arrays inside arrays and numbers that no double holds cannot be held.
+ * All zero is "nothing".  A text or an array lives in one piece of the pool.  Objects, arrays inside arrays and numbers that
+ * no double holds cannot be held.
  */
 #ifndef FEATURE_HELD_H
 #define FEATURE_HELD_H
@@ -15,12 +15,13 @@
 #include "base/buf.h"
 #include "base/snapshot.h"
 #include "base/value.h"
+#include "feature/pool.h"
 
 bool held_fits(struct value);
 
 /* A copy of a value that fits replaces what was held; v must not be part of *at. */
-void held_set(struct value *at, struct value v, size_t *bytes);
-void held_release(struct value *at, size_t *bytes);
+void held_set(struct value *at, struct value v, struct pool *pool);
+void held_release(struct value *at, struct pool *pool);
 
 /* What is held, in the arena: it may be used when the state has moved on. */
 static inline struct value held_get(struct value at, struct arena *arena)

@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "feature/pool.h"
 
-#define CHUNK_BYTES (256 * 1024)
+#define CHUNK_BYTES (2 * 1024 * 1024)
 #define FIRST_PLACES 1024
+#define LARGE_PLACES (256 * 1024)
 
 struct place { uint32_t tag, row; };	/* the hash's upper half; the row's number from 1, 0: free */
 
@@ -82,6 +84,11 @@ static void free_key(struct keyed *k, struct keyed_row *r)
 	r->len = 0;
 }
 
+static size_t chunk_bytes(const struct keyed *k)
+{
+	return (k->row_size + sizeof(uint64_t)) << k->shift;
+}
+
 /* ---- the table ---- */
 
 struct keyed *keyed_new(size_t state_size, uint64_t max_keys, void (*release)(void *, void *), void *self)
@@ -89,12 +96,12 @@ struct keyed *keyed_new(size_t state_size, uint64_t max_keys, void (*release)(vo
 	struct keyed *k = alloc_zeroed(1, sizeof *k);
 
 	k->row_size = sizeof(struct keyed_row) + (state_size + 7) / 8 * 8;
-	while (((k->row_size + sizeof(uint64_t)) << k->shift) < CHUNK_BYTES)
+	while (chunk_bytes(k) < CHUNK_BYTES)
 		k->shift++;
 	k->max_keys = max_keys;
 	k->release = release;
 	k->self = self;
-	k->places = alloc_zeroed(FIRST_PLACES, sizeof *k->places);
+	k->places = pool_pages(FIRST_PLACES * sizeof *k->places, false);
 	k->mask = FIRST_PLACES - 1;
 	return k;
 }
@@ -103,16 +110,12 @@ void keyed_free(struct keyed *k)
 {
 	if (!k)
 		return;
-	/* Those that were evicted are all zero, and there is nothing to release in them. */
-	for (uint32_t n = 1; n <= k->rows; n++) {
+	for (uint32_t n = 1; k->long_keys && n <= k->rows; n++)
 		free_key(k, row_at(k, n));
-		if (k->release)
-			k->release(k->self, keyed_state(row_at(k, n)));
-	}
 	for (size_t i = 0; i < k->n_chunks; i++)
-		free(k->chunks[i]);
+		pool_pages_free(k->chunks[i], chunk_bytes(k));
 	free(k->chunks);
-	free(k->places);
+	pool_pages_free(k->places, (k->mask + 1) * sizeof *k->places);
 	free(k->spare);
 	free(k->heap);
 	free(k);
@@ -161,12 +164,12 @@ static void grow(struct keyed *k)
 	struct place *old = k->places;
 	const uint64_t size = k->mask + 1;
 
-	k->places = alloc_zeroed(size * 2, sizeof *k->places);
+	k->places = pool_pages(size * 2 * sizeof *k->places, size >= LARGE_PLACES);
 	k->mask = size * 2 - 1;
 	for (uint64_t i = 0; i < size; i++)
 		if (old[i].row)
 			put(k, *hash_at(k, old[i].row), old[i].row);
-	free(old);
+	pool_pages_free(old, size * sizeof *old);
 }
 
 /* Frees a place and closes the gap (Knuth, TAOCP 3, 6.4, algorithm R). */
@@ -282,7 +285,9 @@ struct keyed_row *keyed_add(struct keyed *k, const char *key, size_t len, uint64
 		if ((n - 1) >> k->shift == k->n_chunks) {
 			if (!(k->n_chunks & (k->n_chunks - 1)))
 				k->chunks = alloc_again(k->chunks, k->n_chunks ? k->n_chunks * 2 : 1, sizeof *k->chunks);
-			k->chunks[k->n_chunks++] = alloc_zeroed((size_t)1 << k->shift, k->row_size + sizeof(uint64_t));
+			/* The first is small pages: a few keys cost a few. */
+			k->chunks[k->n_chunks] = pool_pages(chunk_bytes(k), k->n_chunks > 0);
+			k->n_chunks++;
 		}
 	}
 	struct keyed_row *r = row_at(k, n);

@@ -28,9 +28,9 @@ struct keyed_row {
 
 struct keyed;
 
-/* max_keys 0: no bound.  `release` is called with the state of each row that goes; it may be NULL. */
+/* max_keys 0: no bound.  `release` is called with the state of each row that is evicted; it may be NULL. */
 struct keyed *keyed_new(size_t state_size, uint64_t max_keys, void (*release)(void *self, void *state), void *self);
-void keyed_free(struct keyed *);
+void keyed_free(struct keyed *);		/* what states hold is their owner's to drop */
 
 void keyed_prefetch(const struct keyed *, uint64_t hash);	/* its place in the table */
 void keyed_prefetch_row(const struct keyed *, uint64_t hash);	/* the row that the place names */

@@ -54,6 +54,13 @@ static unsigned class_of(size_t *n)
 	return LINEAR / 16 + (log - 8) * 4 + (unsigned)(*n / step - 5);
 }
 
+size_t pool_size(size_t n)
+{
+	if (n && n <= PIECE_MAX)
+		class_of(&n);
+	return n;
+}
+
 static void *get_large(struct pool *p, size_t n)
 {
 	struct pool_large *l = alloc_bytes(sizeof *l + n);

@@ -30,6 +30,8 @@ void *pool_resize(struct pool *, void *, size_t old, size_t n);
 void pool_put(struct pool *, void *, size_t n);		/* NULL is fine */
 void pool_release(struct pool *);
 
+size_t pool_size(size_t n);		/* what a piece of n bytes takes */
+
 /* Zeroed pages straight from the system, backed by large ones where it has some to give; pool_pages_free takes them back. */
 void *pool_pages(size_t n, int large);
 void pool_pages_free(void *, size_t n);

@@ -744,7 +744,7 @@ static void explain_keys(const struct spec *s, size_t keys, struct buf *b)
 	buf_format(b, "\nstate %s%s: %zu bytes a key%s", k->n ? k->is_by ? "" : "by " : "of one key for all", k->text,
 	    ROW_BYTES + k->state_size, heap ? "" : "\n");
 	if (heap)
-		buf_format(b, ", and at most %zu of heap\n", heap);
+		buf_format(b, ", and at most %zu beside the row\n", heap);
 	for (size_t i = 0; i < s->n_states; i++) {
 		const struct spec_state *st = &s->states[i];
 		if (st->keys != keys)

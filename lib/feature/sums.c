@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "feature/sums.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/alloc.h"
 #include "json/write.h"
 
 #define FAN 16
@@ -72,7 +68,7 @@ static size_t doubles_for(size_t room, size_t dims)
 
 size_t sums_bound(uint32_t last)
 {
-	return last ? doubles_for(last, 1) * sizeof(double) : 2 * sizeof(double);
+	return pool_size((last ? doubles_for(last, 1) : 2) * sizeof(double));
 }
 
 /* Places [from, to) of one element added to a sum, `step` doubles apart; nodes [from, to), 2 * step apart. */
@@ -168,12 +164,11 @@ static size_t room_for(size_t used, uint32_t last)
 }
 
 /* Until the ring is full nothing has wrapped, so places stay where they are; the nodes are the caller's to fill. */
-static void ring_grow(struct sums *s, size_t used, uint32_t last, size_t *bytes)
+static void ring_grow(struct sums *s, size_t used, uint32_t last, struct pool *pool)
 {
 	const size_t room = room_for(used, last);
 
-	*bytes += (doubles_for(room, s->dims) - doubles_for(s->room, s->dims)) * sizeof(double);
-	s->many = alloc_again(s->many, doubles_for(room, s->dims) + 1, sizeof(double));
+	s->many = pool_resize(pool, s->many, doubles_for(s->room, s->dims) * sizeof(double), doubles_for(room, s->dims) * sizeof(double));
 	s->room = (uint32_t)room;
 }
 
@@ -216,23 +211,24 @@ const void *sums_heap(const struct sums *s, uint32_t last)
 }
 
 /* From empty, for `used` places. */
-static void start(struct sums *s, uint32_t dims, bool is_array, size_t used, uint32_t last, size_t *bytes)
+static void start(struct sums *s, uint32_t dims, bool is_array, size_t used, uint32_t last, struct pool *pool)
 {
 	s->dims = dims;
 	s->is_array = is_array & 1;
 	if (last) {
 		s->many = NULL;
-		ring_grow(s, used, last, bytes);
+		ring_grow(s, used, last, pool);
 	} else if (is_array) {
-		s->many = alloc_zeroed(dims ? dims : 1, 2 * sizeof(double));
-		*bytes += dims * 2 * sizeof(double);
+		s->many = pool_get(pool, dims * 2 * sizeof(double));
+		for (uint32_t i = 0; i < dims * 2; i++)
+			s->many[i] = 0;
 	}
 }
 
-void sums_add(struct sums *s, uint32_t last, struct value x, size_t *bytes)
+void sums_add(struct sums *s, uint32_t last, struct value x, struct pool *pool)
 {
 	if (!s->n)
-		start(s, x.type == VALUE_ARRAY ? x.len : 1, x.type == VALUE_ARRAY, 0, last, bytes);
+		start(s, x.type == VALUE_ARRAY ? x.len : 1, x.type == VALUE_ARRAY, 0, last, pool);
 	if (!last) {
 		double *at = s->is_array ? s->many : s->one;
 		for (uint32_t k = 0; k < s->dims; k++, at += 2) {
@@ -249,20 +245,16 @@ void sums_add(struct sums *s, uint32_t last, struct value x, size_t *bytes)
 	s->n++;
 	const size_t used = ring_used(s, last);
 	if (used == s->room && used < last) {
-		ring_grow(s, used, last, bytes);
+		ring_grow(s, used, last, pool);
 		ring_update(s, used, 0, used - 1);
 	} else
 		ring_update(s, used, place, place);
 }
 
-void sums_release(struct sums *s, uint32_t last, size_t *bytes)
+void sums_release(struct sums *s, uint32_t last, struct pool *pool)
 {
-	if (s->n && last)
-		*bytes -= doubles_for(s->room, s->dims) * sizeof(double);
-	else if (s->n && s->is_array)
-		*bytes -= s->dims * 2 * sizeof(double);
 	if (s->n && (last || s->is_array))
-		free(s->many);
+		pool_put(pool, s->many, (last ? doubles_for(s->room, s->dims) : (size_t)s->dims * 2) * sizeof(double));
 	*s = (struct sums){0};
 }
 
@@ -283,7 +275,7 @@ void sums_save(const struct sums *s, uint32_t last, struct buf *b)
 		snapshot_put_double(b, at[i]);
 }
 
-void sums_load(struct sums *s, uint32_t last, struct snapshot_bytes *in, size_t *bytes)
+void sums_load(struct sums *s, uint32_t last, struct snapshot_bytes *in, struct pool *pool)
 {
 	const uint64_t n = snapshot_get_varint(in), shape = snapshot_get_varint(in);
 	const uint64_t dims = shape ? shape - 1 : 1;
@@ -293,7 +285,7 @@ void sums_load(struct sums *s, uint32_t last, struct snapshot_bytes *in, size_t 
 		in->torn = true;
 		return;
 	}
-	start(s, (uint32_t)dims, shape > 0, n < last ? n : last, last, bytes);
+	start(s, (uint32_t)dims, shape > 0, n < last ? n : last, last, pool);
 	s->n = n;
 	double *at = last || s->is_array ? s->many : s->one;
 	for (size_t i = 0, kept = numbers_kept(s, last); i < kept; i++)

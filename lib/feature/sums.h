@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "base/snapshot.h"
 #include "base/value.h"
+#include "feature/pool.h"
 
 #define SUMS_DIMS_MAX 65536	/* elements of an array */
 
@@ -46,14 +47,14 @@ struct value sums_read(const struct sums *, uint32_t last, bool mean, const stru
 const void *sums_heap(const struct sums *, uint32_t last);
 
 /* A value that was checked. */
-void sums_add(struct sums *, uint32_t last, struct value, size_t *bytes);
-void sums_release(struct sums *, uint32_t last, size_t *bytes);
+void sums_add(struct sums *, uint32_t last, struct value, struct pool *pool);
+void sums_release(struct sums *, uint32_t last, struct pool *pool);
 
 void sums_save(const struct sums *, uint32_t last, struct buf *);
-void sums_load(struct sums *, uint32_t last, struct snapshot_bytes *, size_t *bytes);	/* into an empty one */
+void sums_load(struct sums *, uint32_t last, struct snapshot_bytes *, struct pool *pool);	/* into an empty one */
 void sums_dump(const struct sums *, uint32_t last, struct buf *);	/* members of a JSON object */
 
-/* Bytes of heap at most, per element. */
+/* Bytes in the pool at most, per element. */
 size_t sums_bound(uint32_t last);
 
 #endif

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "feature/window.h"
 
-#include <stdlib.h>
-
-#include "base/alloc.h"
 #include "base/eventtime.h"
 #include "feature/held.h"
 #include "json/write.h"
@@ -65,16 +62,15 @@ static uint32_t ring_used(const struct held_ring *r, uint32_t last)
 	return r->n < last ? (uint32_t)r->n : last;
 }
 
-static void ring_grow(struct held_ring *r, uint32_t last, size_t *bytes)
+static void ring_grow(struct held_ring *r, uint32_t last, struct pool *pool)
 {
 	const uint32_t room = room_for(ring_used(r, last), last);
 
 	if (room <= r->room)
 		return;
-	r->values = alloc_again(r->values, room, sizeof *r->values);
+	r->values = pool_resize(pool, r->values, r->room * sizeof *r->values, room * sizeof *r->values);
 	for (uint32_t i = r->room; i < room; i++)
 		r->values[i] = (struct value){0};
-	*bytes += (room - r->room) * sizeof *r->values;
 	r->room = room;
 }
 
@@ -85,18 +81,17 @@ struct value held_ring_oldest(const struct held_ring *r, uint32_t last, bool one
 	return first < r->n ? r->values[first % last] : (struct value){0};
 }
 
-void held_ring_add(struct held_ring *r, uint32_t last, struct value v, size_t *bytes)
+void held_ring_add(struct held_ring *r, uint32_t last, struct value v, struct pool *pool)
 {
-	ring_grow(r, last, bytes);
-	held_set(&r->values[r->n++ % last], v, bytes);
+	ring_grow(r, last, pool);
+	held_set(&r->values[r->n++ % last], v, pool);
 }
 
-void held_ring_release(struct held_ring *r, uint32_t last, size_t *bytes)
+void held_ring_release(struct held_ring *r, uint32_t last, struct pool *pool)
 {
 	for (uint32_t i = 0; i < ring_used(r, last); i++)
-		held_release(&r->values[i], bytes);
-	*bytes -= r->room * sizeof *r->values;
-	free(r->values);
+		held_release(&r->values[i], pool);
+	pool_put(pool, r->values, r->room * sizeof *r->values);
 	*r = (struct held_ring){0};
 }
 
@@ -107,7 +102,7 @@ void held_ring_save(const struct held_ring *r, uint32_t last, struct buf *b)
 		held_save(b, r->values[i]);
 }
 
-void held_ring_load(struct held_ring *r, uint32_t last, struct snapshot_bytes *in, size_t *bytes)
+void held_ring_load(struct held_ring *r, uint32_t last, struct snapshot_bytes *in, struct pool *pool)
 {
 	struct arena arena = ARENA_INIT;
 	const uint64_t n = snapshot_get_varint(in);
@@ -117,7 +112,7 @@ void held_ring_load(struct held_ring *r, uint32_t last, struct snapshot_bytes *i
 		in->torn = true;
 	/* A ring is filled in the order of its places, then told how many it has seen. */
 	for (uint64_t i = 0; i < used && !in->torn; i++)
-		held_ring_add(r, last, held_load(in, &arena), bytes);
+		held_ring_add(r, last, held_load(in, &arena), pool);
 	if (!in->torn)
 		r->n = n;
 	arena_release(&arena);
@@ -162,47 +157,45 @@ struct value extremes_read(const struct extremes *e, uint32_t last, int sign, co
 	return best;
 }
 
-static void queue_grow(struct extremes *e, size_t *bytes)
+static void queue_grow(struct extremes *e, struct pool *pool)
 {
 	const uint32_t room = e->room ? e->room * 2 : 4;
-	struct extreme *queue = alloc_zeroed(room, sizeof *queue);
+	struct extreme *queue = pool_get(pool, room * sizeof *queue);
 
 	for (uint32_t i = 0; i < e->used; i++)
 		queue[i] = *queue_at(e, i);
-	free(e->queue);
-	*bytes += (room - e->room) * sizeof *queue;
+	pool_put(pool, e->queue, e->room * sizeof *queue);
 	e->queue = queue;
 	e->head = 0;
 	e->room = room;
 }
 
-static void push(struct extremes *e, uint64_t at, struct value x, size_t *bytes)
+static void push(struct extremes *e, uint64_t at, struct value x, struct pool *pool)
 {
 	if (e->used == e->room)
-		queue_grow(e, bytes);
+		queue_grow(e, pool);
 	struct extreme *new = queue_at(e, e->used++);
 	*new = (struct extreme){ .at = at };
-	held_set(&new->value, x, bytes);
+	held_set(&new->value, x, pool);
 }
 
-void extremes_add(struct extremes *e, uint32_t last, int sign, struct value x, size_t *bytes)
+void extremes_add(struct extremes *e, uint32_t last, int sign, struct value x, struct pool *pool)
 {
 	while (e->used && queue_at(e, 0)->at + last <= e->n) {
-		held_release(&queue_at(e, 0)->value, bytes);
+		held_release(&queue_at(e, 0)->value, pool);
 		e->head = (e->head + 1) & (e->room - 1);
 		e->used--;
 	}
 	while (e->used && value_compare(queue_at(e, e->used - 1)->value, x) * sign <= 0)
-		held_release(&queue_at(e, --e->used)->value, bytes);
-	push(e, e->n++, x, bytes);
+		held_release(&queue_at(e, --e->used)->value, pool);
+	push(e, e->n++, x, pool);
 }
 
-void extremes_release(struct extremes *e, size_t *bytes)
+void extremes_release(struct extremes *e, struct pool *pool)
 {
 	for (uint32_t i = 0; i < e->used; i++)
-		held_release(&queue_at(e, i)->value, bytes);
-	*bytes -= e->room * sizeof *e->queue;
-	free(e->queue);
+		held_release(&queue_at(e, i)->value, pool);
+	pool_put(pool, e->queue, e->room * sizeof *e->queue);
 	*e = (struct extremes){0};
 }
 
@@ -216,7 +209,7 @@ void extremes_save(const struct extremes *e, struct buf *b)
 	}
 }
 
-void extremes_load(struct extremes *e, uint32_t last, struct snapshot_bytes *in, size_t *bytes)
+void extremes_load(struct extremes *e, uint32_t last, struct snapshot_bytes *in, struct pool *pool)
 {
 	struct arena arena = ARENA_INIT;
 	const uint64_t n = snapshot_get_varint(in), used = snapshot_get_varint(in);
@@ -229,7 +222,7 @@ void extremes_load(struct extremes *e, uint32_t last, struct snapshot_bytes *in,
 		if (!ago || ago > n || (v.type != VALUE_STRING && !value_is_number(v)))
 			in->torn = true;
 		else
-			push(e, n - ago, v, bytes);
+			push(e, n - ago, v, pool);
 	}
 	e->n = n;
 	arena_release(&arena);

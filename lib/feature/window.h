@@ -21,6 +21,7 @@
 #include "base/snapshot.h"
 #include "base/value.h"
 #include "expr/expr.h"
+#include "feature/pool.h"
 
 #define WINDOW_LAST_MAX 1048576
 
@@ -35,10 +36,10 @@ struct held_ring {
 
 /* The oldest of the last N, with one more to come or not; missing: none. */
 struct value held_ring_oldest(const struct held_ring *, uint32_t last, bool one_more);
-void held_ring_add(struct held_ring *, uint32_t last, struct value, size_t *bytes);
-void held_ring_release(struct held_ring *, uint32_t last, size_t *bytes);
+void held_ring_add(struct held_ring *, uint32_t last, struct value, struct pool *pool);
+void held_ring_release(struct held_ring *, uint32_t last, struct pool *pool);
 void held_ring_save(const struct held_ring *, uint32_t last, struct buf *);
-void held_ring_load(struct held_ring *, uint32_t last, struct snapshot_bytes *, size_t *bytes);
+void held_ring_load(struct held_ring *, uint32_t last, struct snapshot_bytes *, struct pool *pool);
 void held_ring_dump(const struct held_ring *, uint32_t last, struct buf *);
 
 struct extreme { uint64_t at; struct value value; };
@@ -51,10 +52,10 @@ struct extremes {
 
 /* The greatest (sign 1) or least (sign -1) of the last N, with one more value where it is not NULL; missing: none. */
 struct value extremes_read(const struct extremes *, uint32_t last, int sign, const struct value *x);
-void extremes_add(struct extremes *, uint32_t last, int sign, struct value, size_t *bytes);
-void extremes_release(struct extremes *, size_t *bytes);
+void extremes_add(struct extremes *, uint32_t last, int sign, struct value, struct pool *pool);
+void extremes_release(struct extremes *, struct pool *pool);
 void extremes_save(const struct extremes *, struct buf *);
-void extremes_load(struct extremes *, uint32_t last, struct snapshot_bytes *, size_t *bytes);
+void extremes_load(struct extremes *, uint32_t last, struct snapshot_bytes *, struct pool *pool);
 void extremes_dump(const struct extremes *, struct buf *);
 
 #endif

@@ -79,6 +79,14 @@ static void see_signals(struct loop *l)
 	usr1_asked = 0;
 }
 
+/* ppoll lets no signal in where a descriptor is ready, and with a fast neighbour one always is. */
+static void look_for_signals(struct loop *l, int64_t now)
+{
+	l->looked_at = now;
+	if (ppoll(NULL, 0, &(struct timespec){0}, &open_signals) < 0)
+		see_signals(l);
+}
+
 /* ---- the wait ---- */
 
 void loop_init(struct loop *l)
@@ -188,6 +196,8 @@ int loop_wait(struct loop *l, const struct wait_for *w, int64_t until, struct er
 				break;
 			continue;
 		}
+		if (ready > 0 && now - l->looked_at >= BUSY_NS)
+			look_for_signals(l, now);
 		for (size_t i = 0; i < l->n_outputs; i++)
 			if (fds[first + i].revents & (POLLERR | POLLHUP | POLLNVAL) && output_check(l->outputs[i], why))
 				return -1;
@@ -410,8 +420,7 @@ static int busy(struct loop *l, int64_t now, struct error *why)
 	if (now - l->flushed_at < BUSY_NS)
 		return 0;
 	l->flushed_at = now;
-	if (ppoll(NULL, 0, &(struct timespec){0}, &open_signals) < 0)
-		see_signals(l);
+	look_for_signals(l, now);
 	run_services(l, now);
 	if (l->source->alive && l->source->alive(l->source, why))
 		return -1;

@@ -140,6 +140,7 @@ struct loop {
 	void (*on_usr1)(struct loop *);	/* one line of progress; NULL: none */
 	bool reload_asked;
 	int64_t flushed_at;		/* when a busy loop last flushed; 0: it has waited since */
+	int64_t looked_at;		/* when signals were last let in beside a wait */
 };
 
 void loop_init(struct loop *);
