@@ -317,12 +317,12 @@ static int classify_finish(void *tool, enum end how, struct next *next, struct e
 	if (!c->verify)
 		return 0;
 	if (c->absent)
-		command_note(&c->common, "--verify: %s records came without a score", number_group(c->absent, n));
+		command_note(&c->common, "--verify: records that came without a score: %s", number_group(c->absent, n));
 	if (!c->different) {
-		command_note(&c->common, "--verify: %s records, none differs by more than 1e-9", number_group(c->verified, n));
+		command_note(&c->common, "--verify: scores that agree to 1e-9: %s", number_group(c->verified, n));
 		return 0;
 	}
-	snprintf(text, sizeof text, "--verify: %s of %s records differ by more than 1e-9 (worst: %s)", number_group(c->different, n),
+	snprintf(text, sizeof text, "--verify: scores that differ by more than 1e-9: %s of %s (the worst: %s)", number_group(c->different, n),
 	    number_group(c->verified, m), c->worst_place);
 	warn(c, text, "");
 	c->loop->verdict = EXIT_STOPPED;

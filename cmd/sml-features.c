@@ -15,7 +15,9 @@
 #include "base/savefile.h"
 #include "cli/command.h"
 #include "feature/engine.h"
+#include "feature/plan.h"
 #include "feature/spec.h"
+#include "feature/state.h"
 #include "stream/stats.h"
 
 #define SPEC_BYTES_MAX (16u << 20)
@@ -71,7 +73,7 @@ static int dump_state(struct features *t, struct error *why)
 	char *bytes;
 	int result = read_snapshot(t->state, &bytes, &reader, why);
 
-	if (!result && (result = engine_dump(&reader, t->spec, &out, why)) < 0)
+	if (!result && (result = state_dump(&reader, t->spec, &out, why)) < 0)
 		error_prefix(why, "%s", t->state);
 	if (!result)
 		fwrite(out.data, 1, out.len, stdout);	/* command.c looks at stdout's state */
@@ -84,15 +86,29 @@ static void print_plan(const struct spec *s)
 {
 	struct buf out = BUF_INIT;
 
-	spec_explain(s, &out);
+	plan_show(s, &out);
 	fwrite(out.data, 1, out.len, stdout);
 	buf_release(&out);
+}
+
+/* For its mistakes; records need one that is compiled for the chain's fields. */
+static int try_spec(struct features *t, struct error *why)
+{
+	struct engine *engine = NULL;
+	struct fields fields;
+
+	fields_init(&fields);
+	t->spec = spec_compile(t->texts, t->n_texts, &t->options, &fields, why);
+	if (t->spec)
+		engine = engine_new(t->spec, &fields, 0, why);
+	engine_free(engine);
+	fields_release(&fields);
+	return engine ? 0 : -1;
 }
 
 static int features_setup(void *tool, struct setup *setup, struct error *why)
 {
 	struct features *t = tool;
-	struct fields fields;
 
 	t->options = (struct spec_options){ .key = t->key, .time_path = t->common.time_path, .time_unit = t->common.time_unit,
 		.time_user = t->max_keys ? "--max-keys" : NULL };
@@ -107,14 +123,8 @@ static int features_setup(void *tool, struct setup *setup, struct error *why)
 		return command_misuse(&t->common, why, "a spec is missing: SPEC, -f SPEC or -d 'NAME = EXPRESSION'");
 	if (read_texts(t, why) < 0)
 		return -1;
-	/* For its mistakes; records need one that is compiled for the chain's fields. */
-	if (t->n_texts) {
-		fields_init(&fields);
-		t->spec = spec_compile(t->texts, t->n_texts, &t->options, &fields, why);
-		fields_release(&fields);
-		if (!t->spec)
-			return -1;
-	}
+	if (t->n_texts && try_spec(t, why) < 0)
+		return -1;
 	setup->status = EXIT_DONE;
 	if (t->explain)
 		print_plan(t->spec);
@@ -127,8 +137,8 @@ static int features_setup(void *tool, struct setup *setup, struct error *why)
 
 static int load_state(struct features *t, struct error *why)
 {
-	struct engine_news news = { .n_fresh = 0 };
-	struct engine_figures figures;
+	struct state_news news = { .n_fresh = 0 };
+	struct state_figures figures;
 	struct snapshot_reader reader;
 	char *bytes, keys[NUMBER_SHOW_MAX];
 	int result;
@@ -138,11 +148,11 @@ static int load_state(struct features *t, struct error *why)
 		return 0;
 	}
 	result = read_snapshot(t->state, &bytes, &reader, why);
-	if (!result && (result = engine_restore(t->engine, &reader, &news, why)) < 0)
+	if (!result && (result = state_restore(engine_state(t->engine), &reader, &news, why)) < 0)
 		error_prefix(why, "%s", t->state);
 	free(bytes);
 	if (!result) {
-		engine_figures(t->engine, &figures);
+		state_figures(engine_state(t->engine), &figures);
 		command_tell(&t->common, "%s: state of %s keys loaded", t->state, number_group(figures.keys, keys));
 		if (news.n_fresh)
 			command_note(&t->common, "%s: no state of %s: begins empty", t->state, buf_text(&news.fresh));
@@ -160,7 +170,7 @@ static int save_state(struct features *t, struct error *why)
 	struct snapshot_writer w;
 
 	snapshot_begin(&w, "sml-features");
-	engine_save(t->engine, &w);
+	state_save(engine_state(t->engine), &w);
 	snapshot_end(&w);
 	const int result = savefile_write(path, w.bytes.data, w.bytes.len, why);
 	buf_release(&w.bytes);
@@ -198,12 +208,12 @@ static int features_start(void *tool, struct loop *loop, struct error *why)
 static int features_records(void *tool, struct record **r, size_t n, struct next *next, struct error *why)
 {
 	struct features *t = tool;
-	struct engine_figures figures;
+	struct state_figures figures;
 	char keys[NUMBER_SHOW_MAX];
 
 	engine_records(t->engine, r, n);
 	if (t->max_keys && !t->eviction_told) {
-		engine_figures(t->engine, &figures);
+		state_figures(engine_state(t->engine), &figures);
 		if (figures.evicted) {
 			t->eviction_told = true;
 			command_note(&t->common, "more than %s keys (--max-keys): the state of those with the oldest events is dropped",
@@ -232,7 +242,7 @@ static int features_save(void *tool, struct snapshot_writer *w, struct error *wh
 	struct features *t = tool;
 
 	(void)why;
-	engine_save(t->engine, w);
+	state_save(engine_state(t->engine), w);
 	return 0;
 }
 
@@ -240,17 +250,17 @@ static int features_restore(void *tool, struct snapshot_reader *reader, struct e
 {
 	struct features *t = tool;
 
-	return engine_restore(t->engine, reader, NULL, why);
+	return state_restore(engine_state(t->engine), reader, NULL, why);
 }
 
 static void features_metrics(void *tool, struct metrics *m)
 {
 	struct features *t = tool;
-	struct engine_figures f;
+	struct state_figures f;
 
 	if (!t->engine)
 		return;
-	engine_figures(t->engine, &f);
+	state_figures(engine_state(t->engine), &f);
 	stats_add(m, "keys", "gauge", "Keys with state.", NULL, (double)f.keys);
 	stats_add(m, "state_bytes", "gauge", "Memory of the state.", NULL, (double)f.bytes);
 	stats_add(m, "evicted_total", "counter", "Keys whose state was dropped for --max-keys.", NULL, (double)f.evicted);
@@ -259,12 +269,12 @@ static void features_metrics(void *tool, struct metrics *m)
 static void features_summary(void *tool, struct buf *out)
 {
 	struct features *t = tool;
-	struct engine_figures f;
+	struct state_figures f;
 	char number[NUMBER_SHOW_MAX];
 
 	if (!t->engine)
 		return;
-	engine_figures(t->engine, &f);
+	state_figures(engine_state(t->engine), &f);
 	buf_format(out, "%14s  keys\n", number_group(f.keys, number));
 	buf_format(out, "%14s  bytes of state\n", number_group(f.bytes, number));
 	if (f.evicted)

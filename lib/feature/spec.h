@@ -16,7 +16,6 @@
 #include <stdint.h>
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/error.h"
 #include "base/eventtime.h"
 #include "expr/expr.h"
@@ -118,8 +117,5 @@ struct spec_options {
 /* NULL with a message, often of several lines: "purchases.features:3:14: ...", the line and a caret. */
 struct spec *spec_compile(const struct spec_text *, size_t n, const struct spec_options *, struct fields *, struct error *why);
 void spec_free(struct spec *);
-
-/* The plan: definitions in canonical form, what each keeps, bytes per key, what is shared. */
-void spec_explain(const struct spec *, struct buf *);
 
 #endif

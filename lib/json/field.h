@@ -8,6 +8,10 @@
 #ifndef JSON_FIELD_H
 #define JSON_FIELD_H
 
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
 #include "json/fields.h"
 
 struct tail {
@@ -25,8 +29,31 @@ struct field {
 	struct tail *tails;
 	struct field **below;
 	size_t n_below;
-	uint64_t lengths;		/* bit len % 64 set: a name of that length is wanted */
+	/*
+	 * What is below, by a hash of a name's first 8 bytes and length: open addressing in a table at most a quarter full, so
+	 * that most names that nobody wants end in an empty row at once.
+	 */
+	struct field_row { uint64_t head; const struct field *field; } *rows;
+	unsigned shift;			/* 64 - log2(rows) */
 };
+
+/* A name's first 8 bytes, the rest zero when it is shorter.  16 bytes behind the name may be read (arena.h). */
+static inline uint64_t field_head(const char *name, size_t len)
+{
+	uint64_t x;
+
+	memcpy(&x, name, 8);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return len >= 8 ? x : x & ((UINT64_C(1) << 8 * len) - 1);
+#else
+	return len >= 8 ? x : len ? x >> (64 - 8 * len) : 0;
+#endif
+}
+
+static inline size_t field_hash(uint64_t head, size_t len, unsigned shift)
+{
+	return (size_t)((head + len) * UINT64_C(0x9e3779b97f4a7c15) >> shift);
+}
 
 /* The part of `f` of that name; plain comparison. */
 struct field *fields_named(const struct field *f, const char *name, size_t len);

@@ -33,6 +33,26 @@ struct field *fields_named(const struct field *f, const char *name, size_t len)
 	return NULL;
 }
 
+/* Built anew for each name: there are few, and all are known before the first record. */
+static void index_below(struct fields *fs, struct field *f, size_t n)
+{
+	size_t n_rows = 8;
+
+	f->shift = 61;
+	for (; n_rows < 4 * n; n_rows *= 2)
+		f->shift--;
+	f->rows = arena_get(&fs->arena, n_rows * sizeof *f->rows);
+	memset(f->rows, 0, n_rows * sizeof *f->rows);
+	for (size_t i = 0; i < n; i++) {
+		const struct field *b = f->below[i];
+		const uint64_t head = field_head(b->name, b->len);
+		size_t at = field_hash(head, b->len, f->shift);
+		while (f->rows[at].field)
+			at = (at + 1) & (n_rows - 1);
+		f->rows[at] = (struct field_row){ head, b };
+	}
+}
+
 static struct field *field_below(struct fields *fs, struct field *f, const char *name, size_t len)
 {
 	struct field *found = fields_named(f, name, len);
@@ -45,8 +65,9 @@ static struct field *field_below(struct fields *fs, struct field *f, const char 
 			memcpy(more, f->below, f->n_below * sizeof *more);
 		f->below = more;
 	}
-	f->lengths |= UINT64_C(1) << (len & 63);
-	return f->below[f->n_below++] = field_new(fs, name, len);
+	f->below[f->n_below] = field_new(fs, name, len);
+	index_below(fs, f, ++f->n_below);
+	return f->below[f->n_below - 1];
 }
 
 static int tail_slot(struct fields *fs, struct field *f, const struct step *steps, size_t n)

@@ -188,30 +188,16 @@ static void forget(const struct field *f, struct value *slots)
 		forget(f->below[i], slots);
 }
 
-/* Names are compared by words: behind both lie 16 readable bytes (arena.h). */
-static inline bool same(const char *a, const char *b, size_t n)
-{
-	uint64_t x, y;
-
-	memcpy(&x, a, 8);
-	memcpy(&y, b, 8);
-	if (n < 8) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-		return !n || !((x ^ y) << (64 - 8 * n));
-#else
-		return !memcmp(a, b, n);
-#endif
-	}
-	return x == y && !memcmp(a + 8, b + 8, n - 8);
-}
-
 static inline const struct field *find(const struct field *f, const char *name, size_t len)
 {
-	if (!(f->lengths >> (len & 63) & 1))
-		return NULL;
-	for (size_t i = 0; i < f->n_below; i++)
-		if (f->below[i]->len == len && same(f->below[i]->name, name, len))
-			return f->below[i];
+	const uint64_t head = field_head(name, len);
+	const size_t mask = SIZE_MAX >> f->shift;
+
+	for (size_t i = field_hash(head, len, f->shift); f->rows[i].field; i = (i + 1) & mask) {
+		const struct field *found = f->rows[i].field;
+		if (f->rows[i].head == head && found->len == len && (len <= 8 || !memcmp(found->name + 8, name + 8, len - 8)))
+			return found;
+	}
 	return NULL;
 }
 
@@ -221,6 +207,8 @@ static void read_object(struct walk *w, yyjson_val *object, const struct field *
 {
 	yyjson_val *key = unsafe_yyjson_get_first(object);
 
+	if (!f->n_below)
+		return;
 	for (size_t n = unsafe_yyjson_get_len(object); n--; key = unsafe_yyjson_get_next(key + 1)) {
 		const struct field *at = find(f, unsafe_yyjson_get_str(key), unsafe_yyjson_get_len(key));
 		yyjson_val *v = key + 1;
@@ -278,7 +266,7 @@ static void read_members(const struct field *f, const struct value *object, stru
 {
 	for (uint32_t i = 0; i < object->len; i++) {
 		const struct member *m = &object->members[i];
-		const struct field *at = f->lengths >> (m->name->len & 63) & 1 ? fields_named(f, m->name->text, m->name->len) : NULL;
+		const struct field *at = fields_named(f, m->name->text, m->name->len);
 		if (at)
 			read_value(at, &m->value, arena, slots);
 	}

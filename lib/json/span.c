@@ -11,13 +11,32 @@ static size_t space(const char *t, size_t i, size_t len)
 	return i;
 }
 
+/* Whether one of 8 bytes is a quote or a backslash: a test of whole words. */
+static inline bool ends8(const char *s)
+{
+	uint64_t x;
+	memcpy(&x, s, 8);
+	const uint64_t ones = UINT64_C(0x0101010101010101), quote = x ^ ones * '"', back = x ^ ones * '\\';
+	return (((quote - ones) & ~quote) | ((back - ones) & ~back)) & ones << 7;
+}
+
 /* From the opening quote to behind the closing one. */
 static size_t string_end(const char *t, size_t i, size_t len)
 {
-	for (i++; i < len && t[i] != '"'; i++)
+	for (i++; i < len; i++) {
+		while (len - i >= 8 && !ends8(t + i))
+			i += 8;
+		if (i >= len || t[i] == '"')
+			break;
 		if (t[i] == '\\')
 			i++;
+	}
 	return i < len ? i + 1 : len;
+}
+
+static inline bool ends_scalar(char c)
+{
+	return c == ',' || c == '}' || c == ']' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
 /* From a value's first byte to behind its last. */
@@ -46,7 +65,7 @@ static size_t value_end(const char *t, size_t i, size_t len)
 			if (depth)
 				i++;
 			else
-				while (i < len && !strchr(",}] \t\r\n", t[i]))
+				while (i < len && !ends_scalar(t[i]))
 					i++;
 		}
 	} while (depth);
@@ -98,8 +117,15 @@ static size_t utf8(uint32_t c, char *out)
 	    out[3] = (char)(0x80 | (c & 63)), 4;
 }
 
+static bool is_escaped(const char *text, const struct span *s)
+{
+	return memchr(text + s->name, '\\', s->name_end - s->name);
+}
+
 bool span_is(const char *text, const struct span *s, const char *name, size_t len)
 {
+	if (!is_escaped(text, s))
+		return s->name_end - s->name == len && !memcmp(text + s->name, name, len);
 	static const char letters[] = "b\bf\fn\nr\rt\t";
 	size_t at = 0;
 

@@ -89,6 +89,7 @@ void consumer_passed(struct consumer *, size_t n);
 
 /* Record i and what comes after it in its partition are not wanted (--until). */
 void consumer_end_partition(struct consumer *, size_t i);
+bool consumer_ended(const struct consumer *, size_t i);		/* whether record i is one of those */
 
 /* ---- offsets ---- */
 

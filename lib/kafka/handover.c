@@ -343,7 +343,7 @@ out:
 
 static int read_through(struct handover *h, const char *path, struct error *why)
 {
-	struct lines_options o = { .fields = &h->fields, .intake = { .intake = { .max_line = h->o.max_line, .refuses_control = true } } };
+	struct lines_options o = { .fields = &h->fields, .intake = { .max_line = h->o.max_line, .refuses_control = true } };
 	struct reader *reader = reader_open(path, why);
 	struct source *lines;
 	struct record *batch[BATCH_MAX];

@@ -62,7 +62,8 @@ static int read_feature(struct model *m, struct value f, size_t i, struct arena 
 	strncat(prefix, ".", 2);
 	name = json_get(f, "name", arena);
 	if (name.type != VALUE_STRING || !name.len || memchr(name.text, 0, name.len))
-		return error_set(why, "%sname: %s", prefix, name.type == VALUE_MISSING ? "is missing" : "must be a string that is not empty");
+		return error_set(why, "%sname: %s", prefix, name.type == VALUE_MISSING ? "is missing" :
+		    "must be a string (not empty, without NUL)");
 	const size_t same = schema_find(&m->schema, name.text, name.len);
 	if (same < m->schema.n)
 		return error_set(why, "%sname: \"%.100s\" is features[%zu].name too", prefix, m->schema.inputs[same].name, same);
@@ -81,8 +82,8 @@ static int read_feature(struct model *m, struct value f, size_t i, struct arena 
 
 static int read_label(struct value v, const char *place, char **out, struct error *why)
 {
-	if (v.type != VALUE_STRING || !v.len || memchr(v.text, 0, v.len))
-		return error_set(why, "%s: %s", place, v.type == VALUE_MISSING ? "is missing" : "must be a string that is not empty");
+	if (v.type != VALUE_STRING || memchr(v.text, 0, v.len))
+		return error_set(why, "%s: %s", place, v.type == VALUE_MISSING ? "is missing" : "must be a string (without NUL)");
 	*out = alloc_span(v.text, v.len);
 	return 0;
 }

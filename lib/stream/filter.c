@@ -53,6 +53,8 @@ static void catch_signals(void)
 	sigprocmask(SIG_BLOCK, &ours, &open_signals);
 	sigdelset(&open_signals, SIGINT);
 	sigdelset(&open_signals, SIGTERM);
+	sigdelset(&open_signals, SIGHUP);
+	sigdelset(&open_signals, SIGUSR1);
 	sigaction(SIGTERM, &action, NULL);
 	/* A background job of a shell without job control, and nohup, ignore these on purpose. */
 	if (!sigaction(SIGINT, NULL, &old) && old.sa_handler != SIG_IGN)
@@ -210,6 +212,14 @@ int loop_wait(struct loop *l, const struct wait_for *w, int64_t until, struct er
 out:
 	*blocked += wallclock_monotonic() - from;
 	return result;
+}
+
+bool loop_look(struct loop *l)
+{
+	look_for_signals(l, wallclock_monotonic());
+	if (stop_asked)
+		see_signals(l);		/* it came while signals were open */
+	return l->stopping;
 }
 
 int loop_sleep(struct loop *l, int64_t until, struct error *why)
@@ -500,6 +510,10 @@ static int run(struct loop *l, struct source *source, enum end *how, struct erro
 			due = due < give_up ? due : give_up;
 			if (loop_wait(l, &(struct wait_for){ .source = source }, due, why))
 				return -1;
+			if (l->stopping && !source->drains) {
+				*how = END_STOPPED;
+				return 0;
+			}
 			if ((result = hear_watched(l, why)))
 				break;
 		}
@@ -540,6 +554,7 @@ static int finish(struct loop *l, enum end how, struct error *why)
 {
 	int result = 0;
 
+	sigprocmask(SIG_SETMASK, &open_signals, NULL);	/* it may take long, and a second signal must end it */
 	for (size_t i = 0; i < l->n_stages; i++) {
 		struct stage *s = &l->stages[i];
 		if (s->tool->finish && (result = s->tool->finish(s->self, how, s->behind, why)) < 0)

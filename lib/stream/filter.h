@@ -156,6 +156,9 @@ int loop_wait(struct loop *, const struct wait_for *, int64_t until, struct erro
 /* Waits until a time whatever comes, for pacing; 1: a stop was asked for meanwhile. */
 int loop_sleep(struct loop *, int64_t until, struct error *why);
 
+/* For work that takes long and waits for nothing (training): lets signals in; true: a stop was asked for. */
+bool loop_look(struct loop *);
+
 void loop_add_service(struct loop *, struct service *);
 
 /* Their last call, with `now` INT64_MAX: at the end of the run, or when the process is about to end with its reader. */

@@ -76,6 +76,11 @@ void *record_space(struct record *r, size_t n)
 
 void record_add(struct record *r, const struct added *added, struct value v)
 {
+	record_add_rendered(r, added, v, NULL, 0);
+}
+
+void record_add_rendered(struct record *r, const struct added *added, struct value v, const char *json, size_t len)
+{
 	for (uint16_t i = 0; i < r->n_added; i++)
 		if (r->added[i].added == added) {
 			memmove(&r->added[i], &r->added[i + 1], (size_t)(--r->n_added - i) * sizeof *r->added);
@@ -89,7 +94,7 @@ void record_add(struct record *r, const struct added *added, struct value v)
 		r->added = more;
 		r->room = room;
 	}
-	r->added[r->n_added++] = (struct pending){ added, v };
+	r->added[r->n_added++] = (struct pending){ added, v, json, (uint32_t)len };
 	json_read_member(added, v, r->arena, r->values);
 }
 
@@ -104,18 +109,8 @@ void record_reline(struct record *r, const char *line, size_t len)
 
 /* ---- writing ---- */
 
-/* Splices the added members in before the last brace of a line. */
-static void splice(struct buf *b, const struct record *r, const char *line, size_t len, bool empty)
+static void add_members(struct buf *b, const struct record *r, bool empty)
 {
-	size_t brace = len;
-
-	if (!r->n_added) {
-		buf_add(b, line, len);
-		return;
-	}
-	while (line[--brace] != '}')
-		;
-	buf_add(b, line, brace);
 	for (uint16_t i = 0; i < r->n_added; i++) {
 		const struct name *name = &r->added[i].added->name;
 		char *p = buf_reserve(b, name->json_len + 1);
@@ -124,9 +119,27 @@ static void splice(struct buf *b, const struct record *r, const char *line, size
 			p++;
 		memcpy(p, name->json, name->json_len);
 		b->len = (size_t)(p - b->data) + name->json_len;
-		json_write_value(b, r->added[i].value);
+		if (r->added[i].json)
+			buf_add(b, r->added[i].json, r->added[i].json_len);
+		else
+			json_write_value(b, r->added[i].value);
 	}
-	buf_add(b, line + brace, len - brace);
+}
+
+/* Splices the added members in before the last brace of the line. */
+static void splice(struct buf *b, const struct record *r)
+{
+	size_t brace = r->len;
+
+	if (!r->n_added) {
+		buf_add(b, r->line, r->len);
+		return;
+	}
+	while (r->line[--brace] != '}')
+		;
+	buf_add(b, r->line, brace);
+	add_members(b, r, r->empty);
+	buf_add(b, r->line + brace, r->len - brace);
 }
 
 struct cut { const struct record *record; const char *const *names; size_t kept; };
@@ -155,25 +168,28 @@ static bool replaces(const struct record *r)
 	return false;
 }
 
-static void write_cut(const struct record *r, struct buf *b, const char *const *names, bool spliced)
+/* The line without what is replaced; behind the last brace stands what stood there: white space, seldom. */
+static void write_replaced(const struct record *r, struct buf *b)
 {
-	struct cut c = { r, names, 0 };
-	struct buf text = BUF_INIT;
+	struct cut c = { r, NULL, 0 };
+	struct buf tail = BUF_INIT;
 
-	span_cut(&text, r->line, r->len, is_dropped, &c);
-	if (spliced)
-		splice(b, r, text.data, text.len, c.kept == 0);
-	else
-		buf_add(b, text.data, text.len);
-	buf_release(&text);
+	span_cut(b, r->line, r->len, is_dropped, &c);
+	while (b->data[--b->len] != '}')
+		buf_add_byte(&tail, b->data[b->len]);
+	add_members(b, r, c.kept == 0);
+	buf_add_byte(b, '}');
+	while (tail.len)
+		buf_add_byte(b, tail.data[--tail.len]);
+	buf_release(&tail);
 }
 
 static void write_line(const struct record *r, struct buf *b)
 {
 	if (r->present && r->n_added && replaces(r))
-		write_cut(r, b, NULL, true);
+		write_replaced(r, b);
 	else
-		splice(b, r, r->line, r->len, r->empty);
+		splice(b, r);
 }
 
 void record_write(const struct record *r, struct buf *b)
@@ -184,7 +200,9 @@ void record_write(const struct record *r, struct buf *b)
 
 void record_write_without(const struct record *r, struct buf *b, const char *const *drop)
 {
-	write_cut(r, b, drop, false);
+	struct cut c = { r, drop, 0 };
+
+	span_cut(b, r->line, r->len, is_dropped, &c);
 }
 
 /* ---- error records ---- */

@@ -69,7 +69,12 @@ enum record_kind {
 
 struct refusal { enum error_type type; const char *message; size_t full_len; };	/* full_len: of a line cut off */
 
-struct pending { const struct added *added; struct value value; };
+struct pending {
+	const struct added *added;
+	struct value value;
+	const char *json;		/* the value's text, rendered beforehand; NULL: written from the value */
+	uint32_t json_len;
+};
 
 struct record {
 	const char *line;		/* the bytes as they came, without LF */
@@ -101,6 +106,9 @@ const struct value *record_values(struct record *);
 /* Adds a member behind all others; one added earlier or standing in the line under that name goes.  The value must live as
  * long as the record.  Only after record_values. */
 void record_add(struct record *, const struct added *, struct value);
+
+/* The same for a constant such as a label, whose text is rendered once (json_write_value) and not per record. */
+void record_add_rendered(struct record *, const struct added *, struct value, const char *json, size_t len);
 
 /* Space with the record's lifetime. */
 void *record_space(struct record *, size_t n);

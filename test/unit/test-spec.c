@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/prng.h"
 #include "feature/engine.h"
+#include "feature/plan.h"
 #include "feature/spec.h"
 #include "stream/source.h"
 #include "tap.h"
@@ -60,7 +61,7 @@ static void test_names(void)
 	ok(s->steps[0].slot >= 0, "a feature's own name is the member");
 	ok(s->steps[1].slot < 0, "not a path");
 	struct buf b = BUF_INIT;
-	spec_explain(s, &b);
+	plan_show(s, &b);
 	ok(strstr(buf_text(&b), "\nx = x\ny = x + z\nz = 3\n") != NULL, "explained in canonical form");
 	buf_release(&b);
 	spec_free(s);
@@ -188,8 +189,8 @@ static void test_batch(void)
 	bench_is(&b, lines, 7, "{\"n\":1,\"s\":1} {\"n\":2,\"s\":3} {\"n\":1,\"s\":3} error {\"n\":3,\"s\":7} error {\"n\":4,\"s\":7} ");
 	is_int(b.tally.n_errors, 2, "errors are counted");
 	ok(!strncmp(b.tally.first, "test:4: feature s: x is a string", 32), "the first in order of lines: %s", b.tally.first);
-	struct engine_figures f;
-	engine_figures(b.engine, &f);
+	struct state_figures f;
+	state_figures(engine_state(b.engine), &f);
 	is_int(f.keys, 2, "keys");
 	bench_release(&b);
 
@@ -224,7 +225,7 @@ static void test_forged(void)
 	}
 	engine_records(b.engine, batch, 3);
 	snapshot_begin(&w, "test");
-	engine_save(b.engine, &w);
+	state_save(engine_state(b.engine), &w);
 	const size_t len = w.bytes.len;
 	for (size_t at = 0; at < len; at++)
 		for (int bit = 0; bit < 8; bit += 3) {
@@ -235,12 +236,12 @@ static void test_forged(void)
 			snapshot_end(&forged);
 			struct engine *e = engine_new(b.spec, &b.fields, 0, &why);
 			struct buf out = BUF_INIT;
-			if (snapshot_open(&in, forged.bytes.data, forged.bytes.len, &why) < 0 || engine_restore(e, &in, NULL, &why) < 0)
+			if (snapshot_open(&in, forged.bytes.data, forged.bytes.len, &why) < 0 || state_restore(engine_state(e), &in, NULL, &why) < 0)
 				refused++;
 			else
 				taken++;
 			if (snapshot_open(&in, forged.bytes.data, forged.bytes.len, &why) == 0)
-				engine_dump(&in, NULL, &out, &why);
+				state_dump(&in, NULL, &out, &why);
 			buf_release(&out);
 			engine_free(e);
 			buf_release(&forged.bytes);

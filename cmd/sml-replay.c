@@ -1,0 +1,814 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sml-replay - history from files, then live records from Kafka, without a gap.
+ *
+ * Picks sources and a pace; emits each record when it is due.  Looks inside a line only where an option asks for it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/fieldpath.h"
+#include "base/number.h"
+#include "base/wallclock.h"
+#include "cli/command.h"
+#include "json/write.h"
+#include "kafka/consumer.h"
+#include "stream/inputs.h"
+#include "stream/stats.h"
+
+#define OVERLAP (60 * NS_PER_S)
+#define COMMIT (10 * NS_PER_S)
+#define COMMIT_LEAST (100 * NS_PER_MS)
+#define PARTITIONS_MAX 100000
+#define BEHIND_NS NS_PER_S	/* --rate does not make up for more than this */
+#define NAP_NS NS_PER_MS	/* nor does it wake up more often */
+
+struct replay;
+
+/* The files, then the topics. */
+struct sequence {
+	struct source source;
+	struct replay *replay;
+	struct source *files, *live;	/* NULL: none, or at its end */
+	bool is_live;
+};
+
+struct replay {
+	struct common common;
+	const char *brokers, *group, *config, *partition_list, *until_text, *same_by_text, *rate_text;
+	struct opt_list properties, offsets;
+	bool exits, allows_gap, meta, arrival, retries;
+	int64_t count, overlap_ns, commit_ns;	/* count 0, the others -1: not given */
+	double speed;				/* 0: not given */
+
+	struct arena arena;
+	struct fieldpath time_path, same_by;
+	int64_t until;				/* event time, ns; INT64_MAX: none */
+	double rate;				/* records a second; 0: any number */
+	struct consumer_options kafka;
+	struct kafka_address *addresses;
+	size_t n_addresses;
+	const char **topics;
+	int32_t *partitions;
+	size_t n_files;				/* the first operands */
+
+	struct loop *loop;
+	struct sequence sequence;
+	struct consumer *consumer;		/* NULL: no topic */
+	struct handover *handover;
+	bool notes;				/* an input can't be read ahead: its lines are noted as they pass */
+	bool reads;				/* records are looked into */
+	int time_slot;
+	const struct added *meta_member, *arrival_member;
+	uint64_t sent;
+	int64_t due;				/* of the next record, monotonic ns; 0: at once */
+	int64_t first_event, first_at;		/* --speed: event time and clock of the first record */
+	int64_t commit_due;
+};
+
+/* ---- setting up ---- */
+
+static int parse_partitions(struct replay *t, struct error *why)
+{
+	char *text = t->partition_list ? arena_copy(&t->arena, t->partition_list, strlen(t->partition_list)) : NULL, *item;
+	struct error ignored;
+
+	while (text && (item = strsep(&text, ","))) {
+		char *dash = strchr(item, '-');
+		int64_t first, last;
+		if (dash)
+			*dash = '\0';
+		if (number_parse_integer(item, &first, &ignored) || number_parse_integer(dash ? dash + 1 : item, &last, &ignored) ||
+		    first < 0 || last < first || last > PARTITIONS_MAX)
+			return command_misuse(&t->common, why, "--partition: \"%s\" is not a list of partitions, 0,2-5", t->partition_list);
+		for (int64_t i = first; i <= last; i++) {
+			t->partitions = alloc_again(t->partitions, t->kafka.n_partitions + 1, sizeof *t->partitions);
+			t->partitions[t->kafka.n_partitions++] = (int32_t)i;
+		}
+	}
+	t->kafka.partitions = t->partitions;
+	return 0;
+}
+
+/* A time of Kafka's: in ms, as typed. */
+static int parse_ms(const char *text, int64_t *ms, struct error *why)
+{
+	int64_t ns;
+
+	if (eventtime_parse(text, TIME_MS, wallclock_now(), &ns, why))
+		return error_prefix(why, "--offset");
+	*ms = eventtime_floor(ns, NS_PER_MS, 0) / NS_PER_MS;
+	return 0;
+}
+
+/* One -o: where to begin, or with e@ where to end. */
+static int parse_offset(struct replay *t, const char *text, struct error *why)
+{
+	static const struct { const char *word; enum consumer_from from; } words[] = {
+		{ "beginning", CONSUMER_BEGINNING }, { "end", CONSUMER_END }, { "stored", CONSUMER_STORED },
+		{ "handoff", CONSUMER_HANDOVER },
+	};
+	struct consumer_options *o = &t->kafka;
+	struct error ignored;
+
+	if (!strncmp(text, "e@", 2))
+		return parse_ms(text + 2, &o->until_ms, why);
+	if (o->from_given)
+		return command_misuse(&t->common, why, "--offset: \"%s\" is a second place to begin at", text);
+	o->from_given = true;
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (!strcmp(text, words[i].word)) {
+			o->from = words[i].from;
+			return 0;
+		}
+	if (*text == '@' || !strncmp(text, "s@", 2)) {
+		o->from = CONSUMER_TIME;
+		return parse_ms(strchr(text, '@') + 1, &o->time_ms, why);
+	}
+	if (number_parse_integer(text, &o->n, &ignored) || o->n == INT64_MIN)
+		return command_misuse(&t->common, why, "--offset: \"%s\" is none of beginning, end, stored, handoff, N, -N, @TIME, s@MS, e@MS",
+		    text);
+	o->from = *text == '-' ? CONSUMER_LAST : CONSUMER_OFFSET;
+	o->n = *text == '-' ? -o->n : o->n;
+	return 0;
+}
+
+static int parse_offsets(struct replay *t, struct error *why)
+{
+	struct consumer_options *o = &t->kafka;
+
+	o->until_ms = INT64_MAX;
+	for (size_t i = 0; i < t->offsets.n; i++)
+		if (parse_offset(t, t->offsets.items[i], why))
+			return -1;
+	if (!o->from_given)
+		o->from = t->n_files ? CONSUMER_HANDOVER : t->group ? CONSUMER_STORED : CONSUMER_BEGINNING;
+	else if (o->from == CONSUMER_STORED)
+		o->from_given = false;		/* what the group would do anyway */
+	if (o->from == CONSUMER_STORED && !t->group)
+		return command_misuse(&t->common, why, "--offset: stored offsets are a group's: -G names it");
+	if (o->from == CONSUMER_HANDOVER && !t->n_files)
+		return command_misuse(&t->common, why, "--offset: handoff needs a file before the topic");
+	/* Where the end has been, nothing may ever come that shows it. */
+	o->exits = t->exits || o->until_ms <= wallclock_now() / NS_PER_MS;
+	return 0;
+}
+
+/* "1000/s", "1000", "0.5/s". */
+static int parse_rate(struct replay *t, struct error *why)
+{
+	const char *text = t->rate_text;
+	const size_t len = text ? strlen(text) : 0;
+	struct error ignored;
+	char *digits;
+	int result;
+
+	if (!text)
+		return 0;
+	digits = alloc_span(text, len > 2 && !strcmp(text + len - 2, "/s") ? len - 2 : len);
+	result = number_parse_double(digits, &t->rate, &ignored);
+	free(digits);
+	if (result || !(t->rate >= 1e-6 && t->rate <= 1e9))
+		return command_misuse(&t->common, why, "--rate: \"%s\" is not a number of records a second, 1000/s", text);
+	return 0;
+}
+
+static int parse_paths(struct replay *t, struct error *why)
+{
+	if (fieldpath_parse(&t->time_path, t->common.time_path, &t->arena, why))
+		return error_prefix(why, "--time");
+	if (t->same_by_text && fieldpath_parse(&t->same_by, t->same_by_text, &t->arena, why))
+		return error_prefix(why, "--same-by");
+	t->until = INT64_MAX;
+	if (!t->until_text)
+		return 0;
+	const enum time_unit unit = t->common.time_unit == TIME_RFC3339 ? TIME_MS : t->common.time_unit;
+	return eventtime_parse(t->until_text, unit, wallclock_now(), &t->until, why) ? error_prefix(why, "--until") : 0;
+}
+
+/* Files first, then topics of one cluster. */
+static int parse_operands(struct replay *t, const struct setup *setup, struct error *why)
+{
+	t->addresses = alloc_zeroed((size_t)setup->argc + 1, sizeof *t->addresses);
+	t->topics = alloc_zeroed((size_t)setup->argc + 1, sizeof *t->topics);
+	for (int i = 0; i < setup->argc; i++) {
+		const char *text = setup->argv[i];
+		struct kafka_address *a = &t->addresses[t->n_addresses];
+		if (strncmp(text, "kafka:", 6)) {
+			if (t->n_addresses)
+				return command_misuse(&t->common, why, "%s: stands behind a topic, which never ends: files first", text);
+			t->n_files++;
+			continue;
+		}
+		if (kafka_address_parse(a, text + 6, why))
+			return -1;
+		for (size_t k = 0; k < t->n_addresses; k++)
+			if (!strcmp(t->topics[k], a->topic)) {
+				kafka_address_release(a);
+				return command_misuse(&t->common, why, "%s: is named twice", text);
+			}
+		t->topics[t->n_addresses++] = a->topic;
+		if (strcmp(a->brokers ? a->brokers : "", t->addresses[0].brokers ? t->addresses[0].brokers : ""))
+			return command_misuse(&t->common, why, "%s: other brokers than the topic before it: one sml-replay each", text);
+	}
+	t->kafka.brokers = t->addresses[0].brokers;
+	t->kafka.topics = t->topics;
+	t->kafka.n_topics = t->n_addresses;
+	return 0;
+}
+
+/* An option that would change nothing is a mistake. */
+static int check_use(const struct replay *t, struct error *why)
+{
+	const struct { bool given; const char *name; } live[] = {
+		{ t->brokers, "brokers" }, { t->group, "group" }, { t->config, "config" }, { t->properties.n, "property" },
+		{ t->offsets.n, "offset" }, { t->partition_list, "partition" }, { t->meta, "meta" }, { t->allows_gap, "allow-gap" },
+		{ t->same_by_text, "same-by" }, { t->overlap_ns >= 0, "overlap" }, { t->commit_ns >= 0, "commit" },
+	};
+
+	for (size_t i = 0; !t->n_addresses && i < sizeof live / sizeof *live; i++)
+		if (live[i].given)
+			return command_misuse(&t->common, why, "--%s: needs a topic, kafka:TOPIC", live[i].name);
+	if (t->commit_ns >= 0 && !t->group)
+		return command_misuse(&t->common, why, "--commit: offsets are committed for a group: -G names it");
+	if (t->commit_ns >= 0 && t->commit_ns < COMMIT_LEAST)
+		return command_misuse(&t->common, why, "--commit: at least 100ms");
+	if ((t->same_by_text || t->overlap_ns >= 0) && t->kafka.from != CONSUMER_HANDOVER)
+		return command_misuse(&t->common, why, "--%s: is about the hand-over from files to a topic",
+		    t->same_by_text ? "same-by" : "overlap");
+	return 0;
+}
+
+static int replay_setup(void *tool, struct setup *setup, struct error *why)
+{
+	struct replay *t = tool;
+	char shown[EVENTTIME_SHOW_MAX];
+
+	if (parse_operands(t, setup, why) || parse_partitions(t, why) || parse_offsets(t, why) || parse_rate(t, why) ||
+	    parse_paths(t, why) || check_use(t, why))
+		return -1;
+	if (t->overlap_ns < 0)
+		t->overlap_ns = OVERLAP;
+	if (t->commit_ns < 0)
+		t->commit_ns = COMMIT;
+	t->kafka.kafka = (struct kafka_options){ t->brokers, t->config, t->properties.items, t->properties.n };
+	t->kafka.group = t->group;
+	t->kafka.allows_gap = t->allows_gap;
+	t->kafka.wants_origin = t->meta;
+	t->kafka.intake = (struct intake){ .max_line = t->common.max_line, .refuses_control = true, .retries = t->retries };
+	if (t->until != INT64_MAX) {
+		eventtime_show(t->until, shown);
+		command_tell(&t->common, "--until: event time %s", shown);
+	}
+	if (t->kafka.from == CONSUMER_TIME) {
+		eventtime_show(t->kafka.time_ms * NS_PER_MS, shown);
+		command_tell(&t->common, "--offset: messages from %s on", shown);
+	}
+	setup->n_inputs = 0;
+	return t->n_addresses ? consumer_check(&t->kafka, why) : 0;
+}
+
+static void replay_defaults(void *tool)
+{
+	struct replay *t = tool;
+
+	t->overlap_ns = t->commit_ns = -1;
+}
+
+/* ---- the source ---- */
+
+static void copy_state(struct sequence *s, const struct source *from)
+{
+	s->source.fd = from->fd;
+	s->source.until = from->until;
+	s->source.control = from->control;
+	s->source.done = from->done;
+	s->source.total = from->total;
+	s->source.lag = from->lag;
+	s->source.drains = from->drains;
+}
+
+/* After the last line of inputs that could not be read ahead. */
+static int resolve_late(struct replay *t, struct error *why)
+{
+	char end[EVENTTIME_SHOW_MAX];
+
+	handover_settle(t->handover);
+	if (handover_time(t->handover) == EVENTTIME_NONE && !handover_is_empty(t->handover))
+		return error_set(why, "no line of the files' end has an event time at \"%s\" (-T PATH[:UNIT])", t->common.time_path);
+	if (handover_is_empty(t->handover))
+		command_note(&t->common, "the files are empty: begins at the topic's beginning");
+	else {
+		eventtime_show(handover_time(t->handover), end);
+		command_tell(&t->common, "the files end at %s%s", end, handover_by_offset(t->handover) ? ", and by their offsets" : "");
+	}
+	return consumer_resolve(t->consumer, t->handover, why);
+}
+
+static int sequence_next(struct source *source, struct record **out, struct error *why)
+{
+	struct sequence *s = (struct sequence *)source;
+	struct source *now = s->files ? s->files : s->live;
+	int got;
+
+	for (;;) {
+		got = now->next(now, out, why);
+		copy_state(s, now);
+		if (got != SOURCE_END || s->is_live || !s->live)
+			return got;
+		if (s->replay->notes && resolve_late(s->replay, why))
+			return SOURCE_FAILED;
+		s->files->close(s->files);
+		s->files = NULL;
+		now = s->live;
+		s->is_live = true;
+	}
+}
+
+static int sequence_alive(struct source *source, struct error *why)
+{
+	struct sequence *s = (struct sequence *)source;
+	const int result = s->live->alive(s->live, why);
+
+	if (s->is_live)
+		copy_state(s, s->live);
+	return result;
+}
+
+static void sequence_close(struct source *source)
+{
+	struct sequence *s = (struct sequence *)source;
+
+	if (s->files)
+		s->files->close(s->files);
+	if (s->live)
+		s->live->close(s->live);
+	s->files = s->live = NULL;
+}
+
+static void say(void *tool, bool important, const char *text)
+{
+	struct replay *t = tool;
+
+	(important ? command_note : command_tell)(&t->common, "%s", text);
+}
+
+static struct handover *new_handover(const struct replay *t)
+{
+	const struct handover_options o = { .time = &t->time_path, .unit = t->common.time_unit, .overlap_ns = t->overlap_ns,
+	    .same_by = t->same_by_text ? &t->same_by : NULL, .max_line = t->common.max_line };
+	struct handover *h = handover_new(&o);
+
+	consumer_expect(t->consumer, h);
+	return h;
+}
+
+/* Where the topics begin, and whether they reach back: before the first line of a file is sent, where that can be known. */
+static int prepare_handover(struct replay *t, const char *const *files, struct error *why)
+{
+	int got = 0;
+
+	t->handover = new_handover(t);
+	for (size_t i = 0; !got && i < t->n_files; i++)
+		if ((got = handover_read(t->handover, files[i], why)) < 0)
+			return -1;
+		else if (got)
+			command_tell(&t->common, "%s can't be read ahead: whether the topic reaches back shows when it has ended",
+			    strcmp(files[i], "-") ? files[i] : "stdin");
+	if (!got)
+		return resolve_late(t, why);
+	handover_free(t->handover);
+	t->handover = new_handover(t);
+	t->notes = true;
+	return 0;
+}
+
+static int prepare_topics(struct replay *t, const char *const *files, bool *skips_files, struct error *why)
+{
+	int stored = 0;
+
+	t->kafka.loop = t->loop;
+	t->kafka.fields = &t->loop->fields;
+	t->kafka.tell = say;
+	t->kafka.self = t;
+	if (!(t->consumer = consumer_new(&t->kafka, why)))
+		return -1;
+	t->sequence.live = consumer_source(t->consumer);
+	if (t->kafka.from == CONSUMER_HANDOVER && !t->kafka.from_given && t->group &&
+	    (stored = consumer_stored(t->consumer, why)) < 0)
+		return -1;
+	if (stored) {
+		command_note(&t->common, "group %s has stored offsets: the files are skipped", t->group);
+		t->kafka.from = CONSUMER_STORED;
+		*skips_files = true;
+	}
+	return t->kafka.from == CONSUMER_HANDOVER ? prepare_handover(t, files, why) : consumer_resolve(t->consumer, NULL, why);
+}
+
+static struct source *replay_source(void *tool, struct loop *loop, const struct setup *setup, struct error *why)
+{
+	struct replay *t = tool;
+	struct sequence *s = &t->sequence;
+	const char *const *files = (const char *const *)setup->argv;
+	const struct lines_options lines = { .fields = &loop->fields, .intake = t->kafka.intake };
+	bool skips_files = t->n_addresses && !t->n_files;
+
+	t->loop = loop;
+	s->replay = t;
+	s->source = (struct source){ .next = sequence_next, .close = sequence_close, .fd = -1, .until = INT64_MAX, .lag = -1 };
+	/* Files that can't be read are found before brokers that can't be reached. */
+	if (!skips_files && !(s->files = inputs_new(files, t->n_files, &lines, why)))
+		return NULL;
+	if (t->n_addresses && prepare_topics(t, files, &skips_files, why)) {
+		sequence_close(&s->source);
+		return NULL;
+	}
+	if (skips_files && s->files) {
+		s->files->close(s->files);
+		s->files = NULL;
+	}
+	s->is_live = !s->files;
+	if (s->live)
+		s->source.alive = sequence_alive;
+	copy_state(s, s->files ? s->files : s->live);
+	return &s->source;
+}
+
+/* ---- members ---- */
+
+static const struct name kafka_names[] = {
+	NAME("topic"), NAME("partition"), NAME("offset"), NAME("timestamp"), NAME("key"), NAME("keyBase64"), NAME("headers"),
+};
+
+static const struct name base64_name = NAME("base64");
+
+static struct value base64_of(struct record *r, const void *bytes, size_t n)
+{
+	struct buf text = BUF_INIT;
+	char *copy;
+
+	json_write_base64(&text, bytes, n);
+	copy = record_space(r, text.len + 1);
+	if (text.len)
+		memcpy(copy, text.data, text.len);
+	const struct value v = value_text(copy, text.len);
+	buf_release(&text);
+	return v;
+}
+
+/* A header's value: text; {"base64":...} where it is none; null. */
+static struct value header_value(struct record *r, const struct origin_header *h)
+{
+	struct member *m;
+
+	if (!h->value)
+		return value_null();
+	if (json_is_utf8(h->value, h->len))
+		return value_text(h->value, h->len);
+	m = record_space(r, sizeof *m);
+	*m = (struct member){ &base64_name, base64_of(r, h->value, h->len) };
+	return (struct value){ .type = VALUE_OBJECT, .len = 1, .members = m };
+}
+
+/* Headers by name; the values of a name that stands several times are an array. */
+static struct value headers_of(struct record *r)
+{
+	const struct origin *o = r->origin;
+	struct member *members = record_space(r, (o->n_headers + 1) * sizeof *members);
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < o->n_headers; i++) {
+		const char *text = o->headers[i].name;
+		size_t before = 0, same = 0;
+		for (size_t k = 0; k < o->n_headers; k++) {
+			before += k < i && !strcmp(o->headers[k].name, text);
+			same += !strcmp(o->headers[k].name, text);
+		}
+		if (before)
+			continue;
+		struct name *name = record_space(r, sizeof *name);
+		struct value *values = record_space(r, same * sizeof *values);
+		uint32_t n_values = 0;
+		/* What is not UTF-8 would be no JSON. */
+		*name = json_is_utf8(text, strlen(text)) ? json_name(r->arena, text, strlen(text)) : json_name(r->arena, "?", 1);
+		for (size_t k = i; k < o->n_headers; k++)
+			if (!strcmp(o->headers[k].name, text))
+				values[n_values++] = header_value(r, &o->headers[k]);
+		members[n++] = (struct member){ name, same == 1 ? values[0] :
+		    (struct value){ .type = VALUE_ARRAY, .len = n_values, .items = values } };
+	}
+	return (struct value){ .type = VALUE_OBJECT, .len = n, .members = members };
+}
+
+static struct value meta_of(struct record *r)
+{
+	const struct origin *o = r->origin;
+	struct member *m = record_space(r, 6 * sizeof *m);
+	const bool is_text = o->key && json_is_utf8(o->key, o->key_len);
+
+	m[0] = (struct member){ &kafka_names[0], value_text(o->topic, strlen(o->topic)) };
+	m[1] = (struct member){ &kafka_names[1], value_integer(o->partition) };
+	m[2] = (struct member){ &kafka_names[2], value_integer(o->offset) };
+	m[3] = (struct member){ &kafka_names[3], o->timestamp_ms < 0 ? value_null() : value_integer(o->timestamp_ms) };
+	m[4] = !o->key ? (struct member){ &kafka_names[4], value_null() } :
+	    is_text ? (struct member){ &kafka_names[4], value_text(o->key, o->key_len) } :
+	    (struct member){ &kafka_names[5], base64_of(r, o->key, o->key_len) };
+	m[5] = (struct member){ &kafka_names[6], headers_of(r) };
+	return (struct value){ .type = VALUE_OBJECT, .len = 6, .members = m };
+}
+
+static void add_members(struct replay *t, struct record *r, int64_t now_us)
+{
+	if ((!t->arrival && !(t->meta && r->origin)) || !record_values(r))
+		return;
+	if (t->meta && r->origin)
+		record_add(r, t->meta_member, meta_of(r));
+	if (t->arrival)
+		record_add(r, t->arrival_member, value_integer(now_us));
+}
+
+/* ---- pace ---- */
+
+static int64_t event_time(const struct replay *t, struct record *r)
+{
+	const struct value *v = record_values(r);
+	struct error ignored;
+	int64_t ns;
+
+	if (!v || value_is_null(v[t->time_slot]) || eventtime_from(v[t->time_slot], t->common.time_unit, &ns, &ignored))
+		return EVENTTIME_NONE;
+	return ns;
+}
+
+/* When a record is to leave; a record without a time goes with the one before it. */
+static int64_t due_at(struct replay *t, struct record *r, int64_t now)
+{
+	int64_t due = now, event;
+
+	if (t->rate > 0) {
+		if (t->due < now - BEHIND_NS)
+			t->due = now;
+		due = t->due;
+		t->due += (int64_t)((double)NS_PER_S / t->rate);
+	}
+	if (t->speed > 0 && (event = event_time(t, r)) != EVENTTIME_NONE) {
+		if (t->first_event == EVENTTIME_NONE) {
+			t->first_event = event;
+			t->first_at = now;
+		}
+		const double ns = ((double)event - (double)t->first_event) / t->speed;
+		const int64_t at = ns > 9e18 ? INT64_MAX : ns < 0 ? t->first_at : t->first_at + (int64_t)ns;
+		due = at > due ? at : due;
+	}
+	return due;
+}
+
+/* Records of the batch by their place in it, which is what the consumer counts by. */
+struct batch { struct record *record[BATCH_MAX]; size_t place[BATCH_MAX], n; };
+
+static int pass(struct replay *t, struct batch *b, size_t from, size_t to, struct next *next, struct error *why)
+{
+	const size_t behind = b->place[to - 1] + 1;
+	const int result = next_pass(next, b->record + from, to - from, why);
+
+	t->sent += to - from;
+	if (!result && t->sequence.is_live)
+		consumer_passed(t->consumer, behind);
+	return result;
+}
+
+static int pass_paced(struct replay *t, struct batch *b, struct next *next, struct error *why)
+{
+	int64_t due[BATCH_MAX], now = wallclock_monotonic();
+	int result = 0;
+
+	for (size_t i = 0; i < b->n; i++)
+		due[i] = due_at(t, b->record[i], now);
+	for (size_t from = 0, to; !result && from < b->n; from = to) {
+		now = wallclock_monotonic();
+		for (to = from; to < b->n && due[to] <= now; to++)
+			;
+		if (to > from)
+			result = pass(t, b, from, to, next, why);
+		else
+			/* A stop ends the run here: what has not left is not sent. */
+			result = loop_sleep(t->loop, t->rate * NAP_NS > NS_PER_S && due[from] < now + NAP_NS ? now + NAP_NS : due[from], why);
+	}
+	return result;
+}
+
+/* ---- records ---- */
+
+static void report(struct replay *t, bool at_end)
+{
+	struct buf text = BUF_INIT;
+
+	if (consumer_report(t->consumer, at_end, &text))
+		command_note(&t->common, "%s", buf_text(&text));
+	buf_release(&text);
+}
+
+static bool is_past(const struct replay *t, struct record *r)
+{
+	const int64_t event = t->until == INT64_MAX ? EVENTTIME_NONE : event_time(t, r);
+
+	return event != EVENTTIME_NONE && event >= t->until;
+}
+
+/* Which records of the batch go on.  True: enough after these. */
+static bool pick(struct replay *t, struct record **r, size_t n, struct batch *b)
+{
+	const bool live = t->sequence.is_live;
+	const int64_t now_us = t->arrival ? wallclock_now() / 1000 : 0;
+
+	b->n = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (live && (consumer_ended(t->consumer, i) || consumer_drops(t->consumer, i, r[i]->line, r[i]->len)))
+			continue;
+		if (is_past(t, r[i])) {
+			if (!live)
+				return true;
+			consumer_end_partition(t->consumer, i);
+			continue;
+		}
+		add_members(t, r[i], now_us);
+		b->record[b->n] = r[i];
+		b->place[b->n++] = i;
+		if (t->count && t->sent + b->n == (uint64_t)t->count)
+			return true;
+	}
+	return false;
+}
+
+static int replay_records(void *tool, struct record **r, size_t n, struct next *next, struct error *why)
+{
+	struct replay *t = tool;
+	const bool live = t->sequence.is_live;
+	struct batch b;
+	int result;
+
+	if (!live && !t->reads) {
+		t->sent += n;
+		return next_pass(next, r, n, why);
+	}
+	for (size_t i = 0; t->notes && !live && i < n; i++)
+		handover_note(t->handover, r[i]->line, r[i]->len);
+	const bool enough = pick(t, r, n, &b);
+	result = !b.n ? 0 : t->rate > 0 || t->speed > 0 ? pass_paced(t, &b, next, why) : pass(t, &b, 0, b.n, next, why);
+	if (result)
+		return result;
+	if (live) {
+		if (!enough)
+			consumer_passed(t->consumer, n);
+		report(t, false);
+	}
+	return enough;
+}
+
+/* ---- start, commits, end ---- */
+
+static int replay_start(void *tool, struct loop *loop, struct error *why)
+{
+	struct replay *t = tool;
+
+	t->reads = t->notes || t->count || t->until != INT64_MAX || t->rate > 0 || t->speed > 0 || t->arrival;
+	t->first_event = EVENTTIME_NONE;
+	if (t->until != INT64_MAX || t->speed > 0)
+		t->time_slot = fields_read(&loop->fields, &t->time_path);
+	if ((t->meta && !(t->meta_member = fields_add(&loop->fields, "_kafka"))) ||
+	    (t->arrival && !(t->arrival_member = fields_add(&loop->fields, "_in"))))
+		return error_set(why, "too many added members");
+	t->commit_due = wallclock_monotonic() + t->commit_ns;
+	return 0;
+}
+
+static int64_t replay_deadline(void *tool)
+{
+	const struct replay *t = tool;
+
+	return t->group && t->sequence.is_live ? t->commit_due : INT64_MAX;
+}
+
+static int replay_tick(void *tool, int64_t now, struct next *next, struct error *why)
+{
+	struct replay *t = tool;
+
+	(void)next;
+	t->commit_due = now + t->commit_ns;
+	for (size_t i = 0; i < t->loop->n_outputs; i++)
+		if (output_flush(t->loop->outputs[i], why))
+			return -1;
+	consumer_commit(t->consumer);
+	return 0;
+}
+
+static int replay_finish(void *tool, enum end how, struct next *next, struct error *why)
+{
+	struct replay *t = tool;
+
+	(void)how;
+	(void)next;
+	(void)why;
+	if (t->consumer && t->sequence.is_live)
+		report(t, true);
+	return 0;
+}
+
+static int replay_commit(void *tool, enum end how, struct error *why)
+{
+	struct replay *t = tool;
+
+	(void)how;
+	return t->group && t->sequence.is_live ? consumer_commit_last(t->consumer, why) : 0;
+}
+
+static void replay_metrics(void *tool, struct metrics *m)
+{
+	struct replay *t = tool;
+	struct consumer_counts c;
+
+	if (!t->consumer)
+		return;
+	c = consumer_counts(t->consumer);
+	stats_add(m, "messages_total", "counter", "Messages taken from topics.", NULL, (double)c.records);
+	stats_add(m, "duplicates_total", "counter", "Messages dropped because the files held them.", NULL, (double)c.duplicates);
+	stats_add(m, "tombstones_total", "counter", "Messages without a value.", NULL, (double)c.tombstones);
+	stats_add(m, "blank_total", "counter", "Messages whose value is blank.", NULL, (double)c.blanks);
+	stats_add(m, "commits_total", "counter", "Times that offsets were committed.", NULL, (double)c.commits);
+}
+
+static void replay_summary(void *tool, struct buf *out)
+{
+	struct replay *t = tool;
+	struct consumer_counts c;
+	char number[NUMBER_SHOW_MAX];
+
+	if (!t->consumer)
+		return;
+	c = consumer_counts(t->consumer);
+	const struct { uint64_t n; const char *what; } rows[] = {
+		{ c.records, "messages from topics" }, { c.duplicates, "duplicates suppressed" }, { c.tombstones, "tombstones" },
+		{ c.blanks, "blank messages" }, { c.commits, "commits of offsets" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (rows[i].n || !i)
+			buf_format(out, "%14s  %s\n", number_group(rows[i].n, number), rows[i].what);
+}
+
+static void replay_release(void *tool)
+{
+	struct replay *t = tool;
+
+	sequence_close(&t->sequence.source);
+	handover_free(t->handover);
+	for (size_t i = 0; i < t->n_addresses; i++)
+		kafka_address_release(&t->addresses[i]);
+	free(t->addresses);
+	free(t->topics);
+	free(t->partitions);
+	arena_release(&t->arena);
+}
+
+static const struct opt replay_options[] = {
+	OPT_BROKERS(struct replay, brokers),
+	OPT_TEXT('G', "group", "NAME", struct replay, group, "consumer group: offsets are stored, partitions shared"),
+	OPT_LIST('o', "offset", "WHERE", struct replay, offsets, "beginning end stored handoff N -N @TIME s@MS e@MS"),
+	OPT_FLAG('e', "exit", struct replay, exits, "stop at the end that topics have when live reading begins"),
+	OPT_INTEGER('c', "count", "N", struct replay, count, 1, 9e15, "stop after N records, of files too"),
+	OPT_TEXT('p', "partition", "LIST", struct replay, partition_list, "these partitions alone: 0,2-5"),
+	OPT_PROPERTY(struct replay, properties),
+	OPT_CONFIG(struct replay, config),
+	OPT_TEXT(0, "until", "TIME", struct replay, until_text, "stop where event time reaches TIME"),
+	OPT_DURATION(0, "overlap", "D", struct replay, overlap_ns, "how far a topic is read before the files' end (60s)"),
+	OPT_TEXT(0, "same-by", "PATH", struct replay, same_by_text, "records with this value in common are the same (default: equal bytes)"),
+	OPT_FLAG(0, "allow-gap", struct replay, allows_gap, "go on where a topic no longer reaches back"),
+	OPT_DURATION(0, "commit", "D", struct replay, commit_ns, "how often a group's offsets are stored (10s)"),
+	OPT_TEXT(0, "rate", "N/s", struct replay, rate_text, "at most N records a second"),
+	OPT_NUMBER(0, "speed", "X", struct replay, speed, 1e-6, 1e9, "by event time, X times as fast as it happened"),
+	OPT_FLAG(0, "meta", struct replay, meta, "add _kafka: topic, partition, offset, timestamp, key, headers"),
+	OPT_FLAG(0, "arrival", struct replay, arrival, "add _in: when it was read, microseconds since the epoch"),
+	OPT_FLAG(0, "retry", struct replay, retries, "error records become their originals again"),
+	COMMON_OPTIONS(struct replay),
+	OPT_END
+};
+
+const struct command replay_command = {
+	.name = "sml-replay",
+	.purpose = "replay files, then live records from Kafka, without a gap",
+	.usage = "[options] [FILE | - | kafka:TOPIC]...",
+	.examples = (const char *const[]){
+		"sml-replay history.jsonl.gz kafka:purchases | sml-features purchases.features",
+		"sml-replay -G scoring kafka://broker:9092/purchases | sml-classify -m model.json",
+		"sml-replay --retry dead-letter.jsonl", NULL },
+	.daily = (const char *const[]){ "brokers", "group", "offset", "exit", "count", "until", "rate", "speed", "meta", "retry", NULL },
+	.options = replay_options,
+	.size = sizeof(struct replay),
+	.defaults = replay_defaults,
+	.setup = replay_setup,
+	.source = replay_source,
+	.tool = { .name = "replay", .start = replay_start, .records = replay_records, .deadline = replay_deadline, .tick = replay_tick,
+	    .finish = replay_finish, .commit = replay_commit, .metrics = replay_metrics, .summary = replay_summary },
+	.release = replay_release,
+	.parts = kafka_parts,
+};

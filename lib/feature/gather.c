@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+#include "feature/gather.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "feature/encode.h"
+#include "stream/record.h"
+
+/* ---- starting ---- */
+
+/* What the toolkit adds is no property of the event. */
+static const char *const own_members[] = {
+	"classification", "probability", "probabilities", "prediction", "model", "contributions", "_kafka", "_in", NULL
+};
+
+/* The member of `features` or of the record that a path begins with. */
+static const char *first_name(const struct fieldpath *path)
+{
+	const struct step *s = path->steps;
+
+	if (path->n > 1 && s[0].kind == STEP_NAME && !strcmp(s[0].name, "features") && s[1].kind == STEP_NAME)
+		s++;
+	return path->n && s->kind == STEP_NAME ? s->name : NULL;
+}
+
+static struct encoder *start_growing(struct gather *g, struct fields *fields)
+{
+	const struct encode_leave paths[] = {
+		{ first_name(&g->label), NULL }, { first_name(&g->weight), NULL }, { first_name(&g->time), "the time" }
+	};
+	struct encode_leave leave[16];
+	size_t n = 0;
+
+	for (size_t i = 0; own_members[i]; i++)
+		leave[n++] = (struct encode_leave){ own_members[i], "of an earlier stage" };
+	for (size_t i = 0; i < 3; i++)
+		if (paths[i].name)
+			leave[n++] = paths[i];
+	return encode_new_growing(&g->model->schema, g->missing, g->missing_number, fields, leave, n);
+}
+
+/* While reading, a missing value stays one; what stands for it is seen to when all are there. */
+static struct encoder *start_known(struct gather *g, struct fields *fields)
+{
+	for (size_t i = 0; i < g->model->schema.n; i++)
+		g->model->schema.inputs[i].missing = g->missing == MISSING_ERROR ? MISSING_ERROR : MISSING_KEEP;
+	return encode_new(&g->model->schema, fields);
+}
+
+void gather_start(struct gather *g, struct model *m, struct fields *fields)
+{
+	g->model = m;
+	g->from = g->to = EVENTTIME_NONE;
+	g->label_slot = fields_read(fields, &g->label);
+	g->weight_slot = g->weight.n ? fields_read(fields, &g->weight) : -1;
+	g->time_slot = fields_read(fields, &g->time);
+	if (m) {
+		g->encoder = g->grows ? start_growing(g, fields) : start_known(g, fields);
+		return;
+	}
+	g->probability_slot = fields_read_name(fields, "probability");
+	g->prediction_slot = fields_read_name(fields, "prediction");
+	g->classification_slot = fields_read_name(fields, "classification");
+}
+
+void gather_release(struct gather *g)
+{
+	encode_free(g->encoder);
+	labels_release(&g->labels);
+	dataset_release(&g->rows);
+	dataset_release(&g->held_out);
+	judged_release(&g->judged);
+	buf_release(&g->line);
+}
+
+/* ---- records ---- */
+
+/* The record's weight, below 0: it has become an error record. */
+static double weight_of(const struct gather *g, struct record *r, const struct value *v)
+{
+	if (g->weight_slot < 0)
+		return 1;
+	const struct value w = v[g->weight_slot];
+	if (value_is_number(w) && value_double(w) >= 0)
+		return value_double(w);
+	record_fail(r, INVALID_DATA, "weight: %s is %s, not a number, 0 or greater", g->weight_text,
+	    value_is_number(w) ? "below 0" : value_kind(w));
+	return -1;
+}
+
+static bool is_label(const struct gather *g, struct record *r, struct value label, bool regression)
+{
+	if (value_is_number(label) || label.type == VALUE_BOOL ||
+	    (!regression && label.type == VALUE_STRING && !memchr(label.text, 0, label.len)))
+		return true;
+	record_fail(r, INVALID_DATA, "label: %s is %s, not %s", g->label_text,
+	    !regression && label.type == VALUE_STRING ? "a string with a NUL" : value_kind(label),
+	    regression ? "a number" : "a string, a number or a boolean");
+	return false;
+}
+
+static double number_of(struct value v)
+{
+	return v.type == VALUE_BOOL ? v.truth : value_double(v);
+}
+
+static int third_label(const struct gather *g, const struct record *r, struct error *why)
+{
+	return error_prefix(why, "%s:%llu: label %s", r->at.source, (unsigned long long)r->at.line, g->label_text);
+}
+
+/* By the hash of the line, as a pipe would carry it: the same rows in every run, on every machine, and in a chain. */
+static bool is_held_out(struct gather *g, const struct record *r)
+{
+	if (!(g->holdout > 0))
+		return false;
+	buf_clear(&g->line);
+	record_write(r, &g->line);
+	return (double)hash_bytes(g->line.data, g->line.len - 1) < g->holdout / 100 * 0x1p64;
+}
+
+static void note_time(struct gather *g, struct value v)
+{
+	struct error ignored;
+	int64_t at;
+
+	if (value_is_null(v) || eventtime_from(v, g->time_unit, &at, &ignored))
+		return;
+	g->from = g->from == EVENTTIME_NONE || at < g->from ? at : g->from;
+	g->to = g->to == EVENTTIME_NONE || at > g->to ? at : g->to;
+}
+
+static void refuse(struct record *r, const struct encode_fault *fault, enum encode_result result)
+{
+	struct buf text = BUF_INIT;
+
+	encode_explain(fault, result, &text);
+	record_fail(r, result == ENCODE_MISSING ? MISSING_FEATURE : INVALID_DATA, "%s", buf_text(&text));
+	buf_release(&text);
+}
+
+static int gather_example(struct gather *g, struct record *r, const struct value *v, double weight, struct error *why)
+{
+	const struct value label = v[g->label_slot];
+	struct encode_fault fault;
+	const double *x;
+	double answer;
+	const enum encode_result result = encode_row(g->encoder, v, &x, &fault);
+
+	if (result != ENCODE_DONE) {
+		refuse(r, &fault, result);
+		return 0;
+	}
+	if (g->regression) {
+		answer = number_of(label);
+	} else {
+		const int i = labels_add(&g->labels, label, why);
+		if (i < 0)
+			return third_label(g, r, why);
+		answer = i;
+	}
+	struct dataset *to = is_held_out(g, r) ? &g->held_out : &g->rows;
+	while (to->columns < g->model->schema.n)
+		dataset_add_column(to);
+	dataset_add(to, x, answer, weight);
+	note_time(g, v[g->time_slot]);
+	return 0;
+}
+
+/* The prediction that a record carries; MISSING: none, or it has become an error record. */
+static struct value prediction_of(struct gather *g, struct record *r, const struct value *v)
+{
+	struct judged *j = &g->judged;
+	const struct value probability = v[g->probability_slot], prediction = v[g->prediction_slot];
+
+	if (!j->n)
+		j->regression = value_is_null(probability) && !value_is_null(prediction);
+	const struct value score = j->regression ? prediction : probability;
+	if (value_is_null(score)) {
+		g->unpredicted++;
+		return (struct value){0};
+	}
+	if (value_is_number(score) && (j->regression || (value_double(score) >= 0 && value_double(score) <= 1)))
+		return score;
+	record_fail(r, INVALID_DATA, "%s is %s", j->regression ? "prediction" : "probability",
+	    value_is_number(score) ? "not from 0 to 1" : value_kind(score));
+	return (struct value){0};
+}
+
+static int gather_prediction(struct gather *g, struct record *r, const struct value *v, struct error *why)
+{
+	const struct value label = v[g->label_slot], score = prediction_of(g, r, v);
+	struct judged *j = &g->judged;
+	double weight;
+
+	if (score.type == VALUE_MISSING || !is_label(g, r, label, j->regression) || (weight = weight_of(g, r, v)) < 0)
+		return 0;
+	if (j->regression)
+		judged_add_value(j, value_double(score), number_of(label), weight);
+	else if (judged_add(j, value_double(score), label, v[g->classification_slot], weight, why))
+		return third_label(g, r, why);
+	return 0;
+}
+
+int gather_record(struct gather *g, struct record *r, const struct value *v, struct error *why)
+{
+	double weight;
+
+	if (value_is_null(v[g->label_slot])) {
+		g->unlabelled++;
+		return 0;
+	}
+	if (!g->model)
+		return gather_prediction(g, r, v, why);
+	if (!is_label(g, r, v[g->label_slot], g->regression) || (weight = weight_of(g, r, v)) < 0)
+		return 0;
+	return gather_example(g, r, v, weight, why);
+}
+
+/* ---- the end ---- */
+
+static void leave_out(struct buf *b, const char *name, const char *reason)
+{
+	buf_format(b, "%s%s (%s)", b->len ? ", " : "", name, reason);
+}
+
+/* Of inputs that were met, not named: those without values go, and of top-level members those that look like ids. */
+static void settle_inputs(struct gather *g, struct buf *left_out)
+{
+	const bool ids = encode_is_top_level(g->encoder);
+	struct schema *s = &g->model->schema;
+	struct encode_leave leave;
+	size_t at = 0;
+
+	while (encode_left_out(g->encoder, &at, &leave))
+		leave_out(left_out, leave.name, leave.reason);
+	for (size_t j = s->n; j--;) {
+		const bool any = dataset_any(&g->rows, j), is_id = any && ids && dataset_is_id(&g->rows, j);
+		if (any && !is_id)
+			continue;
+		leave_out(left_out, s->inputs[j].name, is_id ? "a different integer in each row" : "no value in the training rows");
+		schema_drop(s, j);
+		dataset_drop(&g->rows, j);
+		dataset_drop(&g->held_out, j);
+	}
+	size_t *order = alloc_bytes((s->n + 1) * sizeof *order);
+	schema_sort(s, order);
+	dataset_sort(&g->rows, order);
+	dataset_sort(&g->held_out, order);
+	free(order);
+}
+
+static int settle_labels(struct gather *g, const char *wanted, struct error *why)
+{
+	const int positive = labels_positive(&g->labels, wanted, why);
+	struct model *m = g->model;
+	size_t n = 0;
+
+	if (positive < 0)
+		return -1;
+	if (!positive) {
+		dataset_turn(&g->rows);
+		dataset_turn(&g->held_out);
+	}
+	m->labels[0] = alloc_text(g->labels.label[!positive].text);
+	m->labels[1] = alloc_text(g->labels.label[positive].text);
+	m->positive = 1;
+	for (size_t i = 0; i < g->rows.rows; i++)
+		n += dataset_answer(&g->rows, i) > 0;
+	if (!n || n == g->rows.rows)
+		return error_set(why, "one class only: every row that is not held out is \"%.200s\"", m->labels[n > 0]);
+	m->training.positives = n;
+	return 0;
+}
+
+int gather_finish(struct gather *g, const char *wanted, struct buf *left_out, struct error *why)
+{
+	struct schema *s = &g->model->schema;
+
+	if (!g->rows.rows)
+		return g->held_out.rows ? error_set(why, "every record with a label is held out") :
+		    error_set(why, "%s (-y %s)", g->unlabelled ? "no record has a label" : "no record to learn from", g->label_text);
+	while (g->rows.columns < s->n)
+		dataset_add_column(&g->rows);
+	while (g->held_out.columns < s->n)
+		dataset_add_column(&g->held_out);
+	dataset_seal(&g->rows);
+	dataset_seal(&g->held_out);
+	if (!g->regression && settle_labels(g, wanted, why))
+		return -1;
+	if (g->grows)
+		settle_inputs(g, left_out);
+	for (size_t j = 0; j < s->n; j++) {
+		if (!dataset_any(&g->rows, j))
+			return error_set(why, "feature %s: no row has a value", s->inputs[j].name);
+		s->inputs[j].missing = g->missing;
+		s->inputs[j].number = g->missing_number;
+	}
+	return s->n ? 0 : error_set(why, "no feature to learn from: no number in `features` or in the records%s%s",
+	    left_out->len ? "; left out: " : "", left_out->len ? buf_text(left_out) : "");
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gather.h - labelled records to what is learned from (data sets) or judged (predictions beside labels).
+ *
+ * Knows records, labels, weights and which rows are held out; no solver, no files, no options.  A record without a label is counted
+ * and skipped; one whose label, weight or value is wrong becomes an error record.
+ */
+#ifndef FEATURE_GATHER_H
+#define FEATURE_GATHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/eventtime.h"
+#include "base/fieldpath.h"
+#include "json/fields.h"
+#include "model/dataset.h"
+#include "model/judged.h"
+#include "model/labels.h"
+#include "model/model.h"
+
+struct encoder;
+struct record;
+
+struct gather {
+	/* set by the caller */
+	struct fieldpath label, weight, time;	/* weight: no steps, every record counts 1 */
+	const char *label_text, *weight_text;	/* the paths as typed, for messages */
+	enum time_unit time_unit;
+	bool regression;			/* answers are numbers, not two labels */
+	bool grows;				/* inputs are the numbers that are met; else the model's schema names them */
+	enum missing missing;
+	double missing_number, holdout;		/* percent of rows held out; 0: none */
+
+	/* found */
+	struct model *model;			/* its schema and labels; borrowed */
+	struct labels labels;
+	struct dataset rows, held_out;
+	struct judged judged;
+	uint64_t unlabelled, unpredicted;
+	int64_t from, to;			/* event times of the rows; EVENTTIME_NONE: none */
+
+	struct encoder *encoder;
+	int label_slot, weight_slot, time_slot, probability_slot, prediction_slot, classification_slot;
+	struct buf line;
+};
+
+/* Registers what is read: for training (the model is filled), or with no model for judging. */
+void gather_start(struct gather *, struct model *, struct fields *);
+void gather_release(struct gather *);
+
+/* One record, with its values. -1: a third label (`why` names it); no other record can make up for it. */
+int gather_record(struct gather *, struct record *, const struct value *, struct error *why);
+
+/*
+ * After the last record of training: the positive label is chosen (`wanted` or NULL, see labels.h), inputs without values go, and of a
+ * record's own members those that look like ids; data sets are sealed.  Appends "name (reason), ..." of what was left
+ * out.  -1: nothing to learn from.
+ */
+int gather_finish(struct gather *, const char *wanted, struct buf *left_out, struct error *why);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "feature/plan.h"
+
+#include <string.h>
+
+#define ROW_BYTES 64	/* of a key besides its states: the row's head, hash, its share of the table */
+
+static size_t heap_bound(const struct spec_state *st)
+{
+	return st->keeper->bound(st->call);
+}
+
+/* The features and rules that read a state. */
+static void list_users(const struct spec *s, size_t state, struct buf *b)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_steps; i++)
+		for (size_t j = 0; j < s->steps[i].n_states; j++)
+			if (s->steps[i].states[j] == state)
+				buf_format(b, "%s%s%s", n++ ? ", " : "", s->steps[i].is_require ? "require " : "", s->steps[i].text);
+	if (n > 1)
+		buf_add_text(b, " (shared)");
+}
+
+static void explain_keys(const struct spec *s, size_t keys, struct buf *b)
+{
+	const struct spec_keys *k = &s->keys[keys];
+	size_t heap = 0;
+	int widest = 0;
+
+	if (!k->n_states)
+		return;
+	for (size_t i = 0; i < s->n_states; i++)
+		if (s->states[i].keys == keys) {
+			heap += heap_bound(&s->states[i]);
+			if ((int)strlen(s->states[i].text) > widest)
+				widest = (int)strlen(s->states[i].text);
+		}
+	buf_format(b, "\nstate %s%s: %zu bytes a key%s", k->n ? k->is_by ? "" : "by " : "of one key for all", k->text,
+	    ROW_BYTES + k->state_size, heap ? "" : "\n");
+	if (heap)
+		buf_format(b, ", and at most %zu beside the row\n", heap);
+	for (size_t i = 0; i < s->n_states; i++) {
+		const struct spec_state *st = &s->states[i];
+		if (st->keys != keys)
+			continue;
+		buf_format(b, "  %-*s  %4zu bytes", widest, st->text, st->keeper->size);
+		if (heap_bound(st))
+			buf_format(b, " + %zu", heap_bound(st));
+		buf_format(b, ": %s; for ", st->keeper->what);
+		list_users(s, i, b);
+		buf_add_byte(b, '\n');
+	}
+}
+
+void plan_show(const struct spec *s, struct buf *b)
+{
+	int widest = 0;
+
+	buf_format(b, "key      %s\n", s->keys[0].n ? s->keys[0].text : "(one for all)");
+	buf_format(b, "time     %s %s (%s%s)\n", s->time.text, eventtime_unit_show(s->unit), s->needs_time ? "for " :
+	    "nothing needs it", s->needs_time ? s->time_user : "");
+	buf_format(b, "emit     %s\n", s->emit == EMIT_FEATURES ? "features" : "events");
+	for (size_t i = 0; i < s->n_features; i++)
+		if ((int)s->names[i].len > widest)
+			widest = (int)s->names[i].len;
+	buf_add_byte(b, '\n');
+	for (size_t i = 0; i < s->n_steps; i++) {
+		const struct spec_step *step = &s->steps[i];
+		if (step->is_require)
+			buf_add_text(b, "require  ");
+		else
+			buf_format(b, "%-*s = ", widest, step->text);
+		expr_show(step->expr, b, NULL, NULL);
+		buf_add_byte(b, '\n');
+	}
+	for (size_t i = 0; i < s->n_keys; i++)
+		explain_keys(s, i, b);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* plan.h - a compiled spec for people (--explain): definitions in canonical form, what each keeps, bytes per key, what is shared. */
+#ifndef FEATURE_PLAN_H
+#define FEATURE_PLAN_H
+
+#include "base/buf.h"
+#include "feature/spec.h"
+
+void plan_show(const struct spec *, struct buf *);
+
+#endif

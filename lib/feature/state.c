@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+#include "feature/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "json/write.h"
+
+/* ---- set up ---- */
+
+/* What the states of an evicted row hold. */
+static void release_row(void *self, void *row)
+{
+	const struct state_table *t = self;
+	const struct spec *spec = t->state->spec;
+
+	for (size_t i = 0; i < spec->n_states; i++) {
+		const struct spec_state *st = &spec->states[i];
+		if (st->keys == t->index && st->keeper->release)
+			st->keeper->release(st->call, (char *)row + st->offset, &t->state->pool);
+	}
+}
+
+struct state *state_new(const struct spec *s, uint64_t max_keys)
+{
+	struct state *state = alloc_zeroed(1, sizeof *state);
+
+	state->spec = s;
+	state->tables = alloc_zeroed(s->n_keys, sizeof *state->tables);
+	for (unsigned i = 0; i < s->n_keys; i++) {
+		state->tables[i] = (struct state_table){ state, i, NULL };
+		if (s->keys[i].n_states)
+			state->tables[i].keyed = keyed_new(s->keys[i].state_size, max_keys, release_row, &state->tables[i]);
+	}
+	return state;
+}
+
+void state_free(struct state *state)
+{
+	if (!state)
+		return;
+	for (size_t i = 0; i < state->spec->n_keys; i++)
+		keyed_free(state->tables[i].keyed);
+	pool_release(&state->pool);
+	free(state->tables);
+	free(state);
+}
+
+void state_figures(const struct state *state, struct state_figures *f)
+{
+	*f = (struct state_figures){ .bytes = state->pool.bytes };
+	for (size_t i = 0; i < state->spec->n_keys; i++)
+		if (state->tables[i].keyed) {
+			f->keys += keyed_count(state->tables[i].keyed);
+			f->evicted += keyed_evicted(state->tables[i].keyed);
+			f->bytes += keyed_bytes(state->tables[i].keyed);
+		}
+}
+
+/* ---- saved and restored ---- */
+
+#define PARTITION 0	/* of the source; others come with shards */
+
+static void put_key(struct buf *b, const struct keyed_row *r)
+{
+	buf_clear(b);
+	snapshot_put_varint(b, PARTITION);
+	buf_add(b, keyed_key(r), r->len);
+}
+
+/* The section with the newest time of each key. */
+static void name_keys(const struct spec *s, size_t keys, struct buf *b)
+{
+	buf_clear(b);
+	buf_format(b, "keys %s\ntime %s:%s", s->keys[keys].text, s->time.text, eventtime_unit_show(s->unit));
+}
+
+static bool is_empty(const char *kept, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (kept[i])
+			return false;
+	return true;
+}
+
+static void save_keys(const struct state *state, size_t keys, struct snapshot_writer *w)
+{
+	const struct spec *s = state->spec;
+	struct buf key = BUF_INIT, value = BUF_INIT;
+	size_t n;
+	struct keyed_row **rows = keyed_sorted(state->tables[keys].keyed, &n);
+
+	/* Without times the rows are known from the states alone. */
+	if (s->needs_time) {
+		name_keys(s, keys, &key);
+		snapshot_section(w, key.data, key.len);
+		for (size_t i = 0; i < n; i++) {
+			put_key(&key, rows[i]);
+			buf_clear(&value);
+			snapshot_put_signed(&value, rows[i]->time);
+			snapshot_row(w, key.data, key.len, value.data, value.len);
+		}
+	}
+	for (size_t j = 0; j < s->n_states; j++) {
+		const struct spec_state *st = &s->states[j];
+		if (st->keys != keys)
+			continue;
+		snapshot_section(w, st->identity, strlen(st->identity));
+		for (size_t i = 0; i < n; i++) {
+			const char *kept = (char *)keyed_state(rows[i]) + st->offset;
+			if (is_empty(kept, st->keeper->size))
+				continue;
+			put_key(&key, rows[i]);
+			buf_clear(&value);
+			st->keeper->save(st->call, kept, &value);
+			snapshot_row(w, key.data, key.len, value.data, value.len);
+		}
+	}
+	free(rows);
+	buf_release(&key);
+	buf_release(&value);
+}
+
+void state_save(const struct state *state, struct snapshot_writer *w)
+{
+	for (size_t i = 0; i < state->spec->n_keys; i++)
+		if (state->tables[i].keyed)
+			save_keys(state, i, w);
+}
+
+/* What a section is of: a state, the times of a key set, or nothing here. */
+struct section { const struct spec_state *state; int keys; };
+
+static bool is_text(const struct snapshot_reader *in, const char *text, size_t len)
+{
+	return in->section_len == len && !memcmp(in->section, text, len);
+}
+
+static struct section section_of(const struct spec *s, const struct snapshot_reader *in)
+{
+	struct section found = { NULL, -1 };
+	struct buf name = BUF_INIT;
+
+	for (size_t i = 0; i < s->n_states; i++)
+		if (is_text(in, s->states[i].identity, strlen(s->states[i].identity)))
+			found = (struct section){ &s->states[i], (int)s->states[i].keys };
+	for (size_t i = 0; i < s->n_keys && found.keys < 0; i++) {
+		name_keys(s, i, &name);
+		if (s->keys[i].n_states && is_text(in, name.data, name.len))
+			found.keys = (int)i;
+	}
+	buf_release(&name);
+	return found;
+}
+
+static size_t first_line(const struct snapshot_reader *in)
+{
+	const char *lf = memchr(in->section, '\n', in->section_len);
+
+	return lf ? (size_t)(lf - in->section) : in->section_len;
+}
+
+static bool is_keys_section(const struct snapshot_reader *in)
+{
+	return in->section_len >= 5 && !memcmp(in->section, "keys ", 5);
+}
+
+/* The key behind the partition. 0 or -1. */
+static int get_key(const struct snapshot_reader *in, const char **key, size_t *len, struct error *why)
+{
+	struct snapshot_bytes bytes = { (const unsigned char *)in->key, (const unsigned char *)in->key + in->key_len, false };
+
+	if (snapshot_get_varint(&bytes) != PARTITION || bytes.torn)
+		return error_set(why, "state of %.*s: a row of another partition", (int)first_line(in), in->section);
+	*key = (const char *)bytes.p;
+	*len = (size_t)(bytes.end - bytes.p);
+	return 0;
+}
+
+static int restore_row(struct state *state, const struct snapshot_reader *in, const struct section *section, struct error *why)
+{
+	struct snapshot_bytes bytes = { (const unsigned char *)in->value, (const unsigned char *)in->value + in->value_len, false };
+	struct keyed *keyed = state->tables[section->keys].keyed;
+	const struct spec_state *st = section->state;
+	const char *key;
+	size_t len;
+
+	if (get_key(in, &key, &len, why) < 0)
+		return -1;
+	const uint64_t hash = hash_bytes(key, len);
+	struct keyed_row *row = keyed_find(keyed, key, len, hash);
+	if (!row)
+		row = keyed_add(keyed, key, len, hash, EVENTTIME_NONE);
+	if (st) {
+		char *kept = (char *)keyed_state(row) + st->offset;
+		if (!is_empty(kept, st->keeper->size))
+			return error_set(why, "state of %s: %.*s stands twice", st->text, (int)(len < 60 ? len : 60), key);
+		st->keeper->load(st->call, kept, &bytes, &state->pool);
+	} else
+		row->time = snapshot_get_signed(&bytes);
+	if (bytes.torn || bytes.p != bytes.end)
+		return error_set(why, "state of %.*s: damaged for key %.*s", (int)first_line(in), in->section, (int)(len < 60 ? len : 60), key);
+	return 0;
+}
+
+static void list(struct buf *b, size_t *n, const char *text, size_t len)
+{
+	if ((*n)++)
+		buf_add_text(b, ", ");
+	buf_add(b, text, len);
+}
+
+int state_restore(struct state *state, struct snapshot_reader *in, struct state_news *news, struct error *why)
+{
+	const struct spec *s = state->spec;
+	bool *met = alloc_zeroed(s->n_states + 1, sizeof *met);
+	struct section section = { NULL, -1 };
+	int item, result = 0;
+
+	while (!result && (item = snapshot_next(in, why)) != SNAPSHOT_END)
+		if (item < 0)
+			result = -1;
+		else if (item == SNAPSHOT_SECTION) {
+			section = section_of(s, in);
+			if (section.state)
+				met[section.state - s->states] = true;
+			else if (news && section.keys < 0 && !is_keys_section(in))
+				list(&news->dropped, &news->n_dropped, in->section, first_line(in));
+		} else if (section.keys >= 0)
+			result = restore_row(state, in, &section, why);
+	for (size_t i = 0; !result && news && i < s->n_states; i++)
+		if (!met[i])
+			list(&news->fresh, &news->n_fresh, s->states[i].text, strlen(s->states[i].text));
+	for (size_t i = 0; i < s->n_keys; i++)
+		if (state->tables[i].keyed)
+			keyed_trim(state->tables[i].keyed, false);
+	free(met);
+	return result;
+}
+
+/* ---- shown ---- */
+
+struct found { const struct aggregate *aggregate; const struct expr_call *call; };
+
+static int find_call(void *self, const struct expr_call *call, struct error *why)
+{
+	struct found *f = self;
+
+	f->aggregate = aggregate_find(call->kind->name, strlen(call->kind->name));
+	f->call = call;		/* of nested calls the outer comes last */
+	return aggregate_check(f->aggregate, call, why);
+}
+
+static int find_path(void *self, const struct fieldpath *path, struct expr_ref *ref, struct error *why)
+{
+	(void)self, (void)why;
+	*ref = (struct expr_ref){ EXPR_SLOT, 0, path->n, false };
+	return 0;
+}
+
+/* The call that a section's name says: what its rows hold depends on it. */
+static int parse_section(const struct snapshot_reader *in, struct arena *arena, struct found *f, struct error *why)
+{
+	size_t n = 0;
+
+	while (aggregate_rows[n].kind.name)
+		n++;
+	struct expr_call_kind *kinds = arena_get(arena, (n + 1) * sizeof *kinds);
+	for (size_t i = 0; i <= n; i++)
+		kinds[i] = aggregate_rows[i].kind;
+	const struct expr_names names = { f, find_path, find_call, kinds, TIME_MS };
+	struct error what;
+	*f = (struct found){ NULL, NULL };
+	if (!expr_compile(arena, in->section, first_line(in), NULL, &names, &what) || !f->call)
+		return error_set(why, "state of %.*s: of a definition that this version does not know", (int)first_line(in), in->section);
+	return 0;
+}
+
+/* Names of the features that read a state. */
+static void dump_features(const struct spec *s, const struct spec_state *st, struct buf *out)
+{
+	json_write_name(out, "features");
+	buf_add_byte(out, '[');
+	for (size_t i = 0; i < s->n_steps; i++)
+		for (size_t j = 0; j < s->steps[i].n_states; j++)
+			if (&s->states[s->steps[i].states[j]] == st && !s->steps[i].is_require) {
+				json_write_comma(out);
+				json_write_string(out, s->steps[i].text, strlen(s->steps[i].text));
+			}
+	buf_add_byte(out, ']');
+}
+
+static int dump_row(const struct snapshot_reader *in, const struct found *f, const struct spec *s, const struct section *section,
+    struct buf *out, struct error *why)
+{
+	struct snapshot_bytes bytes = { (const unsigned char *)in->value, (const unsigned char *)in->value + in->value_len, false };
+	char time[EVENTTIME_SHOW_MAX];
+	const char *key;
+	struct pool pool = POOL_INIT;
+	size_t len;
+
+	if (get_key(in, &key, &len, why) < 0)
+		return -1;
+	buf_add_byte(out, '{');
+	json_write_name(out, f->call ? "definition" : "keys");
+	json_write_string(out, in->section + (f->call ? 0 : 5), first_line(in) - (f->call ? 0 : 5));
+	if (s && section->state)
+		dump_features(s, section->state, out);
+	json_write_name(out, "key");
+	buf_add(out, len ? key : "null", len ? len : 4);
+	if (f->call) {
+		const struct keeper *k = aggregate_keeper(f->aggregate, f->call);
+		void *kept = alloc_zeroed(1, k->size);
+		k->load(f->call, kept, &bytes, &pool);
+		json_write_name(out, "state");
+		buf_add_byte(out, '{');
+		if (!bytes.torn)
+			k->dump(f->call, kept, out);
+		buf_add_byte(out, '}');
+		pool_release(&pool);
+		free(kept);
+	} else {
+		const int64_t ns = snapshot_get_signed(&bytes);
+		json_write_name(out, "time");
+		if (ns == EVENTTIME_NONE)
+			buf_add_text(out, "null");
+		else {
+			eventtime_show(ns, time);
+			json_write_string(out, time, strlen(time));
+		}
+	}
+	buf_add_text(out, "}\n");
+	if (bytes.torn || bytes.p != bytes.end)
+		return error_set(why, "state of %.*s: damaged", (int)first_line(in), in->section);
+	return 0;
+}
+
+int state_dump(struct snapshot_reader *in, const struct spec *s, struct buf *out, struct error *why)
+{
+	struct arena arena = ARENA_INIT;
+	struct found found = { NULL, NULL };
+	struct section section = { NULL, -1 };
+	int item, result = 0;
+
+	while (!result && (item = snapshot_next(in, why)) != SNAPSHOT_END)
+		if (item < 0)
+			result = -1;
+		else if (item == SNAPSHOT_SECTION) {
+			found = (struct found){ NULL, NULL };
+			if (s)
+				section = section_of(s, in);
+			if (!is_keys_section(in))
+				result = parse_section(in, &arena, &found, why);
+		} else if (!s || section.keys >= 0)
+			result = dump_row(in, &found, s, &section, out, why);
+	arena_release(&arena);
+	return result;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state.h - all that a spec keeps: a table of rows per key set, and the pool that the rows' states draw on.
+ *
+ * The one form in which it outlives the process is a snapshot: a section per key set with the newest time per key, a
+ * section per state named by its identity, a row per (source partition, key).  The same state gives the same bytes,
+ * whatever was evicted, saved or loaded on the way.
+ *
+ * Knows specs and keys; no records and no files.
+ */
+#ifndef FEATURE_STATE_H
+#define FEATURE_STATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/snapshot.h"
+#include "feature/keyed.h"
+#include "feature/pool.h"
+#include "feature/spec.h"
+
+struct state {
+	const struct spec *spec;
+	struct state_table *tables;	/* one per key set of the spec */
+	struct pool pool;
+};
+
+struct state_table {
+	struct state *state;
+	unsigned index;
+	struct keyed *keyed;		/* NULL: no state has these keys */
+};
+
+/* Borrows the spec.  max_keys 0: no bound (of the spec's keys, and of each `by`). */
+struct state *state_new(const struct spec *, uint64_t max_keys);
+void state_free(struct state *);
+
+struct state_figures { uint64_t keys, evicted; size_t bytes; };
+void state_figures(const struct state *, struct state_figures *);
+
+void state_save(const struct state *, struct snapshot_writer *);
+
+/* What a restore found besides: lists of texts, ", " between them. */
+struct state_news { struct buf fresh, dropped; size_t n_fresh, n_dropped; };
+
+/* All items of an opened snapshot, into an empty state.  `news` may be NULL; its bufs are the caller's. */
+int state_restore(struct state *, struct snapshot_reader *, struct state_news *, struct error *why);
+
+/*
+ * A snapshot as NDJSON, an object per state and key: {"definition":...,"features":[...],"key":...,"state":{...}}, and
+ * {"keys":...,"key":...,"time":...} per key.  With a spec, only what it uses, with its features' names.
+ */
+int state_dump(struct snapshot_reader *, const struct spec *, struct buf *out, struct error *why);
+
+#endif
