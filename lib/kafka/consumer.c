@@ -1065,8 +1065,12 @@ static void leave(struct consumer *c)
 	rd_kafka_queue_t *last = rd_kafka_queue_new(c->rk);
 	rd_kafka_error_t *e = rd_kafka_consumer_close_queue(c->rk, last);
 
-	while (!e && !rd_kafka_consumer_closed(c->rk) && wallclock_monotonic() < until)
-		rd_kafka_queue_poll_callback(last, 10);
+	/* Callbacks are served, messages that were still on their way dropped. */
+	while (!e && !rd_kafka_consumer_closed(c->rk) && wallclock_monotonic() < until) {
+		rd_kafka_message_t *m = rd_kafka_consume_queue(last, 10);
+		if (m)
+			rd_kafka_message_destroy(m);
+	}
 	rd_kafka_queue_destroy(last);
 	if (e)
 		rd_kafka_error_destroy(e);

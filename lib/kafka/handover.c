@@ -179,8 +179,11 @@ static void see(struct handover *h, const char *line, size_t len, struct seen *s
 	struct error ignored;
 
 	*s = (struct seen){ .time = EVENTTIME_NONE, .stamp = EVENTTIME_NONE };
-	if (!v)
+	if (!v) {
+		/* No JSON: a live record all the same, which may come again. */
+		s->hash = h->same_slot < 0 ? hash_line(line, len) : 0;
 		return;
+	}
 	if (value_is_null(v[h->time_slot]) || eventtime_from(v[h->time_slot], h->o.unit, &s->time, &ignored))
 		s->time = EVENTTIME_NONE;
 	s->hash = hash_of(h, line, len, v);
@@ -197,8 +200,11 @@ static void see(struct handover *h, const char *line, size_t len, struct seen *s
 		s->stamp = EVENTTIME_NONE;
 }
 
-static void remember(struct handover *h, const struct seen *s)
+/* A line without a time has that of the line noted before it, the first one `at_first`. */
+static void remember(struct handover *h, const struct seen *s, int64_t at_first)
 {
+	int64_t time = s->time;
+
 	if (s->topic) {
 		int64_t *next = &s->topic->next[s->partition];
 		if (*next < 0)
@@ -208,12 +214,12 @@ static void remember(struct handover *h, const struct seen *s)
 		if (s->stamp > h->greatest_stamp)
 			h->greatest_stamp = s->stamp;
 	}
-	if (s->time == EVENTTIME_NONE)
-		return;
 	if (s->time > h->greatest)
 		h->greatest = s->time;
 	if (!s->hash)
 		return;
+	if (time == EVENTTIME_NONE)
+		time = h->n > h->first ? h->noted[h->n - 1].time : at_first;
 	if (h->n == h->room) {
 		if (h->first > h->room / 2) {
 			memmove(h->noted, h->noted + h->first, (h->n - h->first) * sizeof *h->noted);
@@ -222,7 +228,7 @@ static void remember(struct handover *h, const struct seen *s)
 		} else
 			h->noted = alloc_again(h->noted, h->room = h->room * 2 + 1024, sizeof *h->noted);
 	}
-	h->noted[h->n++] = (struct noted){ s->time, s->hash };
+	h->noted[h->n++] = (struct noted){ time, s->hash };
 }
 
 /* `span` before t, in the range of event times. */
@@ -238,7 +244,7 @@ void handover_note(struct handover *h, const char *line, size_t len)
 	see(h, line, len, &s);
 	h->any = true;
 	h->last_is_ours = s.topic != NULL;
-	remember(h, &s);
+	remember(h, &s, INT64_MIN + 1);
 	if (h->greatest == EVENTTIME_NONE)
 		return;
 	/* Twice the window: a later line may still be older than the greatest. */
@@ -276,12 +282,12 @@ static bool tail_line(struct tail *t, const char *line, size_t len)
 	const bool is_old = s.time != EVENTTIME_NONE && s.time < before(before(t->greatest, h->o.overlap_ns), h->o.overlap_ns);
 	if (!t->by_offset) {
 		if (!is_old)
-			remember(h, &s);
+			remember(h, &s, INT64_MAX);
 		return !is_old;
 	}
 	/* The last line of every partition has to be found, however far back it stands. */
 	s.hash = 0;
-	remember(h, &s);
+	remember(h, &s, INT64_MAX);
 	for (size_t i = 0; i < h->n_topics; i++)
 		all_seen = all_seen && !h->topics[i].unseen;
 	return !all_seen || (s.time != EVENTTIME_NONE && !is_old);

@@ -47,6 +47,8 @@ since     = elapsed()
 big       = count() where amount > 10
 big3      = sum(amount) over last 3 where amount > 10
 since_big = elapsed() where amount > 10
+page_big  = prev(page) where amount > 10
+diff_big  = delta(amount) where amount > 10
 shop      = count() by merchant
 shop_page = mean(amount) over last 3 by merchant, page
 ratio     = amount / mean5
@@ -171,6 +173,8 @@ def features(events, e, shop, shop_page, by_sign):
     f["big3"] = total(seen(now, "amount", 3, is_big))
     big = [x for x in events if is_big(x)]
     f["since_big"] = number((e["ts"] - big[-1]["ts"]) / 1000) if big else None
+    f["page_big"] = big[-1]["page"] if big else None
+    f["diff_big"] = number(amount - big[-1]["amount"]) if big and is_big(e) else None
     f["shop"] = None if shop is None else len(shop) + 1
     f["shop_page"] = None if shop_page is None else mean(seen(shop_page + [e], "amount", 3))
     f["ratio"] = None if amount is None or not f["mean5"] else number(amount / f["mean5"])

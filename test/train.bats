@@ -1,0 +1,463 @@
+#!/usr/bin/env bats
+# sml-train: what is learned, from what, and how it is judged.
+# shellcheck disable=SC2154 # $stderr is of bats
+load helper
+
+setup() {
+	common_setup
+	fixtures=$SML_ROOT/test/fixtures
+}
+
+# A small separable-with-noise data set: two numbers in `features`, labels yes and no (rarer: yes).
+small() {
+	jq -cn '[range(60)] | .[] | {id: ., at: (1700000000000 + . * 1000),
+		features: {a: (. * 7 % 13), b: (. * 5 % 11 - 3)}} | .label = (if .features.a + .features.b > 8 or .id % 17 == 3 then "yes" else "no" end)'
+}
+
+# figure FILE PATH: one value of a model
+figure() {
+	jq -r "$2" "$1"
+}
+
+# near WHAT GOT EXPECTED TOLERANCE
+near() {
+	jq -en --argjson a "$2" --argjson b "$3" --argjson t "$4" '($a - $b | fabs) <= $t * ([1, ($b | fabs)] | max)' >/dev/null && return
+	echo "$1: got $2, expected $3 within $4"
+	return 1
+}
+
+# fits NAME [OPTION...]: every case of a fixture: coefficients, intercept, scaling and figures are scikit-learn's
+fits() {
+	local name=$1 i n expected=$fixtures/$1.expected.json options
+	n=$(jq '.cases | length' "$expected")
+	[ "$n" -gt 0 ]
+	for ((i = 0; i < n; i++)); do
+		mapfile -t options < <(jq -r ".cases[$i].options[], \"--kind\", .cases[$i].kind" "$expected")
+		run -0 sml-train -q -y "$(jq -r .label "$expected")" -m m.json "${options[@]}" "$fixtures/$name.jsonl"
+		run jq -n -r --slurpfile m m.json --slurpfile e "$expected" --argjson i "$i" '
+			$m[0] as $m | $e[0].cases[$i] as $c | ($c.weighted_figures // $c.figures) as $f
+			| def off($what; $a; $b; $t): select((($a - $b) | fabs) > $t * ([1, ($b | fabs)] | max))
+				| "\($c.name): \($what) is \($a), not \($b)";
+			  ($m.features[] | .name as $n
+				| off("weight of \($n)"; .weight; $c.coefficients[$n]; 1e-6),
+				  off("mean of \($n)"; .mean; $c.mean[$n]; 1e-12),
+				  off("scale of \($n)"; .scale; $c.scale[$n]; 1e-12),
+				  ("\($c.name): \($n) is zero on one side" | select(($c.l1 > 0) and ((.weight == 0) != ($c.coefficients[$n] == 0)))) // empty),
+			  off("intercept"; $m.bias; $c.intercept; 1e-6),
+			  off("loss"; $m.training.loss; ($f.loss // ($f.mse / 2)); 1e-9),
+			  (select($f.auc) | off("auc"; $m.training.auc; $f.auc; 1e-12), off("accuracy"; $m.training.accuracy; $f.accuracy; 1e-12)),
+			  (select($m.training.rows != $c.rows or ($m.features | length) != ($c.coefficients | length)) | "\($c.name): rows or features"),
+			  (select($e[0].positive != $m.positive) | "\($c.name): positive")'
+		equal '' "$output" "$name"
+	done
+}
+
+@test "coefficients of logistic regression are scikit-learn's: breast cancer" {
+	fits breast-cancer
+}
+
+@test "coefficients of logistic regression are scikit-learn's: purchases" {
+	fits purchases-features
+}
+
+@test "coefficients of linear regression are scikit-learn's: diabetes" {
+	fits diabetes
+}
+
+@test "the figures of --evaluate are scikit-learn's" {
+	local n
+	n=$(jq '.cases | length' "$fixtures/metrics.json")
+	[ "$n" -gt 0 ]
+	for ((i = 0; i < n; i++)); do
+		jq -c ".cases[$i] | . as \$c | range(.y | length) | {label: \$c.y[.], probability: \$c.score[.], weight: ((\$c.weight // [])[.] // 1)}" \
+			"$fixtures/metrics.json" >rows
+		run -0 --separate-stderr sml-train -y label --weight weight --evaluate rows
+		echo "$output" >got.json
+		for figure in loss auc accuracy brier; do
+			near "case $i, $figure" "$(jq ".$figure" got.json)" "$(jq ".cases[$i].figures.$figure" "$fixtures/metrics.json")" 1e-12
+		done
+		equal "$(jq ".cases[$i].y | length" "$fixtures/metrics.json")" "$(jq .rows got.json)"
+	done
+}
+
+@test "scoring the training data gives the figures that training reported" {
+	for data in breast-cancer purchases-features; do
+		sml-train -q -y label -m m.json "$fixtures/$data.jsonl"
+		sml-classify -m m.json "$fixtures/$data.jsonl" >scored
+		sml-train -y label --evaluate scored >got.json
+		equal "$(jq -c '.training | [.rows, .loss, .auc, .accuracy]' m.json)" "$(jq -c '[.rows, .loss, .auc, .accuracy]' got.json)"
+		equal "$(jq -r .positive m.json)" "$(jq -r .positive got.json)"
+	done
+	sml-train -q -y progression --kind linear -m m.json "$fixtures/diabetes.jsonl"
+	sml-classify -m m.json "$fixtures/diabetes.jsonl" | sml-train -y progression --evaluate >got.json
+	equal "$(jq -c '.training | [.rows, .loss]' m.json)" "$(jq -c '[.rows, .loss]' got.json)"
+	near r2 "$(jq .r2 got.json)" "$(jq .cases[0].figures.r2 "$fixtures/diabetes.expected.json")" 1e-9
+}
+
+@test "equal runs give equal bytes, and chunks of input change nothing" {
+	small >in
+	sml-train -y label --holdout 30% -m a.json in 2>a.err
+	sml-train -y label --holdout 30% -m b.json <in 2>b.err
+	(while read -r line; do echo "$line"; sleep 0.001; done <in) | sml-train -y label --holdout 30% -m c.json 2>c.err
+	same_file a.json b.json
+	same_file a.json c.json
+	same_file a.err b.err
+	same_file a.err c.err
+	run ! grep -qE '20[2-9][0-9]-' <(jq 'del(.training.from, .training.to)' a.json)
+}
+
+@test "the order of members changes nothing" {
+	small >in
+	jq -c '{label, features: (.features | {b, a}), at, id}' in >permuted
+	sml-train -q -y label -m a.json in
+	sml-train -q -y label -m b.json permuted
+	same_file a.json b.json
+	# At the top level, and differently from line to line.
+	jq -c 'if .id % 2 == 0 then {id, a: .features.a, b: .features.b, label} else {label, b: .features.b, id, a: .features.a} end' in >top
+	sml-train -q -y label -m c.json top
+	equal "$(jq -cS 'del(.training, .id)' a.json)" "$(jq -cS 'del(.training, .id)' c.json)"
+}
+
+@test "the model file says what was learned" {
+	small | sml-train -q -y label --l2 0.5 -m m.json
+	equal '["no","yes"]' "$(jq -c .labels m.json)"
+	equal yes "$(figure m.json .positive)"
+	equal 0.5 "$(figure m.json .training.l2)"
+	equal '["a","b"]' "$(jq -c '[.features[].name]' m.json)"
+	equal '10 10 10' "$(jq -r '[.bins.features.a, .bins.features.b, .bins.score] | map(length) | join(" ")' m.json)"
+	equal '2023-11-14T22:13:20Z 2023-11-14T22:14:19Z' "$(jq -r '.training | .from + " " + .to' m.json)"
+	# A line per feature; or, to stdout, one line in all.
+	equal 2 "$(grep -c '"weight"' m.json)"
+	run -0 --separate-stderr sml-train -q -y label --l2 0.5 -m - <(small)
+	equal 1 "${#lines[@]}"
+	equal "$(jq -c . m.json)" "$(jq -c . <<<"$output")"
+}
+
+@test "edges of bins are quantiles" {
+	jq -cn 'range(1; 101) | {features: {x: (. * 37 % 101)}, label: . % 2}' | sml-train -q -y label -m m.json
+	equal '[10,20,30,40,50,60,70,80,90,100]' "$(jq -c .bins.features.x m.json)"
+}
+
+@test "features: the numbers of features, or of the record; ids and the time are left out" {
+	cat >in <<-'EOT'
+	{"id":1,"timestamp":1000,"n":1,"ok":true,"s":"x","features":{"a":1,"f":true,"v":[1,2],"t":"text","z":null},"label":0}
+	{"id":2,"timestamp":2000,"n":1,"ok":false,"s":"y","features":{"a":2,"f":false,"v":[3,1],"t":"other","z":null},"label":1}
+	{"id":3,"timestamp":3000,"n":2,"ok":true,"s":"z","features":{"a":4,"f":false,"v":[2,2],"t":"text","z":null},"label":1}
+	EOT
+	run -0 --separate-stderr sml-train -y label -m m.json in
+	[[ $stderr == *"features: a, f, v[0], v[1]"$'\n'* ]]
+	[[ $stderr == *"left out: t (a string)"* ]]
+	jq -c 'del(.features) | .r = .id / 7' in >top
+	run -0 --separate-stderr sml-train -y label -m m.json top
+	[[ $stderr == *"features: n, ok, r"$'\n'* ]] # r has as many values as rows, but is no integer
+	[[ $stderr == *"timestamp (the time)"* && $stderr == *"s (a string)"* && $stderr == *"id (a different integer in each row)"* ]]
+	# Named, an id is taken; so are items of an array and categories.
+	run -0 --separate-stderr sml-train -y label -x 'id,v[1],t=text,s=y' -x n -m m.json in
+	equal 'id v[1] t=text s=y n' "$(jq -r '[.features[].name] | join(" ")' m.json)"
+	equal '0.6666666666666666' "$(jq -r '.features[2].mean' m.json)"
+	run -0 sml-classify -m m.json in
+	equal 3 "$(grep -c probability <<<"$output")"
+}
+
+@test "the label is never a feature" {
+	small | jq -c '.features.label = (if .label == "yes" then 1 else 0 end) | .y = .features.label' >in
+	for label in label features.label '["label"]' 'features["label"]'; do
+		run -0 --separate-stderr sml-train -y "$label" -m m.json in
+		equal 'a b' "$(jq -r '[.features[].name] | join(" ")' m.json)" "$label"
+	done
+	jq -c '{id, y, a: .features.a}' in >top
+	sml-train -q -y y -m m.json top
+	equal 'a' "$(jq -r '[.features[].name] | join(" ")' m.json)"
+	run -2 --separate-stderr sml-train -y y -x a,y -m m.json top
+	equal 'sml-train: -x: "y" is the label' "$stderr"
+	# Inside an array of `features`.
+	jq -c '.features.label = [.features.label, .features.a]' in >array
+	sml-train -q -y 'features.label[0]' -m m.json array
+	equal 'a b' "$(jq -r '[.features[].name] | join(" ")' m.json)"
+}
+
+@test "labels of every convention; which one is positive" {
+	positive() {	# EXPECTED-NEGATIVE EXPECTED-POSITIVE LABEL-A LABEL-B [OPTION...]: one row in three has label B
+		jq -cn --argjson a "$3" --argjson b "$4" 'range(30) | {features: {x: (. * 7 % 5)}, label: (if . % 3 == 0 then $b else $a end)}' >in
+		run -0 sml-train -q -y label -m m.json "${@:5}" in
+		equal "[\"$1\",\"$2\"] $2" "$(jq -r '(.labels | tojson) + " " + .positive' m.json)"
+	}
+	positive 0 1 0 1
+	positive 0 1 1 0
+	positive -1 1 1 -1
+	positive false true true false
+	positive 0 1 '"1"' '"0"'
+	positive STANDARD HIGH_VALUE '"STANDARD"' '"HIGH_VALUE"'
+	positive B A '"B"' '"A"'
+	positive A B '"A"' '"B"'
+	positive 2 3.5 2 3.5
+	positive STANDARD HIGH '"HIGH"' '"STANDARD"' --positive HIGH
+	positive 1 0 0 1 --positive 0
+	# A tie: the last in sorted order.
+	jq -cn 'range(30) | {features: {x: (. * 7 % 5)}, label: (if . % 2 == 0 then "p" else "q" end)}' | sml-train -q -y label -m m.json
+	equal q "$(figure m.json .positive)"
+	# 1, "1" and 1.0 are one label.
+	printf '{"x":%d,"l":%s}\n' 1 1 2 '"1"' 3 1.0 1 0 2 '"0"' 3 0 1 0 >in
+	sml-train -q -y l -x x -m m.json in
+	equal 3 "$(figure m.json .training.positives)"
+}
+
+@test "rows of weight 2 count as two; rows of weight 0 count nothing in the loss" {
+	small >in
+	jq -c '., .' in >twice
+	jq -c '.w = 2' in >weighted
+	sml-train -q -y label -x a,b -m a.json twice
+	sml-train -q -y label -x a,b --weight w -m b.json weighted
+	for path in .features[0].weight .features[1].weight .bias .training.loss .training.auc; do
+		near "$path" "$(jq "$path" b.json)" "$(jq "$path" a.json)" 1e-9
+	done
+	jq -c '.w = -1' in >bad
+	run -3 --separate-stderr sml-train -y label --weight w -m c.json bad
+	[[ $stderr == *"weight: w is below 0, not a number, 0 or greater"* ]]
+	[ ! -e c.json ]
+}
+
+@test "missing values: the mean, a number, or an error" {
+	printf '%s\n' '{"features":{"x":1,"y":5},"l":0}' '{"features":{"x":null,"y":6},"l":1}' '{"features":{"x":4,"y":7},"l":1}' \
+		'{"features":{"y":8},"l":0}' >in
+	run -0 --separate-stderr sml-train -y l -m m.json in
+	[[ $stderr == *"missing values (the mean stands for them): x 50%"* ]]
+	equal '2.5 1.5 mean' "$(jq -r '.features[0] | "\(.mean) \(.scale) \(.missing)"' m.json)"
+	run -0 sml-classify -m m.json --contributions in
+	equal '0 0' "$(jq -r 'select(.features.x == null) | .contributions.x' <<<"$output" | paste -sd ' ')"
+
+	run -0 --separate-stderr sml-train -y l --missing 0 -m m.json in
+	equal '1.25 0' "$(jq -r '.features[0] | "\(.mean) \(.missing)"' m.json)"
+	sml-classify -m m.json in | sml-train -y l --evaluate >got.json
+	equal "$(jq -c '.training | [.loss, .auc]' m.json)" "$(jq -c '[.loss, .auc]' got.json)"
+
+	run -0 --separate-stderr sml-train -y l --missing error -m m.json in
+	equal error "$(jq -r '.features[0].missing' m.json)"
+	equal 2 "$(jq .training.rows m.json)"
+	[[ $stderr == *"2 of 4 lines are error records (first: in:2: feature x is missing)"* ]]
+	run -0 --separate-stderr sml-train -y l -x x,y --missing error -m m.json in
+	equal 2 "$(jq .training.rows m.json)"
+	run -2 --separate-stderr sml-train -y l --missing median -m m.json in
+	equal 'sml-train: --missing: "median" is neither mean nor error nor a number' "$stderr"
+}
+
+@test "a constant feature contributes nothing and is told once" {
+	small | jq -c '.features.c = 0.1' >in
+	run -0 --separate-stderr sml-train -y label -m m.json in
+	equal 1 "$(grep -c 'constant, contributes nothing: c' <<<"$stderr")"
+	equal '0.1 0 0' "$(jq -r '.features[] | select(.name == "c") | "\(.mean) \(.scale) \(.weight)"' m.json)"
+	jq -c '.features.c = 77' in | sml-classify -m m.json --contributions >out
+	equal 0 "$(jq .contributions.c out | sort -u)"
+}
+
+@test "nothing to learn from: a sentence, 3, and the old model stays" {
+	refused() {	# MESSAGE OPTION...: of the file `in`
+		echo old >m.json
+		run -3 --separate-stderr sml-train -q -m m.json "${@:2}" in
+		equal "sml-train: $1" "$stderr"
+		equal '' "$output"
+		equal old "$(cat m.json)"
+	}
+	: >in
+	refused 'no record to learn from (-y label)' -y label
+	printf '%s\n' '{"x":1}' '{"x":2,"label":null}' >in
+	refused 'no record has a label (-y label)' -y label
+	printf '%s\n' '{"x":1,"label":"A"}' '{"x":1,"label":"A"}' >in
+	refused 'one class only: every label is "A"' -y label
+	refused 'no label is "B": every one is "A"' -y label --positive B
+	printf '%s\n' '{"x":1,"label":"A"}' '{"x":1,"label":"B"}' >in
+	refused 'no label is "C": they are "A" and "B"' -y label --positive C
+	refused 'feature y: no row has a value' -y label -x y
+	printf '%s\n' '{"x":"a","label":"A"}' '{"x":"b","label":"B"}' >in
+	refused 'no feature to learn from: no number in `features` or in the records; left out: x (a string)' -y label
+	printf '%s\n' '{"x":1,"label":"A"}' '{"x":2,"label":"B"}' '{"x":3,"label":"C"}' >in
+	refused 'in:3: label label: a third label, "C", beside "A" and "B": two are told apart' -y label
+	printf '%s\n' '{"x":1,"label":0}' '{"x":2,"label":0}' '{"x":3,"label":1}' '{"x":3,"label":1}' '{"x":4,"label":1}' >in
+	refused 'some rows can be told apart without error, so that without a penalty the weights grow without bound (61.73 so far): give --l2 or --l1 above 0' \
+		-y label -x x --l2 0 || [[ $stderr == *'the weights grow without bound ('*' so far): give --l2 or --l1 above 0' && $(cat m.json) == old ]]
+	run -0 sml-train -q -y label -x x --l2 0.001 -m m.json in
+}
+
+@test "bad lines and error records are counted, told once, and no output" {
+	{
+		small
+		echo nope
+		echo '{"errorType":"PARSE_ERROR","errorMessage":"m","rawData":"x","timestamp":1,"stage":"features","source":"stdin","line":1,"byte":1,"_sml":"error"}'
+		echo '{"features":{"a":"x","b":1},"label":"yes"}'
+		echo '{"features":{"a":1,"b":1},"label":[1]}'
+		echo '{"features":{"a":1,"b":1}}'
+	} >in
+	run -0 --separate-stderr sml-train -y label -m m.json in
+	equal '' "$output"
+	[[ $stderr == *"3 of 65 lines are error records (first: in:61: not JSON at byte 2"* || $stderr == *"3 of 65 lines are error records (first: in:61: not JSON at byte 1"* ]]
+	[[ $stderr == *"skipped, without a label: 1"* ]]
+	small | sml-train -q -y label -m clean.json
+	equal "$(jq -c .features clean.json)" "$(jq -c .features m.json)"
+	# Its own errors count: three of them.
+	run -0 sml-train -q -y label --max-errors 3 -m n.json in
+	run -3 --separate-stderr sml-train -q -y label --max-errors 2 -m o.json in
+	[ ! -e o.json ]
+	run -3 --separate-stderr sml-train -q -y label --on-bad=stop -m o.json in
+	[[ $stderr == *"in:61: not JSON"*"(--on-bad=stop)"* ]]
+	[ ! -e o.json ]
+}
+
+@test "hold-out: by the hash of the line, reported, and the rest learned from" {
+	purchases -n 3000 --seed 5 | jq -c 'select(.basketSize > 0 and (.totalValue | type) == "number")' 2>/dev/null >in || true
+	run -0 --separate-stderr sml-train -y label -x basketSize,totalValue --holdout 20% -m m.json in
+	rows=$(jq .training.rows m.json) held=$(jq .training.holdout.rows m.json)
+	equal "$(wc -l <in)" "$((rows + held))"
+	[ "$held" -gt $((rows / 5)) ] && [ "$held" -lt $((rows / 3)) ]
+	[[ $stderr == *"training     held out"* ]]
+	# Shuffled input: the same rows are held out, so the same model up to the order of sums.
+	tac in >shuffled
+	sml-train -q -y label -x basketSize,totalValue --holdout 20% -m n.json shuffled
+	equal "$rows $held" "$(jq -r '"\(.training.rows) \(.training.holdout.rows)"' n.json)"
+	near auc "$(jq .training.holdout.auc n.json)" "$(jq .training.holdout.auc m.json)" 1e-12
+	for bad in 20 0% 100% -5% x% % ''; do
+		run -2 --separate-stderr sml-train -y label --holdout "$bad" -m m.json in
+		[[ $stderr == 'sml-train: --holdout: '* ]]
+	done
+}
+
+@test "the table of steps and the figures" {
+	small >in
+	run -0 --separate-stderr sml-train -y label -m m.json in
+	[[ $stderr == *"      rows   step         loss     gradient"* ]]
+	for figure in rows loss auc accuracy brier calibration 'best constant' 'best constant loss'; do
+		grep -qE "^$figure +[0-9.]+$" <<<"$stderr"
+	done
+	equal "$(printf %.6f "$(jq .training.loss m.json)")" "$(awk '/^loss / { print $2 }' <<<"$stderr")"
+	# The loss falls.
+	awk '/^ +[0-9]+ +[0-9]+ / { if (n++ && $3 > before) exit 1; before = $3 }' <<<"$stderr"
+	run -0 --separate-stderr sml-train -q -y label -m m.json in
+	equal '' "$stderr"
+	run -0 --separate-stderr sml-train -v -y label -m m.json in
+	[[ $stderr == *"m.json: model $(jq -r .id m.json), solver newton, "* ]]
+}
+
+@test "--evaluate judges what came with the records" {
+	printf '{"label":%s,"probability":%s}\n' 0 0.1 0 0.4 1 0.35 1 0.8 >in
+	run -0 --separate-stderr sml-train -y label --evaluate in
+	equal '{"rows":4,"positive":"1","loss":0.472287,"auc":0.75,"accuracy":0.75,"brier":0.158125,"calibration":0.825,"constant":0.5,"constant_loss":0.693147}' \
+		"$(jq -c '.loss |= (. * 1e6 | round / 1e6) | .constant_loss |= (. * 1e6 | round / 1e6) | .brier |= (. * 1e9 | round / 1e9)' <<<"$output")"
+	equal '' "$stderr"
+	# Without a label, without a probability, out of range.
+	printf '%s\n' '{"probability":0.5}' '{"label":1}' '{"label":1,"probability":2}' >>in
+	run -0 --separate-stderr sml-train -y label --evaluate in
+	equal 4 "$(jq .rows <<<"$output")"
+	[[ $stderr == *"skipped, without a label: 1"*"skipped, without a probability: 1"* ]]
+	[[ $stderr == *"1 of 7 lines are error records (first: in:7: probability is not from 0 to 1)"* ]]
+	# Numbers.
+	printf '{"y":%s,"prediction":%s}\n' 3 2.5 -0.5 0 2 2 7 8 >numbers
+	run -0 --separate-stderr sml-train -y y --evaluate numbers
+	equal '4 0.1875 0.948608' "$(jq -r '"\(.rows) \(.loss) \(.r2 * 1e6 | round / 1e6)"' <<<"$output")"
+	equal null "$(jq .auc <<<"$output")"
+}
+
+@test "--evaluate finds out which label the probabilities are of" {
+	# The positive label is the common one: `classification` tells.
+	printf '{"label":"%s","classification":"%s","probability":%s}\n' up up 0.9 up up 0.8 down down 0.2 up down 0.4 >in
+	run -0 sml-train -q -y label --evaluate in
+	equal 'up 1 0.75' "$(jq -r '"\(.positive) \(.auc) \(.accuracy)"' <<<"$output")"
+	# Bands are no labels: the rarer one, unless told.
+	jq -c '.classification = "HIGH"' in >bands
+	equal down "$(sml-train -q -y label --evaluate bands | jq -r .positive)"
+	equal up "$(sml-train -q -y label --positive up --evaluate bands | jq -r .positive)"
+	# One class only.
+	head -n 2 in >one
+	run -0 sml-train -q -y label --evaluate one
+	equal 'up null' "$(jq -r '"\(.positive) \(.auc)"' <<<"$output")"
+	jq -c 'del(.classification)' one >one.bare
+	run -3 --separate-stderr sml-train -q -y label --evaluate one.bare
+	equal 'sml-train: every label is "up": say which is positive (--positive LABEL)' "$stderr"
+	run -0 sml-train -q -y label --positive down --evaluate one.bare
+	equal 'down 0' "$(jq -r '"\(.positive) \(.accuracy)"' <<<"$output")"
+	# A label never seen before.
+	echo '{"label":"sideways","probability":0.5}' >>in
+	run -3 --separate-stderr sml-train -q -y label --evaluate in
+	equal 'sml-train: in:5: label label: a third label, "sideways", beside "up" and "down": two are told apart' "$stderr"
+	: >empty
+	run -3 --separate-stderr sml-train -q -y label --evaluate empty
+	equal 'sml-train: no record has a label and a probability or prediction' "$stderr"
+}
+
+@test "--require: 3 when it does not hold, and then no model" {
+	printf '{"label":%s,"probability":%s}\n' 0 0.1 0 0.4 1 0.35 1 0.8 >in
+	run -0 sml-train -q -y label --evaluate --require 'auc >= 0.75 and rows == 4' in
+	run -3 --separate-stderr sml-train -q -y label --evaluate --require 'auc >= 0.8' in
+	equal "sml-train: --require 'auc >= 0.8' does not hold: auc is 0.75" "$stderr"
+	equal 0.75 "$(jq .auc <<<"$output")"
+	run -2 --separate-stderr sml-train -q -y label --evaluate --require 'acu >= 0.8' in
+	[[ $stderr == *'no figure is called "acu" (did you mean "auc"?)'* ]]
+	run -3 --separate-stderr sml-train -q -y label --evaluate --require 'r2 > 0' in
+	[[ $stderr == *"does not hold: r2 is null" ]]
+	small >rows
+	echo old >m.json
+	run -3 --separate-stderr sml-train -q -y label --require 'auc > 0.999' -m m.json rows
+	[[ $stderr == "sml-train: --require 'auc > 0.999' does not hold: auc is 0."* ]]
+	equal old "$(cat m.json)"
+	run -0 sml-train -q -y label --require 'auc > 0.5 and loss < constant_loss' -m m.json rows
+	equal logistic "$(figure m.json .kind)"
+}
+
+@test "wrong use is 2 and one line" {
+	small >in
+	misused() {	# MESSAGE ARGUMENT...
+		run -2 --separate-stderr sml-train "${@:2}"
+		equal "sml-train: $1" "$stderr"
+		equal '' "$output"
+	}
+	misused 'the label is missing: -y PATH (see sml-train --help)' -m m.json in
+	misused 'the model is missing: -m FILE (see sml-train --help)' -y label in
+	misused '-m: --evaluate trains nothing (see sml-train --help)' -y label --evaluate -m m.json in
+	misused '--l2: --evaluate trains nothing (see sml-train --help)' -y label --evaluate --l2 1 in
+	misused '--positive: a linear model has no labels (see sml-train --help)' -y label --kind linear --positive 1 -m m.json in
+	misused '--class-weight: a linear model has no classes (see sml-train --help)' -y label --kind linear --class-weight balanced -m m.json in
+	misused '-x: "a" is there twice' -y label -x a,b -x a -m m.json in
+	misused '-x: "a,,b" has an empty name' -y label -x a,,b -m m.json in
+	misused '-m: nowhere: No such file or directory' -y label -m nowhere/m.json in
+	mkdir folder
+	misused '-m: folder is no regular file' -y label -m folder in
+	run -2 --separate-stderr sml-train -y 'a[' -m m.json in
+	[[ $stderr == 'sml-train: -y: '* ]]
+	run -2 --separate-stderr sml-train -y label --l2 -1 -m m.json in
+	run -2 --separate-stderr sml-train -y label --kind trees -m m.json in
+	[ ! -e m.json ]
+}
+
+@test "the model is written whole, or not at all" {
+	small >in
+	umask 022
+	run -0 sml-train -q -y label -m m.json in
+	equal 644 "$(stat -c %a m.json)"
+	chmod 600 m.json
+	ln -s m.json link.json
+	run -0 sml-train -q -y label --l2 3 -m link.json in
+	equal 600 "$(stat -c %a m.json)"
+	[ -L link.json ]
+	equal 3 "$(figure m.json .training.l2)"
+	equal '' "$(find . -name '*.tmp*' -o -name '.m*')"
+	run -1 --separate-stderr sml-train -q -y label -m - in >/dev/full
+}
+
+@test "a signal ends reading, not training" {
+	mkfifo pipe
+	sml-train -q -y label -m m.json pipe 3>&- &
+	pid=$!
+	stop_later $pid
+	exec 7>pipe
+	small >&7
+	sleep 0.3
+	kill -TERM $pid
+	wait_gone $pid 5
+	wait $pid
+	exec 7>&-
+	equal 60 "$(jq .training.rows m.json)"
+}
+
+@test "metrics of training" {
+	small | jq -c 'if .id == 5 then del(.label) else . end' | sml-train -q -y label --metrics m.prom -m m.json
+	grep -q '^sml_train_rows_total{.*} 59$' m.prom
+	grep -q '^sml_train_unlabelled_total{.*} 1$' m.prom
+}

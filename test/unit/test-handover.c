@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "kafka/handover.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "tap.h"
+
+#define S INT64_C(1000000000)
+
+static struct arena arena;
+static char path[64];
+
+static struct handover *make(int64_t overlap_s, const char *same_by)
+{
+	static struct fieldpath time, same;
+	struct handover_options o = { .time = &time, .unit = TIME_S, .overlap_ns = overlap_s * S, .max_line = 16u << 20 };
+	struct error why;
+
+	if (fieldpath_parse(&time, "t", &arena, &why) || (same_by && fieldpath_parse(&same, same_by, &arena, &why)))
+		abort();
+	o.same_by = same_by ? &same : NULL;
+	return handover_new(&o);
+}
+
+static void write_file(const char *text, size_t len)
+{
+	FILE *f = fopen(path, "w");
+
+	if (!f || fwrite(text, 1, len, f) != len || fclose(f))
+		abort();
+}
+
+/* A hand-over that has read the text from a file. */
+static struct handover *after(const char *text, int64_t overlap_s, const char *same_by)
+{
+	struct handover *h = make(overlap_s, same_by);
+	struct error why;
+
+	write_file(text, strlen(text));
+	if (handover_read(h, path, &why)) {
+		printf("# %s\n", why.text);
+		abort();
+	}
+	handover_settle(h);
+	return h;
+}
+
+/* The same lines noted one by one. */
+static struct handover *noted(const char *text, int64_t overlap_s, const char *same_by)
+{
+	struct handover *h = make(overlap_s, same_by);
+	const char *lf;
+
+	for (; *text; text = lf + (*lf == '\n')) {
+		lf = strchrnul(text, '\n');
+		if (lf > text)
+			handover_note(h, text, (size_t)(lf - text));
+	}
+	handover_settle(h);
+	return h;
+}
+
+static bool drops(struct handover *h, const char *line)
+{
+	return handover_drops(h, line, strlen(line));
+}
+
+typedef struct handover *maker(const char *, int64_t, const char *);
+
+static void common(maker *from, const char *how)
+{
+	struct handover *h = from("{\"t\":10}\n{\"t\":100,\"a\":1}\n{\"t\":130}\n{\"t\":100,\"a\":1}\n{\"t\":125}\n", 60, NULL);
+
+	is_int(handover_time(h), 130 * S, "%s: the greatest time of the last window, not the last", how);
+	is_int(handover_begin(h), 70 * S, "%s: begins an overlap before", how);
+	is_int(handover_end(h), 190 * S, "%s: ends an overlap behind", how);
+	ok(drops(h, "{\"t\":100,\"a\":1}") && drops(h, "{\"t\":100,\"a\":1}"), "%s: a line that stands twice is dropped twice", how);
+	ok(!drops(h, "{\"t\":100,\"a\":1}"), "%s: and no third time", how);
+	ok(!drops(h, "{\"t\":10}"), "%s: what is older than the window is not remembered", how);
+	ok(!drops(h, "{\"t\":130 }") && drops(h, " {\"t\":130}\r"), "%s: bytes count, blanks around them don't", how);
+	handover_forget(h);
+	ok(!drops(h, "{\"t\":125}"), "%s: nothing is dropped once it is forgotten", how);
+	handover_free(h);
+
+	h = from("{\"t\":100}\n{\"no\":1}\nnot json\n{\"t\":\"x\"}\n\n", 60, NULL);
+	is_int(handover_time(h), 100 * S, "%s: lines without a time are passed over", how);
+	handover_free(h);
+
+	h = from("{\"no\":1}\n", 60, NULL);
+	ok(handover_time(h) == EVENTTIME_NONE && !handover_is_empty(h), "%s: no time at all", how);
+	handover_free(h);
+
+	h = from("", 60, NULL);
+	ok(handover_time(h) == EVENTTIME_NONE && handover_is_empty(h), "%s: nothing at all", how);
+	handover_free(h);
+
+	h = from("{\"t\":100,\"id\":1}\n{\"t\":101,\"id\":\"1\"}\n{\"t\":102}\n{\"t\":103,\"id\":{\"a\":1}}\n", 60, "id");
+	ok(drops(h, "{\"id\":1,\"other\":true}") && !drops(h, "{\"id\":1}"), "%s: --same-by compares one value", how);
+	ok(drops(h, "{\"id\":\"1\"}"), "%s: ... with its type", how);
+	ok(!drops(h, "{\"t\":102}") && !drops(h, "{\"id\":{\"a\":1}}") && !drops(h, "x"), "%s: ... and only where there is one", how);
+	handover_free(h);
+
+	h = from("{\"t\":0}\n{\"t\":100}\n{\"t\":100}\n", 0, NULL);
+	ok(drops(h, "{\"t\":100}") && drops(h, "{\"t\":100}") && !drops(h, "{\"t\":0}"), "%s: an overlap of 0 holds the last moment", how);
+	handover_free(h);
+}
+
+#define DUMPED(p, o, ts) "{\"t\":1,\"_kafka\":{\"topic\":\"x\",\"partition\":" #p ",\"offset\":" #o ",\"timestamp\":" #ts "}}\n"
+
+static struct handover *dumped(bool by_file, const char *text)
+{
+	struct handover *h = make(60, NULL);
+	struct error why;
+
+	handover_expect(h, "x", 3);
+	write_file(text, strlen(text));
+	if (by_file && handover_read(h, path, &why))
+		abort();
+	for (const char *lf; !by_file && *text; text = lf + 1) {
+		lf = strchr(text, '\n');
+		handover_note(h, text, (size_t)(lf - text));
+	}
+	handover_settle(h);
+	return h;
+}
+
+static void by_offset(bool by_file, const char *how)
+{
+	struct handover *h = dumped(by_file, DUMPED(2, 7, 1000) DUMPED(0, 40, 2000) DUMPED(0, 41, 3000));
+
+	ok(handover_by_offset(h), "%s: a dump is known by its last line", how);
+	is_int(handover_offset(h, "x", 0), 42, "%s: the offset behind the last", how);
+	is_int(handover_offset(h, "x", 2), 8, "%s: of a partition that comes early, too", how);
+	is_int(handover_offset(h, "x", 1), -1, "%s: none of a partition that does not come", how);
+	is_int(handover_offset(h, "y", 0), -1, "%s: none of another topic", how);
+	is_int(handover_time(h), 3 * S, "%s: the time is the messages'", how);
+	ok(!drops(h, "{\"t\":1}"), "%s: no records are compared", how);
+	handover_free(h);
+
+	h = dumped(by_file, DUMPED(0, 1, 1000) "{\"t\":5}\n");
+	ok(!handover_by_offset(h) && handover_time(h) == 5 * S, "%s: with another last line it goes by time", how);
+	handover_free(h);
+
+	h = dumped(by_file, "{\"t\":5,\"_kafka\":{\"topic\":\"y\",\"partition\":0,\"offset\":1}}\n");
+	ok(!handover_by_offset(h), "%s: another topic's dump is no dump", how);
+	handover_free(h);
+}
+
+static void blocks(void)
+{
+	struct buf text = BUF_INIT;
+	struct handover *h;
+	struct error why;
+
+	/* Lines that do not fit into the blocks in which a file is read from its end. */
+	for (int i = 0; i < 100000; i++)
+		buf_format(&text, "{\"t\":%d,\"pad\":\"%0*d\"}\n", i, i % 97, i);
+	buf_add_text(&text, "{\"t\":100000,\"pad\":\"");
+	for (int i = 0; i < 3 << 20; i++)
+		buf_add_byte(&text, 'x');
+	buf_add_text(&text, "\"}\n{\"t\":99990}");
+	write_file(text.data, text.len);
+	h = make(50000, NULL);
+	ok(!handover_read(h, path, &why), "a file of many blocks is read");
+	handover_settle(h);
+	is_int(handover_time(h), 100000 * S, "a line of three blocks counts");
+	bool all = true;
+	for (int i = 50000; i < 100000; i++) {
+		char line[256];
+		snprintf(line, sizeof line, "{\"t\":%d,\"pad\":\"%0*d\"}", i, i % 97, i);
+		all = all && drops(h, line) && !drops(h, line);
+	}
+	ok(all, "every line of the window is remembered once");
+	ok(drops(h, "{\"t\":99990}"), "the last line without LF, too");
+	ok(!drops(h, "{\"t\":49999,\"pad\":\"49999\"}"), "and none before it");
+	handover_free(h);
+
+	/* A line over the limit is passed over. */
+	struct fieldpath time = fieldpath_of(&arena, "t", NULL);
+	h = handover_new(&(struct handover_options){ .time = &time, .unit = TIME_S, .overlap_ns = 5 * S, .max_line = 4096 });
+	ok(!handover_read(h, path, &why), "with a line over the limit");
+	handover_settle(h);
+	is_int(handover_time(h), 99999 * S, "its time does not count");
+	handover_free(h);
+	buf_release(&text);
+}
+
+int main(void)
+{
+	struct handover *h;
+	struct error why;
+	int fd;
+
+	snprintf(path, sizeof path, "/tmp/test-handover.XXXXXX");
+	if ((fd = mkstemp(path)) < 0)
+		return 1;
+	close(fd);
+	common(after, "file");
+	common(noted, "noted");
+	by_offset(true, "file");
+	by_offset(false, "noted");
+	blocks();
+
+	write_file("\xef\xbb\xbf{\"t\":7}\n", 11);
+	h = make(60, NULL);
+	ok(!handover_read(h, path, &why) && handover_time(h) == 7 * S, "a BOM is no part of the first line");
+	handover_free(h);
+
+	unlink(path);
+	h = make(60, NULL);
+	is_int(handover_read(h, path, &why), -1, "a file that is not there");
+	ok(strstr(why.text, path) != NULL, "is named");
+	is_int(handover_read(h, "/dev/null", &why), 1, "what is no regular file can't be read ahead");
+	handover_free(h);
+	arena_release(&arena);
+	return done();
+}
