@@ -14,6 +14,7 @@
 #include "cli/command.h"
 #include "json/write.h"
 #include "kafka/kafka.h"
+#include "kafka/kafka.h"
 #include "sink/rules.h"
 #include "sink/sink.h"
 #include "stream/stats.h"
@@ -437,4 +438,5 @@ const struct command route_command = {
 	    .watch = route_watch, .ready = route_ready, .flush = route_flush, .finish = route_finish, .settle = route_settle,
 	    .metrics = route_metrics, .summary = route_summary },
 	.release = route_release,
+	.parts = kafka_parts,
 };

@@ -443,6 +443,24 @@ static char *chain_purpose(const struct command *const *commands)
 	return text.data;
 }
 
+/* sml is built with what any of its tools is built with. */
+static const struct command *const *chain_commands;
+
+static void chain_parts(struct buf *out)
+{
+	struct buf more = BUF_INIT;
+
+	for (size_t i = 0; chain_commands[i]; i++) {
+		if (!chain_commands[i]->parts)
+			continue;
+		buf_clear(&more);
+		chain_commands[i]->parts(&more);
+		if (!memmem(out->data, out->len, more.data, more.len))
+			buf_add(out, more.data, more.len);
+	}
+	buf_release(&more);
+}
+
 static const struct command *chain_find(const struct command *const *commands, const char *name)
 {
 	for (size_t i = 0; commands[i]; i++)
@@ -520,6 +538,7 @@ int command_chain(const struct command *const *commands, int argc, char **argv)
 		.daily = chain_daily,
 		.options = chain_options,
 		.tool = { .name = "sml" },
+		.parts = chain_parts,
 	};
 	struct chain chain = {0};
 	struct part *parts;
@@ -528,6 +547,7 @@ int command_chain(const struct command *const *commands, int argc, char **argv)
 	char *purpose;
 
 	hold_descriptors();
+	chain_commands = commands;
 	/* None of sml's own options has an argument: they end where a tool's name stands. */
 	while (own < argc && argv[own][0] == '-')
 		own++;

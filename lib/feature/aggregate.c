@@ -5,7 +5,9 @@
 
 #include "base/hash.h"
 #include "feature/distinct.h"
+#include "feature/extremes.h"
 #include "feature/held.h"
+#include "feature/ring.h"
 #include "feature/sums.h"
 #include "feature/window.h"
 #include "json/write.h"
@@ -310,7 +312,7 @@ static const struct keeper last_best_keeper = {
 static struct value last_first_read(const struct aggregate *a, const struct expr_call *c, const void *state,
     const struct moment *m)
 {
-	const struct value v = held_ring_oldest(state, c->last, m->x);
+	const struct value v = ring_oldest(state, c->last, m->x);
 
 	UNUSED(a);
 	return v.type == VALUE_MISSING && m->x ? *m->x : held_get(v, m->arena);
@@ -320,27 +322,27 @@ static void last_first_add(const struct aggregate *a, const struct expr_call *c,
     struct pool *pool)
 {
 	UNUSED(a);
-	held_ring_add(state, c->last, *m->x, pool);
+	ring_add(state, c->last, *m->x, pool);
 }
 
 static void last_first_release(const struct expr_call *c, void *state, struct pool *pool)
 {
-	held_ring_release(state, c->last, pool);
+	ring_release(state, c->last, pool);
 }
 
 static void last_first_save(const struct expr_call *c, const void *state, struct buf *b)
 {
-	held_ring_save(state, c->last, b);
+	ring_save(state, c->last, b);
 }
 
 static void last_first_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
-	held_ring_load(state, c->last, in, pool);
+	ring_load(state, c->last, in, pool);
 }
 
 static void last_first_dump(const struct expr_call *c, const void *state, struct buf *b)
 {
-	held_ring_dump(state, c->last, b);
+	ring_dump(state, c->last, b);
 }
 
 static size_t last_first_bound(const struct expr_call *c)
@@ -349,7 +351,7 @@ static size_t last_first_bound(const struct expr_call *c)
 }
 
 static const struct keeper last_first_keeper = {
-	"the last N values", sizeof(struct held_ring), any_take, last_first_read, last_first_add, last_first_release,
+	"the last N values", sizeof(struct ring), any_take, last_first_read, last_first_add, last_first_release,
 	last_first_save, last_first_load, last_first_dump, last_first_bound, NULL,
 };
 

@@ -1,0 +1,472 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# sml-replay on a real Apache Kafka: where reading begins and ends, the hand-over, groups, and what goes wrong on the way.
+
+load helper
+
+setup_file() {
+	load helper
+	broker=$SML_ROOT/test/kafka/broker
+	DIR=$BATS_FILE_TMPDIR/broker
+	run "$broker" start --owner $$ "$DIR"
+	[ "$status" != 75 ] || skip "no Apache Kafka here: $output"
+	[ "$status" = 0 ]
+	BOOT=$(cat "$DIR/bootstrap")
+	BASE=$(($(date +%s) * 1000 - 3600000))
+	export DIR BOOT BASE
+}
+
+teardown_file() {
+	[ -z "${DIR-}" ] || "$SML_ROOT/test/kafka/broker" stop "$DIR"
+}
+
+setup() {
+	common_setup
+	# What each test's topics are called.
+	T=t$BATS_TEST_NUMBER
+	export KAFKA_BOOTSTRAP_SERVERS=$BOOT
+}
+
+# events FROM TO: a line a second of the hour before the tests began
+events() {
+	seq "$1" "$2" | awk -v base="$BASE" '{ printf "{\"id\":%d,\"key\":\"k%d\",\"timestamp\":%d}\n", $1, $1 % 17, base + $1 * 1000 }'
+}
+
+# produce TOPIC [OPTION]... < lines
+produce() {
+	local topic=$1
+	shift
+	kafka-produce -b "$BOOT" -t "$topic" --key-field key --timestamp-field timestamp "$@"
+}
+
+# id of each line, in order of their numbers
+ids() {
+	sed 's/^{"id":\([0-9]*\),.*/\1/' "$@" | sort -n
+}
+
+# -o as kcat has it, on the same partition
+as_kcat() { # TOPIC PARTITION OURS KCATS
+	sml-replay -e -p "$2" -o "$3" "kafka:$1" >ours
+	kcat -b "$BOOT" -C -q -e -t "$1" -p "$2" -o "$4" >kcats
+	same_file kcats ours
+	wc -l <ours
+}
+
+@test "every -o begins where kcat's does" {
+	events 1 600 | produce $T --create 2
+	events 601 700 | produce $T --transaction
+	events 701 800 | produce $T --abort
+	n=$(kcat -b "$BOOT" -C -q -e -t $T -p 1 | wc -l)
+	[ "$(as_kcat $T 1 beginning beginning)" = "$n" ]
+	[ "$(as_kcat $T 1 end end)" = 0 ]
+	[ "$(as_kcat $T 1 0 0)" = "$n" ]
+	[ "$(as_kcat $T 1 20 20)" = $((n - 20)) ]
+	as_kcat $T 1 -50 -50
+	as_kcat $T 1 -100000 beginning
+	# Times: as a number, as kcat writes it, as a date, before all and behind all.
+	at=$((BASE + 300000))
+	[ "$(as_kcat $T 1 @$at s@$at)" -gt 100 ]
+	as_kcat $T 1 s@$at s@$at
+	as_kcat $T 1 "@$(date -u -d @$((at / 1000)) +%Y-%m-%dT%H:%M:%SZ)" s@$at
+	as_kcat $T 1 @2001-01-01 beginning
+	[ "$(as_kcat $T 1 @-1m end)" = 0 ]
+	# s@ and e@ together; the end is not in it.
+	sml-replay -p 1 -o s@$at -o e@$((at + 60000)) kafka:$T >ours
+	kcat -b "$BOOT" -C -q -e -t $T -p 1 -o s@$at -o e@$((at + 60000)) >kcats
+	same_file kcats ours
+	[ -s ours ]
+	# All partitions at once.
+	[ "$(sml-replay -e kafka:$T | ids)" = "$(seq 700)" ]
+	[ "$(sml-replay -e -o -3 kafka:$T | wc -l)" -le 6 ]
+	# Uncommitted ones by a property.
+	[ "$(sml-replay -e -X isolation.level=read_uncommitted kafka:$T | ids)" = "$(seq 800)" ]
+}
+
+@test "offsets that are not there are a failure, with the ways on" {
+	events 1 100 | produce $T --create 1 --trim 40
+	run -1 --separate-stderr sml-replay -e -o 10 kafka:$T
+	[[ $stderr == *"kafka:$T[0]: -o 10 is gone: the topic begins at offset 40, a gap of 30 messages"*"--allow-gap"*"-o end"* ]]
+	[ -z "$output" ]
+	[ "$(sml-replay -e -o 10 --allow-gap kafka:$T | ids | head -n 1)" = 41 ]
+	run -1 --separate-stderr sml-replay -e -o 101 kafka:$T
+	[[ $stderr == *"101 is beyond its end at 100"* ]]
+	run -1 --separate-stderr sml-replay -e -p 1 kafka:$T
+	[[ $stderr == *"there is no partition 1: it has 1"* ]]
+	run -1 --separate-stderr sml-replay kafka:no-such-topic
+	[ "$stderr" = "sml-replay: kafka:no-such-topic: there is no such topic at $BOOT (from \$KAFKA_BOOTSTRAP_SERVERS)" ]
+	# Asking has not made one.
+	run -1 kafka-offsets -b "$BOOT" -t no-such-topic
+}
+
+@test "-e ends behind transaction markers, aborted messages, an open transaction and on empty topics" {
+	events 1 10 | produce $T --create 1 --transaction
+	run -0 timeout 10 sml-replay -e kafka:$T
+	[ "${#lines[@]}" = 10 ]
+	events 11 20 | produce $T --abort
+	run -0 timeout 10 sml-replay -e kafka:$T
+	[ "${#lines[@]}" = 10 ]
+	run -0 timeout 10 sml-replay -e -o end kafka:$T
+	[ -z "$output" ]
+	# Nothing but markers left.
+	high=$(kafka-offsets -b "$BOOT" -t $T | cut -d ' ' -f 3)
+	produce $T --trim $((high - 1)) </dev/null
+	run -0 timeout 10 sml-replay -e kafka:$T
+	[ -z "$output" ]
+	produce $T-empty --create 3 </dev/null
+	run -0 timeout 10 sml-replay -e kafka:$T-empty
+	[ -z "$output" ]
+	# A tombstone is counted and no record.
+	kafka-produce -b "$BOOT" -t $T-empty --tombstone a b
+	run -0 --separate-stderr timeout 10 sml-replay -v -e kafka:$T-empty
+	[ -z "$output" ]
+	[[ $stderr == *" 1  tombstones"* || $stderr == *" 2  tombstones"* ]]
+}
+
+@test "-e stops at the end as it was, whatever goes on being written" {
+	events 1 1000 | produce $T --create 2
+	(while :; do events 1001 2000; done | produce $T --rate 2000 3>&-) &
+	stop_later $!
+	sleep 0.5
+	before=$(kafka-offsets -b "$BOOT" -t $T | awk '{ n += $3 } END { print n }')
+	run -0 timeout 10 sml-replay -e kafka:$T
+	after=$(kafka-offsets -b "$BOOT" -t $T | awk '{ n += $3 } END { print n }')
+	[ "${#lines[@]}" -ge "$before" ]
+	[ "${#lines[@]}" -le "$after" ]
+}
+
+@test "hand-over while a producer is writing: nothing lost, nothing doubled" {
+	events 1 12000 >all
+	produce $T --create 3 </dev/null
+	produce $T --rate 2000 <all 3>&- &
+	writer=$!
+	stop_later $writer
+	sleep 1.5
+	kcat -b "$BOOT" -C -q -e -t $T >history
+	n=$(wc -l <history)
+	[ "$n" -gt 500 ]
+	[ "$n" -lt 11500 ]
+	timeout 60 sml-replay --overlap 10s -c 12000 history kafka:$T >out 2>err
+	wait $writer
+	[ "$(ids out)" = "$(seq 12000)" ]
+	grep -Ex 'sml-replay: hand-over: gap 0 s, [0-9,]+ duplicates suppressed' err
+	# The files come first, byte for byte.
+	head -n "$n" out | cmp - history
+}
+
+@test "hand-over by time: duplicates go once each, equal records that are no duplicates stay" {
+	events 1 100 >history
+	events 100 100 >>history
+	{ events 61 100; events 100 100; events 100 100; events 101 150; } | produce $T --create 1
+	run -0 --separate-stderr sml-replay -e history kafka:$T
+	[ "$(printf '%s\n' "${lines[@]}" | ids | uniq -c | awk '$1 > 1')" = "      3 100" ]
+	[ "${#lines[@]}" = 152 ]
+	[ "$stderr" = "sml-replay: hand-over: gap 0 s, 41 duplicates suppressed" ]
+	# By a value: bytes may differ.
+	sed 's/}$/,"more":1}/' history >other
+	run -0 --separate-stderr sml-replay -e --same-by id other kafka:$T
+	[ "${#lines[@]}" = 152 ]
+	[ "$stderr" = "sml-replay: hand-over: gap 0 s, 41 duplicates suppressed" ]
+	run -0 --separate-stderr sml-replay -e other kafka:$T
+	[ "${#lines[@]}" = 193 ]
+	# From a pipe, from a compressed file.
+	run -0 --separate-stderr sml-replay -e - kafka:$T < <(cat history)
+	[ "${#lines[@]}" = 152 ]
+	gzip -k history
+	run -0 --separate-stderr sml-replay -e history.gz kafka:$T
+	[ "${#lines[@]}" = 152 ]
+	# Without an overlap only what is of the last moment is looked at.
+	run -0 --separate-stderr sml-replay -e --overlap 0s history kafka:$T
+	[ "${#lines[@]}" = 152 ]
+	[ "$stderr" = "sml-replay: hand-over: gap 0 s, 2 duplicates suppressed" ]
+}
+
+@test "a topic that no longer reaches back fails before the first line, and says by how much" {
+	events 1 100 >history
+	events 101 300 | produce $T --create 1 --trim 60
+	run -1 --separate-stderr sml-replay -e history kafka:$T
+	[ -z "$output" ]
+	[[ $stderr == *"does not reach back"*"its first message (offset 60)"*"a gap of 1m1s"*"--allow-gap"*"-o end"* ]]
+	run -0 --separate-stderr sml-replay -e --allow-gap history kafka:$T
+	[ "${#lines[@]}" = 240 ]
+	[ "$stderr" = "sml-replay: hand-over: gap 61 s, 0 duplicates suppressed" ]
+	run -0 --separate-stderr sml-replay -e -o end history kafka:$T
+	[ "${#lines[@]}" = 100 ]
+	# All of it deleted.
+	produce $T --trim 200 </dev/null
+	run -1 --separate-stderr sml-replay -e history kafka:$T
+	[[ $stderr == *"no longer reaches back"*"all its messages have been deleted"* ]]
+	# A topic that begins later.
+	events 200 300 | produce $T-late --create 1
+	run -1 --separate-stderr sml-replay -e history kafka:$T-late
+	[[ $stderr == *"does not reach back"*"a gap of 1m40s"* ]]
+	# A partition that has just come to life is no gap, where another one reaches back; a topic that is all new is none either.
+	events 50 150 | produce $T-two --create 2 -p 0
+	events 151 160 | produce $T-two -p 1
+	run -0 --separate-stderr sml-replay -e history kafka:$T-two
+	[ "$(printf '%s\n' "${lines[@]}" | ids)" = "$(seq 160)" ]
+	produce $T-new --create 2 </dev/null
+	run -0 --separate-stderr sml-replay -e history kafka:$T-new
+	[ "${#lines[@]}" = 100 ]
+}
+
+@test "a dump with --meta hands over by its offsets, exactly" {
+	events 1 500 | produce $T --create 3
+	sml-replay -e --meta kafka:$T >dump
+	[ "$(wc -l <dump)" = 500 ]
+	# The same records again: equal bytes are no duplicates here.
+	events 1 500 | produce $T
+	run -0 --separate-stderr sml-replay -v -e dump kafka:$T
+	[ "${#lines[@]}" = 1000 ]
+	[[ $stderr == *"hand-over: gap 0 s, 0 duplicates suppressed"* ]]
+	[[ $stderr == *"and by their offsets"* ]]
+	sml-replay -e --meta dump kafka:$T | jq -c ._kafka | sort >got
+	sml-replay -e --meta kafka:$T | jq -c ._kafka | sort >expected
+	same_file expected got
+	# Offsets that are gone.
+	produce $T -p 0 --trim "$(kafka-offsets -b "$BOOT" -t $T | awk '$1 == 0 { print $3 }')" </dev/null
+	run -1 --separate-stderr sml-replay -e dump kafka:$T
+	[[ $stderr == *"the files end before offset"*"is gone"* ]]
+}
+
+@test "--meta has topic, partition, offset, time, key and headers; --arrival the time of reading" {
+	events 7 7 | produce $T --create 1 --header trace=abc --header trace=def --header one=1
+	printf '{"a":1}' | kafka-produce -b "$BOOT" -t $T
+	printf '\xff\xfe:{"b":2}\n' | kcat -b "$BOOT" -P -t $T -K : -H $'raw=\xff'
+	run -0 sml-replay -e --meta kafka:$T
+	equal '{"topic":"'$T'","partition":0,"offset":0,"timestamp":'$((BASE + 7000))',"key":null,"headers":{"trace":["abc","def"],"one":"1"}}' \
+		"$(jq -c '._kafka | .key = null' <<<"${lines[0]}")"
+	equal k7 "$(jq -r ._kafka.key <<<"${lines[0]}")"
+	equal '[null,{}]' "$(jq -c '._kafka | [.key, .headers]' <<<"${lines[1]}")"
+	equal '["//4=",{"raw":{"base64":"/w=="}}]' "$(jq -c '._kafka | [.keyBase64, .headers]' <<<"${lines[2]}")"
+	run -0 sml-replay -e --arrival -c 1 kafka:$T
+	now=$(date +%s)
+	at=$(jq '._in / 1000000 | floor' <<<"$output")
+	[ $((now - at)) -ge 0 ] && [ $((now - at)) -le 10 ]
+}
+
+@test "messages of several lines, blank ones, a line of control, a broken error record" {
+	produce $T --create 1 </dev/null
+	printf '{"a":\r\n1}' | kcat -b "$BOOT" -P -t $T -D '|'
+	printf ' \n' | kcat -b "$BOOT" -P -t $T -D '|'
+	printf '{"_sml":"begin"}|{"x":1,"_sml":"error"}' | kcat -b "$BOOT" -P -t $T -D '|'
+	run -0 --separate-stderr sml-replay -v -e kafka:$T
+	equal '{"a":  1}' "${lines[0]}"
+	[ "${#lines[@]}" = 3 ]
+	equal '["RESERVED","{\"_sml\":\"begin\"}","kafka:'$T'[0]",2]' "$(jq -c '[.errorType, .rawData, .source, .line]' <<<"${lines[1]}")"
+	equal RESERVED "$(jq -r .errorType <<<"${lines[2]}")"
+	[[ $stderr == *" 1  blank messages"* ]]
+	# Dead letters from a topic.
+	sml-replay -e -o 2 -c 1 kafka:$T | kcat -b "$BOOT" -P -t $T
+	run -0 sml-replay -e -o -1 --retry kafka:$T
+	equal RESERVED "$(jq -r .errorType <<<"${lines[0]}")"
+	printf 'no json\n' | sml-replay --arrival | kcat -b "$BOOT" -P -t $T
+	run -0 sml-replay -e -o -1 --retry kafka:$T
+	equal 'no json' "$output"
+}
+
+@test "--until, -c and several topics" {
+	events 1 300 | produce $T --create 2
+	events 1 300 | sed 's/"id"/"other"/' | produce $T-b --create 1
+	run -0 timeout 10 sml-replay --until $((BASE + 100000)) kafka:$T
+	[ "$(printf '%s\n' "${lines[@]}" | ids)" = "$(seq 99)" ]
+	run -0 timeout 10 sml-replay -c 17 kafka:$T
+	[ "${#lines[@]}" = 17 ]
+	run -0 timeout 10 sml-replay -e kafka:$T kafka:$T-b
+	[ "${#lines[@]}" = 600 ]
+	run -0 timeout 10 sml-replay -e -p 0 kafka:$T kafka:$T-b
+	[ "$(printf '%s\n' "${lines[@]}" | grep -c other)" = 300 ]
+	[ "${#lines[@]}" -lt 600 ]
+}
+
+@test "a group begins at the end the first time, then goes on where it stopped" {
+	events 1 100 | produce $T --create 3
+	run -0 --separate-stderr timeout 20 sml-replay -G $T -e kafka:$T
+	[ -z "$output" ]
+	[ "$stderr" = "sml-replay: group $T has stored no offsets yet: begins at the end (-X auto.offset.reset=earliest: at the beginning)" ]
+	events 101 1000 | produce $T
+	for n in 1 2 3 4 5; do
+		timeout 20 sml-replay -G $T -c 150 kafka:$T >>out
+	done
+	timeout 20 sml-replay -G $T -e kafka:$T >>out
+	[ "$(ids out)" = "$(seq 101 1000)" ]
+	# Another group, from the beginning; and from where it is told, whatever is stored.
+	[ "$(timeout 20 sml-replay -G $T-b -X auto.offset.reset=earliest -e kafka:$T 2>/dev/null | wc -l)" = 1000 ]
+	[ "$(timeout 20 sml-replay -G $T-b -e kafka:$T | wc -l)" = 0 ]
+	[ "$(timeout 20 sml-replay -G $T-b -o beginning -e kafka:$T | wc -l)" = 1000 ]
+	# Some partitions alone, without the group's help.
+	events 1001 1100 | produce $T
+	timeout 20 sml-replay -G $T -p 0,1 -e kafka:$T >two
+	timeout 20 sml-replay -G $T -p 2 -e kafka:$T >one
+	[ "$(ids one two)" = "$(seq 1001 1100)" ]
+	# An offset that is gone is no reason to begin anywhere else.
+	produce $T -p 0 --trim 5 </dev/null
+	run -1 --separate-stderr timeout 20 sml-replay -G $T-c -o 0 -e kafka:$T
+	[[ $stderr == *"is gone"* ]]
+}
+
+@test "files and a group: handed over once, later the files are skipped" {
+	events 1 100 >history
+	events 50 200 | produce $T --create 2
+	run -0 --separate-stderr timeout 20 sml-replay -G $T -e history kafka:$T
+	[ "$(printf '%s\n' "${lines[@]}" | ids)" = "$(seq 200)" ]
+	[ "$stderr" = "sml-replay: hand-over: gap 0 s, 51 duplicates suppressed" ]
+	events 201 250 | produce $T
+	run -0 --separate-stderr timeout 20 sml-replay -G $T -e history kafka:$T
+	[ "$(printf '%s\n' "${lines[@]}" | ids)" = "$(seq 201 250)" ]
+	[ "$stderr" = "sml-replay: group $T has stored offsets: the files are skipped" ]
+}
+
+@test "offsets are committed of what has been written, and not when the reader has gone" {
+	events 1 200000 >all
+	produce $T --create 1 <all
+	# A reader that takes ten lines and goes.
+	(timeout 20 sml-replay -G $T -X auto.offset.reset=earliest kafka:$T 2>err | head -n 10 >out) 3>&-
+	[ "$(wc -l <out)" = 10 ]
+	[ "$(kafka-offsets -b "$BOOT" -t $T -G $T)" = '0 0 200000 -' ]
+	# A full disk.
+	run -1 --separate-stderr timeout 20 sml-replay -G $T -X auto.offset.reset=earliest -e kafka:$T >/dev/full
+	[ "$(kafka-offsets -b "$BOOT" -t $T -G $T)" = '0 0 200000 -' ]
+	# One that reads slowly: no more is committed than it can have been sent, in time.
+	mkfifo pipe
+	timeout 30 sml-replay -G $T -X auto.offset.reset=earliest --commit 200ms --rate 1000/s kafka:$T >pipe 2>err 3>&- &
+	pid=$!
+	stop_later $pid
+	cat pipe >out 3>&- &
+	sleep 3
+	committed=$(kafka-offsets -b "$BOOT" -t $T -G $T | cut -d ' ' -f 4)
+	read=$(wc -l <out)
+	[ "$committed" -ge 1000 ]
+	[ "$committed" -le "$read" ]
+	# A stop by SIGTERM commits all that was written.
+	kill $pid
+	wait $pid
+	equal "$(wc -l <out)" "$(kafka-offsets -b "$BOOT" -t $T -G $T | cut -d ' ' -f 4)"
+	# What was killed is read again: nothing is lost.
+	timeout -s KILL 2 sml-replay -G $T --commit 200ms --rate 5000/s kafka:$T >>out || [ $? = 137 ]
+	timeout 30 sml-replay -G $T -e kafka:$T >>out
+	[ "$(ids out | uniq)" = "$(seq 200000)" ]
+	# A later stage that fails: nothing is committed either.
+	run -1 timeout 20 sml replay -G $T-b -X auto.offset.reset=earliest -c 10 kafka:$T then route '*=/dev/full'
+	[ "$(kafka-offsets -b "$BOOT" -t $T -G $T-b)" = '0 0 200000 -' ]
+}
+
+@test "a reader that stands still for longer than max.poll.interval.ms does not cost the membership" {
+	events 1 100000 >all
+	produce $T --create 2 <all
+	mkfifo pipe
+	timeout 60 sml-replay -v -G $T -X auto.offset.reset=earliest -X max.poll.interval.ms=6000 -X session.timeout.ms=6000 \
+		-e kafka:$T >pipe 2>err 3>&- &
+	pid=$!
+	stop_later $pid
+	{
+		head -c 100000
+		kafka-offsets -b "$BOOT" -G $T --members >members
+		sleep 14
+		kafka-offsets -b "$BOOT" -G $T --members >members.later
+		cat
+	} <pipe >out
+	wait $pid
+	grep -q Stable members
+	same_file members members.later
+	[ "$(grep -c 'handed out' err)" = 1 ]
+	[ "$(ids out)" = "$(seq 100000)" ]
+}
+
+@test "two members share the partitions; what one leaves the other takes over" {
+	events 1 3000 >all
+	produce $T --create 4 </dev/null
+	for m in a b; do
+		sml-replay -v -G $T -X auto.offset.reset=earliest -X session.timeout.ms=6000 kafka:$T >out.$m 2>err.$m 3>&- &
+		eval "$m=$!"
+		stop_later $!
+	done
+	wait_for 20 grep -q '2 in all' err.a
+	wait_for 20 grep -q '2 in all' err.b
+	head -n 1000 all | produce $T
+	both_have() { [ "$(cat out.a out.b | wc -l)" -ge "$1" ]; }
+	wait_for 20 both_have 1000
+	[ -s out.a ] && [ -s out.b ]
+	kill "$b"
+	wait "$b"
+	sed -n 1001,2000p all | produce $T
+	wait_for 20 both_have 2000
+	# One that is killed leaves its partitions to the other when its session has run out.
+	sml-replay -v -G $T kafka:$T >out.c 2>err.c 3>&- &
+	c=$!
+	stop_later $c
+	wait_for 20 grep -q '2 in all' err.c
+	kill -9 "$a"
+	wait_for 30 grep -q '4 in all' err.c
+	sed -n 2001,3000p all | produce $T
+	all_there() { [ "$(cat out.a out.b out.c | ids | uniq | wc -l)" = 3000 ]; }
+	wait_for 20 all_there
+	kill $c
+	wait $c
+	# Twice came only what the killed one had not committed.
+	[ "$(cat out.a out.b | ids)" = "$(seq 2000)" ]
+}
+
+@test "a broker that is restarted in mid-stream costs nothing" {
+	events 1 6000 >all
+	produce $T --create 2 </dev/null
+	produce $T --rate 600 <all 3>&- &
+	writer=$!
+	stop_later $writer
+	timeout 90 sml-replay -G $T -X auto.offset.reset=earliest -c 6000 kafka:$T >out 2>err 3>&- &
+	reader=$!
+	stop_later $reader
+	sleep 2
+	"$SML_ROOT/test/kafka/broker" restart "$DIR" >/dev/null
+	wait $writer
+	wait $reader
+	[ "$(ids out)" = "$(seq 6000)" ]
+	[ "$(kafka-offsets -b "$BOOT" -t $T -G $T | awk '{ n += $4 } END { print n }')" = 6000 ]
+	grep -q 'no broker is reachable any more' err
+	grep -q 'a broker is reachable again' err
+}
+
+@test "SIGTERM ends an idle topic, a paced one and a blocked one" {
+	events 1 100000 | produce $T --create 1
+	for options in '-o end' '--rate 1/s' '--speed 0.001'; do
+		# shellcheck disable=SC2086
+		sml-replay $options kafka:$T >out 3>&- &
+		pid=$!
+		stop_later $pid
+		sleep 1
+		kill $pid
+		wait_gone $pid 2
+		wait $pid
+	done
+	mkfifo pipe
+	sml-replay kafka:$T >pipe 3>&- &
+	pid=$!
+	stop_later $pid
+	exec 8<pipe
+	sleep 1
+	kill $pid
+	# What it has taken is still to be written.
+	wc -c <&8 >bytes
+	wait_gone $pid 2
+	wait $pid
+	exec 8<&-
+	# A reader that goes ends it, although nothing comes.
+	run -0 timeout 5 bash -c "sml-replay -o -1 kafka:$T | head -n 1"
+}
+
+@test "a slow reader bounds the memory" {
+	skip_if_sanitized
+	seq 300000 | awk '{ printf "{\"id\":%d,\"pad\":\"%0600d\"}\n", $1, $1 }' | kcat -b "$BOOT" -P -t big -X message.timeout.ms=60000 2>/dev/null ||
+		{ produce big --create 3 </dev/null && seq 300000 | awk '{ printf "{\"id\":%d,\"pad\":\"%0600d\"}\n", $1, $1 }' | produce big; }
+	mkfifo pipe
+	sml-replay kafka:big >pipe 3>&- &
+	pid=$!
+	stop_later $pid
+	exec 8<pipe
+	head -c 1000 <&8 >/dev/null
+	sleep 5
+	kb=$(awk '/VmRSS/ { print $2 }' /proc/$pid/status)
+	echo "$kb KiB"
+	[ "$kb" -lt 250000 ]
+	exec 8<&-
+	wait_gone $pid 2
+}
