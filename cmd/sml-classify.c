@@ -24,6 +24,9 @@
 #define LOOK_NS (200 * NS_PER_MS)	/* between two looks at the model's file */
 #define TOLERANCE 1e-9			/* of --verify */
 
+/* A text that many records get, rendered once. */
+struct constant { struct value value; const char *json; size_t len; };
+
 struct classify {
 	struct common common;
 	const char *model_path, *bands_text, *nest_name;
@@ -41,10 +44,10 @@ struct classify {
 	/* of the model in use */
 	const struct model *model;
 	struct encoder *encoder;
-	struct value id, labels[2];		/* labels: negative, positive */
+	struct constant id, *names;		/* names: of the bands; or negative, positive */
 	double positive_from;
-	struct arena names;			/* of contributions */
-	struct name *terms;
+	struct arena rendered;
+	struct name *terms;			/* of contributions */
 
 	const struct added *classification, *probability, *prediction, *model_member, *contributions_member;
 	int probability_slot, prediction_slot;
@@ -134,6 +137,23 @@ static int classify_setup(void *tool, struct setup *setup, struct error *why)
 
 /* ---- the model in use ---- */
 
+static struct constant constant(struct classify *c, struct value text)
+{
+	struct buf b = BUF_INIT;
+	struct constant k = { .value = text };
+
+	json_write_value(&b, text);
+	k.json = arena_copy(&c->rendered, b.data, b.len);
+	k.len = b.len;
+	buf_release(&b);
+	return k;
+}
+
+static struct constant constant_of(struct classify *c, const char *text)
+{
+	return constant(c, value_text(text, strlen(text)));
+}
+
 /* Between batches: records of the next one find what the model reads. */
 static void use_model(struct classify *c)
 {
@@ -141,19 +161,22 @@ static void use_model(struct classify *c)
 
 	encode_free(c->encoder);
 	c->encoder = encode_new(&m->schema, &c->loop->fields);
-	c->id = value_text(m->id, strlen(m->id));
-	if (m->kind == MODEL_LOGISTIC) {
-		c->labels[0] = value_text(m->labels[!m->positive], strlen(m->labels[!m->positive]));
-		c->labels[1] = value_text(m->labels[m->positive], strlen(m->labels[m->positive]));
+	arena_release(&c->rendered);
+	c->id = constant_of(c, m->id);
+	c->names = arena_get(&c->rendered, (c->bands.n + 2) * sizeof *c->names);
+	for (size_t i = 0; i < c->bands.n; i++)
+		c->names[i] = constant(c, c->bands.bands[i].name);
+	if (m->kind == MODEL_LOGISTIC && !c->bands.n) {
+		c->names[0] = constant_of(c, m->labels[!m->positive]);
+		c->names[1] = constant_of(c, m->labels[m->positive]);
 		c->positive_from = c->threshold >= 0 ? c->threshold : m->threshold;
 	}
 	if (!c->contributions)
 		return;
-	arena_release(&c->names);
-	c->terms = arena_get(&c->names, (m->schema.n + 1) * sizeof *c->terms);
+	c->terms = arena_get(&c->rendered, (m->schema.n + 1) * sizeof *c->terms);
 	for (size_t i = 0; i < m->schema.n; i++)
-		c->terms[i] = json_name(&c->names, m->schema.inputs[i].name, strlen(m->schema.inputs[i].name));
-	c->terms[m->schema.n] = json_name(&c->names, "bias", 4);
+		c->terms[i] = json_name(&c->rendered, m->schema.inputs[i].name, strlen(m->schema.inputs[i].name));
+	c->terms[m->schema.n] = json_name(&c->rendered, "bias", 4);
 }
 
 static void look(struct classify *c)
@@ -263,33 +286,59 @@ static void refuse(struct record *r, const struct encode_fault *fault, enum enco
 	buf_release(&text);
 }
 
-static void classify_record(struct classify *c, struct record *r, const struct value *v)
+/* Records of a batch that are scored together. */
+struct pending_scores {
+	size_t n;
+	struct record *record[BATCH_MAX];
+	double score[BATCH_MAX];	/* margins at first */
+	struct value contributions[BATCH_MAX];
+};
+
+/* Adds a record whose inputs are there. */
+static void take_in(struct classify *c, struct pending_scores *p, struct record *r)
 {
+	const struct value *v = record_values(r);
 	struct encode_fault fault;
 	const double *x;
-	const enum encode_result result = encode_row(c->encoder, v, &x, &fault);
+	enum encode_result result;
 
-	if (result != ENCODE_DONE) {
+	if (!v)
+		return;
+	if ((result = encode_row(c->encoder, v, &x, &fault)) != ENCODE_DONE) {
 		refuse(r, &fault, result);
 		return;
 	}
+	p->record[p->n] = r;
+	p->score[p->n] = model_margin(c->model, x);
+	if (c->contributions)
+		p->contributions[p->n] = contributions(c, r, x);
+	p->n++;
+}
+
+static void add_constant(struct record *r, const struct added *member, const struct constant *k)
+{
+	record_add_rendered(r, member, k->value, k->json, k->len);
+}
+
+static void give_out(struct classify *c, struct record *r, double score, struct value parts)
+{
 	const bool logistic = c->model->kind == MODEL_LOGISTIC;
-	const double score = model_score(c->model, model_margin(c->model, x));
+
 	if (!isfinite(score)) {
 		record_fail(r, INVALID_DATA, "the score is no finite number: the inputs are too large for the model");
 		return;
 	}
 	if (c->verify)
-		verify(c, r, v[logistic ? c->probability_slot : c->prediction_slot], score);
+		verify(c, r, record_values(r)[logistic ? c->probability_slot : c->prediction_slot], score);
 	if (logistic) {
-		record_add(r, c->classification, c->bands.n ? bands_name(&c->bands, score) : c->labels[score >= c->positive_from]);
+		add_constant(r, c->classification, &c->names[c->bands.n ? bands_find(&c->bands, score) : score >= c->positive_from]);
 		record_add(r, c->probability, value_number(score));
 	} else {
 		record_add(r, c->prediction, value_number(score));
 	}
-	record_add(r, c->model_member, c->id);
+	add_constant(r, c->model_member, &c->id);
 	if (c->contributions)
-		record_add(r, c->contributions_member, contributions(c, r, x));
+		record_add(r, c->contributions_member, parts);
 	if (c->nest_name)
 		nest_record(&c->nest, r);
 }
@@ -297,12 +346,14 @@ static void classify_record(struct classify *c, struct record *r, const struct v
 static int classify_records(void *tool, struct record **r, size_t n, struct next *next, struct error *why)
 {
 	struct classify *c = tool;
+	struct pending_scores p;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct value *v = record_values(r[i]);
-		if (v)
-			classify_record(c, r[i], v);
-	}
+	p.n = 0;
+	for (size_t i = 0; i < n; i++)
+		take_in(c, &p, r[i]);
+	model_scores(c->model, p.score, p.n);
+	for (size_t i = 0; i < p.n; i++)
+		give_out(c, p.record[i], p.score[i], p.contributions[i]);
 	return next_pass(next, r, n, why);
 }
 
@@ -347,7 +398,7 @@ static void classify_release(void *tool)
 	encode_free(c->encoder);
 	live_close(c->live);
 	nest_release(&c->nest);
-	arena_release(&c->names);
+	arena_release(&c->rendered);
 	arena_release(&c->arena);
 }
 

@@ -26,6 +26,9 @@
 
 struct replay;
 
+/* The end of the run, also where the reader of stdout has gone and nothing else is called. */
+struct farewell { struct service service; struct consumer *consumer; };
+
 /* The files, then the topics. */
 struct sequence {
 	struct source source;
@@ -56,6 +59,7 @@ struct replay {
 	struct loop *loop;
 	struct sequence sequence;
 	struct consumer *consumer;		/* NULL: no topic */
+	struct farewell farewell;
 	struct handover *handover;
 	bool notes;				/* an input can't be read ahead: its lines are noted as they pass */
 	bool reads;				/* records are looked into */
@@ -668,6 +672,12 @@ static int replay_records(void *tool, struct record **r, size_t n, struct next *
 
 /* ---- start, commits, end ---- */
 
+static void farewell_run(struct service *service, int64_t now)
+{
+	if (now == INT64_MAX)
+		consumer_leave(((struct farewell *)service)->consumer);
+}
+
 static int replay_start(void *tool, struct loop *loop, struct error *why)
 {
 	struct replay *t = tool;
@@ -680,6 +690,10 @@ static int replay_start(void *tool, struct loop *loop, struct error *why)
 	    (t->arrival && !(t->arrival_member = fields_add(&loop->fields, "_in"))))
 		return error_set(why, "too many added members");
 	t->commit_due = wallclock_monotonic() + t->commit_ns;
+	if (t->consumer) {
+		t->farewell = (struct farewell){ { .run = farewell_run, .due = INT64_MAX }, t->consumer };
+		loop_add_service(loop, &t->farewell.service);
+	}
 	return 0;
 }
 

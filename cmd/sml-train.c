@@ -5,6 +5,7 @@
  * Knows neither the model's file format nor a solver's maths.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -358,7 +359,9 @@ static int finish_training(struct train *t, struct error *why)
 	free(report.columns);
 	if (result)
 		return stopped(t);
-	judge(t, report.scores, g->rows.rows, &q);
+	const size_t rows = g->rows.rows;
+	dataset_release(&g->rows);	/* judging needs its memory, and not the rows */
+	judge(t, report.scores, rows, &q);
 	free(report.scores);
 	if (g->held_out.rows)
 		judge_held_out(t, &held);
@@ -387,8 +390,7 @@ static void train_metrics(void *tool, struct metrics *m)
 {
 	const struct train *t = tool;
 
-	stats_add(m, "rows_total", "counter", "Records with a label that were used.", NULL,
-	    (double)(t->gather.rows.rows + t->gather.held_out.rows + t->gather.judged.n));
+	stats_add(m, "rows_total", "counter", "Records with a label that were used.", NULL, (double)t->gather.used);
 	stats_add(m, "unlabelled_total", "counter", "Records without a label.", NULL, (double)t->gather.unlabelled);
 }
 

@@ -29,7 +29,7 @@ setup() {
 
 # events FROM TO: a line a second of the hour before the tests began
 events() {
-	seq "$1" "$2" | awk -v base="$BASE" '{ printf "{\"id\":%d,\"key\":\"k%d\",\"timestamp\":%d}\n", $1, $1 % 17, base + $1 * 1000 }'
+	seq "$1" "$2" | awk -v base="$BASE" '{ printf "{\"id\":%d,\"key\":\"k%d\",\"timestamp\":%.0f}\n", $1, $1 % 17, base + $1 * 1000 }'
 }
 
 # produce TOPIC [OPTION]... < lines
@@ -116,15 +116,16 @@ as_kcat() { # TOPIC PARTITION OURS KCATS
 	run -0 timeout 10 sml-replay -e kafka:$T-empty
 	[ -z "$output" ]
 	# A tombstone is counted and no record.
-	kafka-produce -b "$BOOT" -t $T-empty --tombstone a b
+	kafka-produce -b "$BOOT" -t $T-empty --tombstone a --tombstone b
 	run -0 --separate-stderr timeout 10 sml-replay -v -e kafka:$T-empty
 	[ -z "$output" ]
-	[[ $stderr == *" 1  tombstones"* || $stderr == *" 2  tombstones"* ]]
+	[[ $stderr == *" 2  tombstones"* ]]
 }
 
 @test "-e stops at the end as it was, whatever goes on being written" {
 	events 1 1000 | produce $T --create 2
-	(while :; do events 1001 2000; done | produce $T --rate 2000 3>&-) &
+	events 1001 60000 >more
+	produce $T --rate 2000 <more 3>&- &
 	stop_later $!
 	sleep 0.5
 	before=$(kafka-offsets -b "$BOOT" -t $T | awk '{ n += $3 } END { print n }')
@@ -324,7 +325,7 @@ as_kcat() { # TOPIC PARTITION OURS KCATS
 	[ "$(wc -l <out)" = 10 ]
 	[ "$(kafka-offsets -b "$BOOT" -t $T -G $T)" = '0 0 200000 -' ]
 	# A full disk.
-	run -1 --separate-stderr timeout 20 sml-replay -G $T -X auto.offset.reset=earliest -e kafka:$T >/dev/full
+	run -1 --separate-stderr timeout 20 bash -c "sml-replay -G $T -X auto.offset.reset=earliest -e kafka:$T >/dev/full"
 	[ "$(kafka-offsets -b "$BOOT" -t $T -G $T)" = '0 0 200000 -' ]
 	# One that reads slowly: no more is committed than it can have been sent, in time.
 	mkfifo pipe
@@ -455,10 +456,9 @@ as_kcat() { # TOPIC PARTITION OURS KCATS
 
 @test "a slow reader bounds the memory" {
 	skip_if_sanitized
-	seq 300000 | awk '{ printf "{\"id\":%d,\"pad\":\"%0600d\"}\n", $1, $1 }' | kcat -b "$BOOT" -P -t big -X message.timeout.ms=60000 2>/dev/null ||
-		{ produce big --create 3 </dev/null && seq 300000 | awk '{ printf "{\"id\":%d,\"pad\":\"%0600d\"}\n", $1, $1 }' | produce big; }
+	seq 400000 | awk '{ printf "{\"id\":%d,\"pad\":\"%0600d\"}\n", $1, $1 }' | produce $T --create 3
 	mkfifo pipe
-	sml-replay kafka:big >pipe 3>&- &
+	sml-replay kafka:$T >pipe 3>&- &
 	pid=$!
 	stop_later $pid
 	exec 8<pipe

@@ -286,12 +286,16 @@ static void answer(const struct command *c, const struct opt *o, const char *arg
 
 void options_parse(const struct command *c, void *tool, int argc, char **argv, int *operands)
 {
+	/* Static, so that they are not lost where a mistake or an answer ends the process. */
+	static struct option *longs;
+	static char *letters;
 	struct rows r = rows_of(c);
-	struct option *longs = alloc_zeroed(r.n + 1, sizeof *longs);
-	char *letters = alloc_zeroed(2 * r.n + 2, 1), *p = letters;
 	struct error why;
+	char *p;
 	int got;
 
+	longs = alloc_zeroed(r.n + 1, sizeof *longs);
+	p = letters = alloc_zeroed(2 * r.n + 2, 1);
 	*p++ = ':';	/* a missing argument is told from an unknown option */
 	for (size_t i = 0; i < r.n; i++) {
 		const struct opt *o = row(&r, i);

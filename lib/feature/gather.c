@@ -167,6 +167,7 @@ static int gather_example(struct gather *g, struct record *r, const struct value
 		dataset_add_column(to);
 	dataset_add(to, x, answer, weight);
 	note_time(g, v[g->time_slot]);
+	g->used++;
 	return 0;
 }
 
@@ -202,6 +203,7 @@ static int gather_prediction(struct gather *g, struct record *r, const struct va
 		judged_add_value(j, value_double(score), number_of(label), weight);
 	else if (judged_add(j, value_double(score), label, v[g->classification_slot], weight, why))
 		return third_label(g, r, why);
+	g->used++;
 	return 0;
 }
 

@@ -1059,7 +1059,7 @@ bool consumer_report(struct consumer *c, bool at_end, struct buf *out)
 
 /* ---- the end ---- */
 
-static void leave(struct consumer *c)
+static void leave_group(struct consumer *c)
 {
 	const int64_t until = wallclock_monotonic() + CLOSE_NS;
 	rd_kafka_queue_t *last = rd_kafka_queue_new(c->rk);
@@ -1077,27 +1077,37 @@ static void leave(struct consumer *c)
 	/* What hangs is left to the end of the process. */
 	else if (rd_kafka_consumer_closed(c->rk))
 		rd_kafka_destroy(c->rk);
+	c->rk = NULL;
+}
+
+void consumer_leave(struct consumer *c)
+{
+	if (!c->rk)
+		return;
+	c->closing = true;
+	release_batch(c);
+	for (size_t i = 0; i < c->n_parts; i++)
+		if (c->parts[i]->queue)
+			give_back(c, c->parts[i]);
+	if (c->queue) {
+		rd_kafka_queue_io_event_enable(c->queue, -1, NULL, 0);
+		rd_kafka_queue_io_event_enable(c->events, -1, NULL, 0);
+		rd_kafka_queue_destroy(c->queue);
+		rd_kafka_queue_destroy(c->events);
+		c->queue = c->events = NULL;
+	}
+	for (size_t i = 0; i < c->o->n_topics; i++)
+		if (c->topics[i].handle)
+			rd_kafka_topic_destroy(c->topics[i].handle);
+	leave_group(c);
 }
 
 static void consumer_close(struct source *source)
 {
 	struct consumer *c = (struct consumer *)source;
 
-	c->closing = true;
-	release_batch(c);
+	consumer_leave(c);
 	arena_release(&c->arena);
-	for (size_t i = 0; i < c->n_parts; i++)
-		if (c->parts[i]->queue)
-			give_back(c, c->parts[i]);
-	for (rd_kafka_queue_t **q = (rd_kafka_queue_t *[]){ c->queue, c->events, NULL }; *q; q++) {
-		rd_kafka_queue_io_event_enable(*q, -1, NULL, 0);
-		rd_kafka_queue_destroy(*q);
-	}
-	for (size_t i = 0; i < c->o->n_topics; i++)
-		if (c->topics[i].handle)
-			rd_kafka_topic_destroy(c->topics[i].handle);
-	if (c->rk)
-		leave(c);
 	for (size_t i = 0; i < c->n_parts; i++) {
 		free(c->parts[i]->place);
 		free(c->parts[i]);

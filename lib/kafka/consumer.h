@@ -97,6 +97,10 @@ bool consumer_ended(const struct consumer *, size_t i);		/* whether record i is 
 void consumer_commit(struct consumer *);
 int consumer_commit_last(struct consumer *, struct error *why);
 
+/* Leaves the group and the brokers, at once and without a commit; only its close may follow.  For an end that comes without one:
+ * a member that just disappears keeps its partitions from the others until its session has run out. */
+void consumer_leave(struct consumer *);
+
 /* ---- what to say ---- */
 
 struct consumer_counts { uint64_t records, tombstones, blanks, duplicates, commits; };

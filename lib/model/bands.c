@@ -33,11 +33,11 @@ int bands_parse(struct bands *bs, const char *text, struct arena *arena, struct 
 	return 0;
 }
 
-struct value bands_name(const struct bands *bs, double p)
+size_t bands_find(const struct bands *bs, double p)
 {
 	size_t i = 0;
 
 	while (i + 1 < bs->n && !(p >= bs->bands[i].from))
 		i++;
-	return bs->bands[i].name;
+	return i;
 }

@@ -22,6 +22,7 @@ struct bands {
 /* In the arena. -1: not of this form. */
 int bands_parse(struct bands *, const char *text, struct arena *, struct error *why);
 
-struct value bands_name(const struct bands *, double p);
+/* The index of the band that a probability is in. */
+size_t bands_find(const struct bands *, double p);
 
 #endif

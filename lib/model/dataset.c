@@ -236,7 +236,7 @@ void dataset_sort(struct dataset *ds, const size_t *order)
 {
 	double **sorted = alloc_bytes((ds->columns + 1) * sizeof *sorted);
 
-	for (size_t b = 0; b < ds->n_blocks; b++) {
+	for (size_t b = 0; ds->columns && b < ds->n_blocks; b++) {
 		double **column = ds->blocks[b].column;
 		for (size_t j = 0; j < ds->columns; j++)
 			sorted[j] = column[order[j]];

@@ -120,7 +120,7 @@ void fit_scores(const struct model *m, const struct dataset *ds, struct scored *
 		for (size_t j = 0; j < m->schema.n; j++)
 			kernel_add(z, m->weights[j], block->column[j]);
 		if (m->kind == MODEL_LOGISTIC)
-			kernel_sigmoid(z);
+			kernel_sigmoid(z, KERNEL_ROWS);
 		for (size_t i = 0, n = dataset_rows(ds, b); i < n; i++)
 			*out++ = (struct scored){ z[i], block->answer[i], block->weight[i] };
 	}

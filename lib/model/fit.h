@@ -39,7 +39,7 @@ int fit_model(struct model *, struct dataset *, const struct fit *, struct fit_r
 /* The same scaling for other rows. */
 void fit_scale(const struct model *, struct dataset *);
 
-/* The scores of scaled rows, equal to what model_score gives for the values they were; out: `rows` of them. */
+/* The scores of scaled rows, equal to what model_scores gives for the values they were; out: `rows` of them. */
 void fit_scores(const struct model *, const struct dataset *, struct scored *out);
 
 #endif

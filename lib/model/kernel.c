@@ -139,9 +139,9 @@ FAST void kernel_scale(double *restrict x, double mean, double scale)
 		x[i] = x[i] == x[i] ? (x[i] - mean) / scale : 0;
 }
 
-FAST void kernel_sigmoid(double *restrict z)
+FAST void kernel_sigmoid(double *restrict z, size_t n)
 {
-	FOR_ROWS
+	for (size_t i = 0; i < n; i++)
 		z[i] = exp_sigmoid(z[i]);
 }
 

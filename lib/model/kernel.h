@@ -9,6 +9,8 @@
 #ifndef MODEL_KERNEL_H
 #define MODEL_KERNEL_H
 
+#include <stddef.h>
+
 #define KERNEL_ROWS 1024
 
 /* y += a x */
@@ -31,8 +33,8 @@ void kernel_spread(const double *restrict x, double mean, double unit, double *s
 /* x = (x - mean) / scale, 0 for NaN */
 void kernel_scale(double *restrict x, double mean, double scale);
 
-/* z = 1 / (1 + e^-z) */
-void kernel_sigmoid(double *restrict z);
+/* z = 1 / (1 + e^-z), of n numbers */
+void kernel_sigmoid(double *restrict z, size_t n);
 
 /*
  * Of margins z, answers y and row weights s: the residual s dl/dz, the curvature s d2l/dz2 and the sum of s l.  Logistic:

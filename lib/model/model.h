@@ -14,7 +14,7 @@
 
 #include "base/buf.h"
 #include "model/dataset.h"
-#include "model/exp.h"
+#include "model/kernel.h"
 #include "model/schema.h"
 
 enum model_kind { MODEL_LOGISTIC, MODEL_LINEAR, MODEL_KINDS };
@@ -72,10 +72,11 @@ static inline double model_margin(const struct model *m, const double *x)
 	return z;
 }
 
-/* The probability of the positive label, or the prediction. */
-static inline double model_score(const struct model *m, double margin)
+/* Margins to scores: probabilities of the positive label, or predictions. */
+static inline void model_scores(const struct model *m, double *z, size_t n)
 {
-	return m->kind == MODEL_LOGISTIC ? exp_sigmoid(margin) : margin;
+	if (m->kind == MODEL_LOGISTIC)
+		kernel_sigmoid(z, n);
 }
 
 /* What it computes, in words and formulas, for people. */

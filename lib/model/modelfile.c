@@ -2,6 +2,7 @@
 #include "model/modelfile.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
