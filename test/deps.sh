@@ -94,6 +94,7 @@ test_set() {
 kafka_set() {
 	want_command java default-jre-headless
 	want_command mvn maven
+	want_command kcat kcat
 }
 
 peers_set() {

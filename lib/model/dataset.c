@@ -5,17 +5,36 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/alloc.h"
 #include "model/radix.h"
 
-static double *rows_new(void)
-{
-	/* alloc_bytes aligns to 16; vectors of a block want 64: the pointer before the rows is what is freed. */
-	char *raw = alloc_bytes(KERNEL_ROWS * sizeof(double) + 64 + sizeof(void *));
-	double *rows = (double *)(((uintptr_t)raw + sizeof(void *) + 63) & ~(uintptr_t)63);
+#define SLAB_FIRST ((size_t)64 << 10)
+#define SLAB_LARGE ((size_t)8 << 20)	/* in pages of 2 MiB, where the kernel gives them: fewer faults */
+#define LARGE_PAGE ((size_t)2 << 20)
 
-	memcpy((char *)rows - sizeof raw, &raw, sizeof raw);
+/* Rows of one column, aligned for vectors; they live as long as the data set. */
+static double *rows_new(struct dataset *ds)
+{
+	/* A cache line apart from a power of two, else the same row of all columns would compete for the same lines. */
+	const size_t bytes = KERNEL_ROWS * sizeof(double) + 64;
+
+	if (ds->n_free < bytes) {
+		size_t size = SLAB_FIRST;
+		for (size_t i = 0; i < ds->n_slabs && size < SLAB_LARGE; i++)
+			size *= 2;
+		const size_t align = size >= SLAB_LARGE ? LARGE_PAGE : 64;
+		ds->slabs = alloc_again(ds->slabs, ds->n_slabs + 1, sizeof *ds->slabs);
+		char *slab = ds->slabs[ds->n_slabs++] = alloc_bytes(size + align);
+		ds->free = (char *)(((uintptr_t)slab + align - 1) & ~(uintptr_t)(align - 1));
+		ds->n_free = size;
+		if (align == LARGE_PAGE)
+			madvise(ds->free, size, MADV_HUGEPAGE);	/* advice alone */
+	}
+	double *rows = (double *)ds->free;
+	ds->free += bytes;
+	ds->n_free -= bytes;
 	return rows;
 }
 
@@ -25,38 +44,25 @@ static void rows_fill(double *rows, size_t from, size_t to, double value)
 		rows[i] = value;
 }
 
-static void rows_free(double *rows)
-{
-	void *raw;
-
-	if (!rows)
-		return;
-	memcpy(&raw, (char *)rows - sizeof raw, sizeof raw);
-	free(raw);
-}
-
 void dataset_release(struct dataset *ds)
 {
-	for (size_t b = 0; b < ds->n_blocks; b++) {
-		struct dataset_block *block = &ds->blocks[b];
-		rows_free(block->answer);
-		rows_free(block->weight);
-		for (size_t j = 0; j < block->n_columns; j++)
-			rows_free(block->column[j]);
-		free(block->column);
-	}
+	for (size_t b = 0; b < ds->n_blocks; b++)
+		free(ds->blocks[b].column);
+	for (size_t i = 0; i < ds->n_slabs; i++)
+		free(ds->slabs[i]);
+	free(ds->slabs);
 	free(ds->blocks);
 	*ds = DATASET_INIT;
 }
 
 /* Every column of the block is there; the first n rows of a new one are missing. */
-static void block_widen(struct dataset_block *block, size_t columns, size_t n)
+static void block_widen(struct dataset *ds, struct dataset_block *block, size_t n)
 {
-	if (block->n_columns == columns)
+	if (block->n_columns == ds->columns)
 		return;
-	block->column = alloc_again(block->column, columns, sizeof *block->column);
-	while (block->n_columns < columns) {
-		double *rows = block->column[block->n_columns++] = rows_new();
+	block->column = alloc_again(block->column, ds->columns, sizeof *block->column);
+	while (block->n_columns < ds->columns) {
+		double *rows = block->column[block->n_columns++] = rows_new(ds);
 		rows_fill(rows, 0, n, NAN);
 	}
 }
@@ -65,7 +71,7 @@ size_t dataset_add_column(struct dataset *ds)
 {
 	ds->columns++;
 	if (ds->rows < ds->n_blocks * KERNEL_ROWS)
-		block_widen(&ds->blocks[ds->n_blocks - 1], ds->columns, ds->rows % KERNEL_ROWS);
+		block_widen(ds, &ds->blocks[ds->n_blocks - 1], ds->rows % KERNEL_ROWS);
 	return ds->columns - 1;
 }
 
@@ -76,8 +82,8 @@ void dataset_add(struct dataset *ds, const double *x, double answer, double weig
 	if (!i) {
 		if (ds->n_blocks == ds->room)
 			ds->blocks = alloc_again(ds->blocks, ds->room = ds->room ? ds->room * 2 : 16, sizeof *ds->blocks);
-		ds->blocks[ds->n_blocks] = (struct dataset_block){ .answer = rows_new(), .weight = rows_new() };
-		block_widen(&ds->blocks[ds->n_blocks++], ds->columns, 0);
+		ds->blocks[ds->n_blocks] = (struct dataset_block){ .answer = rows_new(ds), .weight = rows_new(ds) };
+		block_widen(ds, &ds->blocks[ds->n_blocks++], 0);
 	}
 	struct dataset_block *block = &ds->blocks[ds->n_blocks - 1];
 	block->answer[i] = answer;
@@ -92,7 +98,7 @@ void dataset_seal(struct dataset *ds)
 	for (size_t b = 0; b < ds->n_blocks; b++) {
 		struct dataset_block *block = &ds->blocks[b];
 		const size_t n = dataset_rows(ds, b);
-		block_widen(block, ds->columns, n);
+		block_widen(ds, block, n);
 		rows_fill(block->answer, n, KERNEL_ROWS, 0);
 		rows_fill(block->weight, n, KERNEL_ROWS, 0);
 		for (size_t j = 0; j < ds->columns; j++)
@@ -226,7 +232,6 @@ void dataset_drop(struct dataset *ds, size_t column)
 {
 	for (size_t b = 0; b < ds->n_blocks; b++) {
 		struct dataset_block *block = &ds->blocks[b];
-		rows_free(block->column[column]);
 		memmove(&block->column[column], &block->column[column + 1], (--block->n_columns - column) * sizeof *block->column);
 	}
 	ds->columns--;

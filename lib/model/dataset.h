@@ -24,6 +24,10 @@ struct dataset {
 	size_t rows, columns;
 	struct dataset_block *blocks;
 	size_t n_blocks, room;
+	void **slabs;			/* the memory of all rows */
+	size_t n_slabs;
+	char *free;			/* in the last slab */
+	size_t n_free;
 };
 
 #define DATASET_INIT ((struct dataset){0})

@@ -39,7 +39,6 @@ struct tally {
 	const char *first_source;		/* where that was: a tool may look at a batch's records in any order */
 	uint64_t first_line;
 	bool pretty;				/* the first bad line was '{' or '[' alone */
-	uint64_t stop_after;			/* --on-bad=stop: 1; else UINT64_MAX */
 };
 
 /* Where a stage met the record.  Each stage counts for itself, so that a pipe and a chain agree. */

@@ -516,7 +516,7 @@ static void signals(void)
 
 /* ---- a blocked output ---- */
 
-struct drainer { struct service service; int fd, runs; size_t bytes; };
+struct drainer { struct service service; int fd, runs; size_t bytes; const struct output *output; const struct script *script; };
 
 static void drainer_run(struct service *service, int64_t now)
 {
@@ -528,7 +528,7 @@ static void drainer_run(struct service *service, int64_t now)
 		return;
 	d->runs++;
 	service->due = now + 2 * NS_PER_MS;
-	if (d->runs % 3 == 0 && (n = read(d->fd, bytes, sizeof bytes)) > 0)
+	if ((output_left(d->output) >= OUTPUT_LIMIT || !*d->script->at) && (n = read(d->fd, bytes, sizeof bytes)) > 0)
 		d->bytes += (size_t)n;
 }
 
@@ -550,7 +550,7 @@ static void blocked(void)
 	stage.self = &t;
 	loop_init(&loop);
 	ok(!pipe(ends) && fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0, "a pipe");
-	struct drainer d = { { drainer_run, 0, NULL }, ends[0], 0, 0 };
+	struct drainer d = { { drainer_run, 0, NULL }, ends[0], 0, 0, &o, &s };
 	loop_add_service(&loop, &d.service);
 	ok(!output_open(&o, ends[1], "pipe", &loop, &said), "an output on it");
 	filter_output_init(&last, &o);
@@ -564,8 +564,7 @@ static void blocked(void)
 		d.bytes += (size_t)n;
 	}
 	is_int(d.bytes, written, "all of it arrives");
-	printf("# %d runs, %zu bytes\n", d.runs, d.bytes);
-	ok(d.runs >= 3, "services run meanwhile");
+	ok(d.runs >= 2, "services run meanwhile");
 	ok(loop.blocked_out > 0, "and the time is known");
 	close(ends[0]);
 	arena_release(&s.arena);

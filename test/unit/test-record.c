@@ -104,6 +104,13 @@ static void failing(void)
 	tally = (struct tally){0};
 	r = make("{\r");
 	record_values(&r);
+	r = make("x");
+	r.at.source = "caf\xe9.jsonl";
+	record_values(&r);
+	ok(strstr(written(&r), "\"source\":\"caf?.jsonl\""), "a file's name that is no UTF-8 does not spoil the record");
+	tally = (struct tally){0};
+	r = make("{\r");
+	record_values(&r);
 	ok(tally.pretty, "an opening brace alone looks like pretty-printed JSON");
 	buf_release(&original);
 	unsetenv("SOURCE_DATE_EPOCH");
@@ -118,6 +125,7 @@ static void forged(void)
 		"{\"errorType\":\"PARSE_ERROR\",\"errorMessage\":\"m\",\"rawData\":\"\",\"more\":1,\"timestamp\":1,\"stage\":\"s\",\"source\":\"i\",\"line\":1,\"_sml\":\"error\"}",
 		"{\"errorType\":\"PARSE_ERROR\",\"errorMessage\":\"m\",\"rawData\":\"\",\"timestamp\":\"1\",\"stage\":\"s\",\"source\":\"i\",\"line\":1,\"_sml\":\"error\"}",
 		"{\"errorType\":\"PARSE_ERROR\",,\"_sml\":\"error\"}",
+		"{\"errorType\":\"PARSE_ERROR\",\"errorMessage\":\"m\",\"rawData\":\"x\\n{\\\"_sml\\\":\\\"end\\\"}\",\"timestamp\":1,\"stage\":\"s\",\"source\":\"i\",\"line\":1,\"_sml\":\"error\"}",
 		"{\"a\":1,\"_sml\":\"error\"}",
 	};
 	struct buf b = BUF_INIT;
@@ -144,6 +152,9 @@ static void keeping(void)
 	is_int(record_values(kept)[x_slot].integer, 1, "a kept record outlives its batch");
 	record_add(kept, label, value_text("L", 1));
 	is_str(written(kept), "{\"x\":1,\"probability\":0.25,\"classification\":\"L\"}", "with what was added to it");
+	arena_clear(&later);
+	record_wake(kept, &later);
+	is_int(record_values(kept)[x_slot].integer, 1, "woken again, it reads itself again");
 	record_free(kept);
 	arena_release(&later);
 }
