@@ -259,7 +259,7 @@ saw() {
 	echo '{"format":1,"kind":"logistic","labels":["odd","even"],"positive":"even","features":[{"name":"n","mean":0,"scale":0,"weight":1},{"name":"n=x","mean":0,"scale":1,"weight":1,"missing":"mean"}],"bias":0}' >new
 	mv new m.json
 	wait
-	equal '' "$(cat err | grep -v 'error record')"
+	equal '' "$(grep -v 'error record' err)"
 	# n=x: n is a number and no string.
 	[[ $(jq -r '.errorMessage // empty' out | head -n 1) == 'feature n=x: n is a number ('*'), not a string' ]]
 	equal 200 "$(wc -l <out)"

@@ -10,11 +10,13 @@ listed() {
 	"$1" --list-options | awk -F '\t' '{ gsub(/[][\047" ]/, "", $3); print $1, $2, $3 }' | sort -k 2
 }
 
-# documented PAGE: the same from the .It lines of its section OPTIONS
+# documented PAGE: the same from the .It lines of its section OPTIONS, less those of lists in a list
 documented() {
 	awk '
 		/^\.Sh/ { on = $2 == "OPTIONS" }
-		on && /^\.It Fl/ {
+		/^\.Bl/ { depth++ }
+		/^\.El/ { depth-- }
+		on && depth == 1 && /^\.It Fl/ {
 			letter = "-"; name = ""; argument = ""
 			for (i = 2; i <= NF; i++) {
 				if ($i == "Fl") {
@@ -30,7 +32,7 @@ documented() {
 
 # synopsis PAGE: as one line of text
 synopsis() {
-	mandoc -Tascii -Owidth=500 "$1" | col -bx | awk '/^[A-Z]/ { on = $1 == "SYNOPSIS"; next } on' | one_line
+	mandoc -Tascii -Owidth=500 "$1" | sed 's/.\x08//g' | awk '/^[A-Z]/ { on = $1 == "SYNOPSIS"; next } on' | one_line
 }
 
 one_line() {

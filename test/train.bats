@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # sml-train: what is learned, from what, and how it is judged.
-# shellcheck disable=SC2154 # $stderr is of bats
+# shellcheck disable=SC2154,SC2016 # $stderr is of bats; $c and the like are of jq
 load helper
 
 setup() {

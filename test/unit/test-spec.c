@@ -134,7 +134,7 @@ static void bench_init(struct bench *b, const char *text, uint64_t max_keys)
 {
 	struct error why;
 
-	*b = (struct bench){ .tally = { .stop_after = UINT64_MAX } };
+	*b = (struct bench){ .tally = {0} };
 	b->spec = compile(text, &b->fields, &why);
 	b->engine = b->spec ? engine_new(b->spec, &b->fields, max_keys, &why) : NULL;
 	ok(b->engine != NULL, "ready");

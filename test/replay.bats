@@ -1,0 +1,399 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# sml-replay: files, pace and bounds, and topics of librdkafka's mock cluster.  On a real broker: kafka.bats.
+
+load helper
+
+setup() {
+	common_setup
+	BASE=$(($(date +%s) * 1000 - 3600000))
+}
+
+# mock NAME:PARTITIONS...: a mock cluster with these topics; "down 1" and "up 1" go to descriptor 9
+mock() {
+	local topics=() topic
+	for topic; do
+		topics+=(--topic "$topic")
+	done
+	mkfifo mock.in
+	mock-broker "${topics[@]}" --seconds 120 <mock.in >bootstrap 3>&- &
+	stop_later $!
+	exec 9>mock.in
+	wait_for 10 test -s bootstrap
+	KAFKA_BOOTSTRAP_SERVERS=$(cat bootstrap)
+	export KAFKA_BOOTSTRAP_SERVERS
+}
+
+# events FROM TO: a line a second
+events() {
+	seq "$1" "$2" | awk -v base="$BASE" '{ printf "{\"id\":%d,\"timestamp\":%.0f}\n", $1, base + $1 * 1000 }'
+}
+
+produce() {
+	local topic=$1
+	shift
+	kafka-produce -b "$KAFKA_BOOTSTRAP_SERVERS" -t "$topic" --timestamp-field timestamp "$@" 9>&-
+}
+
+ids() {
+	sed 's/^{"id":\([0-9]*\),.*/\1/' "$@" | sort -n
+}
+
+misuse() { # SENTENCE ARGUMENT...
+	local sentence=$1
+	shift
+	run -2 --separate-stderr sml-replay "$@" </dev/null
+	[ -z "$output" ]
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == "sml-replay: "*"$sentence"* ]] || { echo "$stderr" && false; }
+}
+
+# seconds COMMAND...: how long it took, in tenths
+tenths() {
+	local start=${EPOCHREALTIME/./}
+	"$@" >/dev/null
+	echo $(((${EPOCHREALTIME/./} - start) / 100000))
+}
+
+# ---- files ----
+
+@test "files, standard input, gzip and Zstandard, in the order of the operands" {
+	events 1 3 >a
+	printf '{"id":4,"timestamp":4}' >b # no LF at its end
+	events 5 6 | gzip >c.gz
+	events 7 8 | gzip >>c.gz
+	events 9 9 | zstd -q >d.zst
+	run -0 sml-replay a b c.gz - d.zst < <(echo '{"id":0,"timestamp":0}')
+	equal "$(cat a; echo '{"id":4,"timestamp":4}'; zcat c.gz; echo '{"id":0,"timestamp":0}'; zstdcat -q d.zst)" "$output"
+	cp c.gz misnamed
+	run -0 sml-replay misnamed
+	[ "${#lines[@]}" = 4 ]
+	run -0 sml-replay <a
+	equal "$(cat a)" "$output"
+	printf '{"x":1}\n' >kafka:x
+	run -0 sml-replay ./kafka:x
+	equal '{"x":1}' "$output"
+}
+
+@test "what it does not look into it does not touch" {
+	printf '%s\n' '{"big":9007199254740993, "a" : 1.50}' 'no json' '[1]' $'{"a":\xff}' $'{"crlf":1}\r' >in
+	sml-replay in >out
+	same_file in out
+	# Where an option makes it look, what is no JSON object is its own error record.
+	sml-replay --until 2100-01-01 in >out
+	equal "$(sed -n 1p in)" "$(sed -n 1p out)"
+	equal '["PARSE_ERROR","no json","replay","in",2]' "$(sed -n 2p out | jq -c '[.errorType, .rawData, .stage, .source, .line]')"
+	equal 'PARSE_ERROR PARSE_ERROR' "$(sed -n 3,4p out | jq -r .errorType | paste -sd ' ')"
+	equal $'{"crlf":1}\r' "$(sed -n 5p out)"
+}
+
+@test "unreadable files fail before anything is written" {
+	events 1 2 >a
+	run -1 --separate-stderr sml-replay a missing
+	[ -z "$output" ]
+	equal 'sml-replay: missing: No such file or directory' "$stderr"
+	mkdir dir
+	run -1 --separate-stderr sml-replay a dir
+	equal 'sml-replay: dir: is a directory' "$stderr"
+	events 1 100 | gzip | head -c 60 >cut.gz
+	run -1 --separate-stderr sml-replay cut.gz
+	equal 'sml-replay: cut.gz: the gzip data are cut short' "$stderr"
+}
+
+@test "control records and error records cannot be forged, true ones pass" {
+	echo 'no json' | sml-replay --arrival >error
+	{ echo '{"_sml":"begin"}'; echo '{"errorType":"x","_sml":"error"}'; echo '{"a":1,"_sml":"error"}'; cat error; } >in
+	run -0 --separate-stderr sml-replay in
+	equal 'RESERVED RESERVED RESERVED PARSE_ERROR' "$(printf '%s\n' "${lines[@]}" | jq -r .errorType | paste -sd ' ')"
+	equal "$(cat error)" "${lines[3]}"
+	equal '{"_sml":"begin"}' "$(jq -r .rawData <<<"${lines[0]}")"
+	[[ $stderr == *"3 of 4 "*"error records"* ]]
+	run -3 sml-replay --on-bad=stop in
+}
+
+@test "--retry gives the originals, byte for byte" {
+	printf '%s\n' 'no json' $'\xff\xfe' '{"a":' '{"quote":"\" \\",' >in
+	sml-replay --arrival in >dead
+	[ "$(grep -c errorType dead)" = 4 ]
+	sml-replay --retry dead >out
+	same_file in out
+	# What is no error record passes; an original that is not there stays away.
+	echo '{"a":1}' >>dead
+	printf '%s\n' '{"too":"long"}' | sml-replay --max-line 5 >long
+	run -0 sml-replay --retry dead long
+	equal '{"a":1}' "${lines[4]}"
+	equal TOO_LONG "$(jq -r .errorType <<<"${lines[5]}")"
+	[ "${#lines[@]}" = 6 ]
+}
+
+@test "-c counts records of files, --until goes by event time" {
+	events 1 100 >a
+	run -0 sml-replay -c 3 a
+	equal "$(head -n 3 a)" "$output"
+	run -0 sml-replay -c 101 a
+	[ "${#lines[@]}" = 100 ]
+	run -0 sml-replay -c 105 a a
+	[ "${#lines[@]}" = 105 ]
+	run -0 sml-replay --until $((BASE + 50000)) a
+	equal "$(head -n 49 a)" "$output"
+	run -0 sml-replay --until "$(date -u -d @$((BASE / 1000 + 50)) +%Y-%m-%dT%H:%M:%SZ)" -T timestamp:ms a
+	equal "$(head -n "${#lines[@]}" a)" "$output"
+	[ "${#lines[@]}" = 49 ] || [ "${#lines[@]}" = 50 ]
+	printf '%s\n' '{"t":"2024-01-01T00:00:00Z"}' '{"x":1}' '{"t":"2024-01-03T00:00:00Z"}' >b
+	run -0 sml-replay -T t:rfc3339 --until 2024-01-02 b
+	[ "${#lines[@]}" = 2 ]
+}
+
+@test "--rate and --speed keep their pace and change no byte" {
+	skip_if_sanitized
+	events 1 2000 >a
+	took=$(tenths sml-replay --rate 1000/s a)
+	echo "$took tenths"
+	[ "$took" -ge 19 ] && [ "$took" -le 25 ]
+	sml-replay --rate 100000/s a >out
+	same_file a out
+	# 2,000 s of events in two.
+	took=$(tenths sml-replay --speed 1000 a)
+	echo "$took tenths"
+	[ "$took" -ge 19 ] && [ "$took" -le 25 ]
+	# Out of order, without a time, before 1970.
+	printf '%s\n' '{"timestamp":1000}' '{"timestamp":500}' '{}' '{"timestamp":"x"}' '{"timestamp":-99999}' '{"timestamp":1100}' >b
+	sml-replay --speed 10 b >out
+	same_file b out
+	# Each record leaves when it is due, not with its batch.
+	sml-replay --rate 2/s a >out 3>&- &
+	stop_later $!
+	sleep 1.3
+	[ "$(wc -l <out)" = 3 ]
+	# Hardly any work while it waits.
+	sml-replay --rate 100/s -c 200 a >/dev/null 3>&- &
+	pid=$!
+	stop_later $pid
+	sleep 1.8
+	used=$(awk '{ print $14 + $15 }' /proc/$pid/stat)
+	[ "$used" -le 20 ]
+}
+
+@test "SIGTERM during a pause ends promptly, with what was due" {
+	events 1 100 >a
+	sml-replay --rate 1/s a >out 3>&- &
+	pid=$!
+	stop_later $pid
+	sleep 0.5
+	kill $pid
+	wait_gone $pid 2
+	wait $pid
+	equal "$(head -n 1 a)" "$(cat out)"
+}
+
+@test "--arrival stamps records, and replaces a stamp that is there" {
+	before=$(date +%s)
+	run -0 sml-replay --arrival <<<'{"a":1,"_in":5,"b":2}'
+	equal '{"a":1,"b":2}' "$(jq -c 'del(._in)' <<<"$output")"
+	at=$(jq '._in / 1000000 | floor' <<<"$output")
+	[ "$at" -ge "$before" ] && [ "$at" -le $((before + 10)) ]
+}
+
+# ---- what is typed ----
+
+@test "mistakes are one line and status 2" {
+	events 1 1 >a
+	misuse 'a: stands behind a topic' kafka:t a
+	misuse 'is named twice' kafka:t kafka:t
+	misuse 'other brokers than the topic before it' kafka://a:1/t kafka://b:1/u
+	misuse 'names no topic' kafka:
+	misuse 'is not kafka://HOST:PORT,.../TOPIC' kafka://t
+	misuse 'is no name of a topic' 'kafka:a b'
+	misuse 'stored offsets are a group' -o stored kafka:t
+	misuse 'needs a file before the topic' -o handoff kafka:t
+	misuse '"x" is none of beginning, end' -o x kafka:t
+	misuse 'is a second place to begin at' -o 1 -o end kafka:t
+	misuse '--offset: ' -o @yesterday kafka:t
+	misuse 'is not a list of partitions' -p 3-1 kafka:t
+	misuse 'is not a list of partitions' -p x kafka:t
+	misuse 'is not a number of records a second' --rate 5/m a
+	misuse 'is not a number of records a second' --rate 0 a
+	misuse '--speed' --speed 0 a
+	misuse '--until: ' --until soon a
+	misuse '--same-by: ' --same-by 'a..b' a kafka:t
+	misuse 'needs a topic' -G g a
+	misuse 'needs a topic' --meta a
+	misuse 'needs a topic' --overlap 3s a
+	misuse 'is about the hand-over' --overlap 3s kafka:t
+	misuse 'is about the hand-over' --same-by id -o end a kafka:t
+	misuse 'offsets are committed for a group' --commit 1s kafka:t
+	misuse 'at least 100ms' -G g --commit 1ms kafka:t
+	misuse '--count' -c 0 a
+	misuse 'No such configuration property: "foo"' -X foo=1 kafka:t
+	misuse 'is not PROPERTY=VALUE' -X foo kafka:t
+	misuse 'group.id is not to be set: -G is' -X group.id=g kafka:t
+	misuse 'bootstrap.servers is not to be set: -b is' -X bootstrap.servers=x:1 kafka:t
+	misuse 'offsets are committed when records have been written' -X enable.auto.commit=true kafka:t
+	misuse 'Unsupported SASL mechanism' -X security.protocol=sasl_plaintext -X sasl.mechanisms=NONE kafka:t
+	printf '# a comment\n\n client.id = me \nfoo=1\n' >props
+	misuse 'props:4: No such configuration property: "foo"' -F props kafka:t
+	misuse '-F: missing: No such file or directory' -F missing kafka:t
+	# A password is not shown.
+	run -2 --separate-stderr sml-replay -X security.protocol=plaintext -X sasl.mechanisms=x -X ssl.key.passwordx=secret kafka:t
+	[[ $stderr != *secret* ]]
+}
+
+@test "no broker answers: within ten seconds, with its address and where it came from" {
+	run -1 --separate-stderr timeout 12 sml-replay kafka://127.0.0.1:1/t
+	[[ $stderr == "sml-replay: no broker answers at 127.0.0.1:1 (from the address): "*"Connection refused"* ]]
+	run -1 --separate-stderr timeout 12 sml-replay -b 127.0.0.1:1 kafka:t
+	[[ $stderr == "sml-replay: no broker answers at 127.0.0.1:1 (from -b): "* ]]
+	KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:1 run -1 --separate-stderr timeout 12 sml-replay kafka:t
+	[[ $stderr == "sml-replay: no broker answers at 127.0.0.1:1 (from \$KAFKA_BOOTSTRAP_SERVERS): "* ]]
+	# Not even when there is a file before it.
+	events 1 1 >a
+	run -1 --separate-stderr timeout 12 sml-replay -b no.such.host.invalid:9092 a kafka:t
+	[ -z "$output" ]
+	[[ $stderr == *"no broker answers at no.such.host.invalid:9092"* ]]
+}
+
+# ---- topics ----
+
+@test "a topic whose broker can't look up times is handed over by scanning" {
+	mock live:2 empty:1
+	events 1 100 >history
+	events 61 300 | produce live
+	run -0 --separate-stderr sml-replay -e history kafka:live
+	equal "$(seq 300)" "$(printf '%s\n' "${lines[@]}" | ids)"
+	equal 'sml-replay: hand-over: gap 0 s, 40 duplicates suppressed' "$stderr"
+	run -0 --separate-stderr sml-replay -q -e history kafka:live
+	[ -z "$stderr" ]
+	run -0 --separate-stderr sml-replay -e --overlap 5s history kafka:live
+	equal "$(seq 300)" "$(printf '%s\n' "${lines[@]}" | ids)"
+	equal 'sml-replay: hand-over: gap 0 s, 6 duplicates suppressed' "$stderr"
+	# A pipe, and -v that says what that means.
+	run -0 --separate-stderr sml-replay -v -e - kafka:live < <(cat history)
+	equal "$(seq 300)" "$(printf '%s\n' "${lines[@]}" | ids)"
+	[[ $stderr == *"stdin can't be read ahead"* ]]
+	# Not reaching back.
+	events 1 50 >old
+	run -1 --separate-stderr sml-replay -e old kafka:live
+	[ -z "$output" ]
+	[[ $stderr == *"does not reach back"*"a gap of 11s"*"--allow-gap"*"-o end"* ]]
+	run -1 --separate-stderr sml-replay -e - kafka:live < <(cat old)
+	[[ $stderr == *"a gap of 11s"* ]]
+	run -0 --separate-stderr sml-replay -e --allow-gap old kafka:live
+	[ "${#lines[@]}" = 290 ]
+	equal 'sml-replay: hand-over: gap 11 s, 0 duplicates suppressed' "$stderr"
+	# Empty files, an empty topic, files without a time.
+	: >nothing
+	run -0 --separate-stderr sml-replay -e nothing kafka:live
+	[ "${#lines[@]}" = 240 ]
+	equal "sml-replay: the files are empty: begins at the topic's beginning" "$stderr"
+	run -0 sml-replay -e history kafka:empty
+	[ "${#lines[@]}" = 100 ]
+	echo '{"a":1}' >timeless
+	run -1 --separate-stderr sml-replay -e timeless kafka:live
+	[[ $stderr == *'no line of the files'\'' end has an event time at "timestamp" (-T PATH[:UNIT])' ]]
+}
+
+@test "the report comes when the overlap has been passed, once" {
+	mock live:1
+	events 1 100 >history
+	events 81 170 | produce live
+	sml-replay history kafka:live >out 2>err 3>&- 9>&- &
+	pid=$!
+	stop_later $pid
+	wait_for 5 test -s err
+	events 171 180 | produce live
+	lines_are() { [ "$(wc -l <out)" = "$1" ]; }
+	wait_for 5 lines_are 180
+	kill $pid
+	wait $pid
+	equal 'sml-replay: hand-over: gap 0 s, 20 duplicates suppressed' "$(cat err)"
+}
+
+@test "a duplicate behind the overlap is none" {
+	mock live:1
+	events 1 100 >history
+	# The same bytes, but sent two minutes behind the files' end.
+	{ events 100 100; events 220 220; } | produce live
+	sed -n 50p history | sed "s/}/}/" >again
+	kafka-produce -b "$KAFKA_BOOTSTRAP_SERVERS" -t live <again 9>&-
+	run -0 --separate-stderr sml-replay -e history kafka:live
+	[ "$(printf '%s\n' "${lines[@]}" | ids | uniq -d)" = 50 ]
+	equal 'sml-replay: hand-over: gap 0 s, 1 duplicates suppressed' "$stderr"
+}
+
+@test "live records appear at once, and the summary counts" {
+	mock live:1
+	sml-replay -v -o end kafka:live >out 2>err 3>&- 9>&- &
+	pid=$!
+	stop_later $pid
+	wait_for 5 grep -q 'begins at 0' err
+	sleep 0.3
+	echo '{"a":1}' | kafka-produce -b "$KAFKA_BOOTSTRAP_SERVERS" -t live 9>&-
+	wait_for 2 test -s out
+	kafka-produce -b "$KAFKA_BOOTSTRAP_SERVERS" -t live --tombstone k 9>&-
+	echo ' ' | kafka-produce -b "$KAFKA_BOOTSTRAP_SERVERS" -t live 9>&-
+	echo '{"a":2}' | kafka-produce -b "$KAFKA_BOOTSTRAP_SERVERS" -t live 9>&-
+	lines_are() { [ "$(wc -l <out)" = "$1" ]; }
+	wait_for 5 lines_are 2
+	kill $pid
+	wait $pid
+	grep -Eq '^sml-replay: +4  messages from topics$' err
+	grep -Eq '^sml-replay: +1  tombstones$' err
+	grep -Eq '^sml-replay: +1  blank messages$' err
+}
+
+@test "a broker that goes away and comes back" {
+	mock live:1
+	events 1 10 | produce live
+	sml-replay kafka:live >out 2>err 3>&- 9>&- &
+	pid=$!
+	stop_later $pid
+	lines_are() { [ "$(wc -l <out)" = "$1" ]; }
+	wait_for 5 lines_are 10
+	echo 'down 1' >&9
+	wait_for 10 grep -q 'no broker is reachable any more' err
+	echo 'up 1' >&9
+	sleep 0.5
+	events 11 20 | produce live
+	wait_for 15 lines_are 20
+	grep -q 'a broker is reachable again' err
+	kill $pid
+	wait $pid
+	equal "$(seq 20)" "$(ids out)"
+}
+
+@test "a group goes on where it stopped, without files the second time" {
+	mock live:2
+	events 1 100 >history
+	events 71 200 | produce live
+	run -0 --separate-stderr sml-replay -G g -e history kafka:live
+	equal "$(seq 200)" "$(printf '%s\n' "${lines[@]}" | ids)"
+	events 201 210 | produce live
+	run -0 --separate-stderr sml-replay -G g -e history kafka:live
+	equal "$(seq 201 210)" "$(printf '%s\n' "${lines[@]}" | ids)"
+	equal 'sml-replay: group g has stored offsets: the files are skipped' "$stderr"
+	run -0 --separate-stderr sml-replay -G g -e kafka:live
+	[ -z "$output" ]
+	[ -z "$stderr" ]
+}
+
+@test "--meta on the mock cluster, and a dump that hands over by offset" {
+	mock live:3
+	events 1 90 | produce live --header h=v
+	sml-replay -e --meta kafka:live >dump
+	equal "$(seq 90)" "$(ids dump)"
+	equal '{"topic":"live","key":null,"headers":{"h":"v"}}' \
+		"$(head -n 1 dump | jq -c '._kafka | { topic, key, headers }')"
+	events 91 100 | produce live
+	run -0 --separate-stderr sml-replay -e --meta dump kafka:live
+	equal "$(seq 100)" "$(printf '%s\n' "${lines[@]}" | ids)"
+	equal "$(printf '%s\n' "${lines[@]}" | jq -c '._kafka | [.partition, .offset]' | sort -u | wc -l)" 100
+}
+
+@test "sml replay then ... reads topics too, and gives the pipe's bytes" {
+	mock live:1
+	events 1 500 | produce live
+	sml-replay -e kafka:live | sml-features -d 'n = count() over all' -k id >pipe
+	sml replay -e kafka:live then features -d 'n = count() over all' -k id >chain
+	[ "$(wc -l <pipe)" = 500 ]
+	same_file pipe chain
+}
