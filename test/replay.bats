@@ -285,7 +285,7 @@ tenths() {
 	run -0 --separate-stderr sml-replay -e nothing kafka:live
 	[ "${#lines[@]}" = 240 ]
 	equal "sml-replay: the files are empty: begins at the topic's beginning" "$stderr"
-	run -0 sml-replay -e history kafka:empty
+	run -0 --separate-stderr sml-replay -e history kafka:empty
 	[ "${#lines[@]}" = 100 ]
 	echo '{"a":1}' >timeless
 	run -1 --separate-stderr sml-replay -e timeless kafka:live

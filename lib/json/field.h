@@ -33,7 +33,7 @@ struct field {
 	 * What is below, by a hash of a name's first 8 bytes and length: open addressing in a table at most a quarter full, so
 	 * that most names that nobody wants end in an empty row at once.
 	 */
-	struct field_row { uint64_t head; const struct field *field; } *rows;
+	struct field_row { uint64_t head, tail; const struct field *field; } *rows;	/* tail: of bytes 8 to 15 */
 	unsigned shift;			/* 64 - log2(rows) */
 };
 
@@ -48,6 +48,12 @@ static inline uint64_t field_head(const char *name, size_t len)
 #else
 	return len >= 8 ? x : len ? x >> (64 - 8 * len) : 0;
 #endif
+}
+
+/* The next 8 bytes in the same way; 0 where there are none. */
+static inline uint64_t field_tail(const char *name, size_t len)
+{
+	return len > 8 ? field_head(name + 8, len - 8) : 0;
 }
 
 static inline size_t field_hash(uint64_t head, size_t len, unsigned shift)

@@ -49,7 +49,7 @@ static void index_below(struct fields *fs, struct field *f, size_t n)
 		size_t at = field_hash(head, b->len, f->shift);
 		while (f->rows[at].field)
 			at = (at + 1) & (n_rows - 1);
-		f->rows[at] = (struct field_row){ head, b };
+		f->rows[at] = (struct field_row){ head, field_tail(b->name, b->len), b };
 	}
 }
 

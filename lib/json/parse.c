@@ -190,12 +190,13 @@ static void forget(const struct field *f, struct value *slots)
 
 static inline const struct field *find(const struct field *f, const char *name, size_t len)
 {
-	const uint64_t head = field_head(name, len);
+	const uint64_t head = field_head(name, len), tail = field_tail(name, len);
 	const size_t mask = SIZE_MAX >> f->shift;
 
 	for (size_t i = field_hash(head, len, f->shift); f->rows[i].field; i = (i + 1) & mask) {
 		const struct field *found = f->rows[i].field;
-		if (f->rows[i].head == head && found->len == len && (len <= 8 || !memcmp(found->name + 8, name + 8, len - 8)))
+		if (f->rows[i].head == head && f->rows[i].tail == tail && found->len == len &&
+		    (len <= 16 || !memcmp(found->name + 16, name + 16, len - 16)))
 			return found;
 	}
 	return NULL;
@@ -274,7 +275,10 @@ static void read_members(const struct field *f, const struct value *object, stru
 
 void json_read_member(const struct added *added, struct value v, struct arena *arena, struct value *slots)
 {
-	read_value(added->field, &v, arena, slots);
+	const struct field *f = added->field;
+
+	if (f->slot >= 0 || f->tails || f->n_below)
+		read_value(f, &v, arena, slots);
 }
 
 /* ---- text ---- */

@@ -42,7 +42,8 @@ static bool write_decimal(struct buf *b, double x)
 	if (!(fabs(scaled) < 1e15 && fabs(scaled) >= 1))
 		return false;
 	const int64_t k = llrint(scaled);
-	if ((double)k / 1e4 != x)
+	/* Most doubles are told apart without the division: a product is wrong by a rounding at most. */
+	if (fabs(scaled - (double)k) > fabs(scaled) * 0x1p-50 || (double)k / 1e4 != x)
 		return false;
 	uint64_t u = k < 0 ? -(uint64_t)k : (uint64_t)k, part = u % 10000;
 	if (k < 0)
@@ -84,8 +85,8 @@ void json_write_double(struct buf *b, double x)
 	/* yyjson writes 3.0 and 1e21 where ECMAScript has 3 and 1e+21. */
 	if (len > 2 && text[len - 2] == '.' && text[len - 1] == '0')
 		len -= 2;
-	e = memchr(text, 'e', len);
-	if (e && e[1] != '-') {
+	e = fabs(x) >= 1e20 ? memchr(text, 'e', len) : NULL;
+	if (e) {
 		buf_add(b, text, (size_t)(e - text) + 1);
 		buf_add_byte(b, '+');
 		buf_add(b, e + 1, len - (size_t)(e + 1 - text));

@@ -213,26 +213,49 @@ static int refuse_gap(const struct partition *p, int64_t first_ms, int64_t end, 
 	    (long long)p->low, first, length);
 }
 
+/* Of partitions whose first message may be later than `end`: the one that shows the gap; NULL: there is none. */
+static const struct partition *find_gap(struct partition *const *p, const int64_t *times, size_t n, int64_t end_ms,
+    bool one_reaches, int64_t *ms)
+{
+	const struct partition *worst = NULL;
+
+	/* From these something has been deleted that may be missing in the files. */
+	for (size_t i = 0; i < n; i++)
+		if (times[i] > end_ms && p[i]->low > 0 && (!worst || times[i] > *ms)) {
+			worst = p[i];
+			*ms = times[i];
+		}
+	if (worst || one_reaches)
+		return worst;
+	/* Nothing has been deleted: then the topic as a whole begins later, with the first message of all. */
+	for (size_t i = 0; i < n; i++)
+		if (times[i] > end_ms && (!worst || times[i] < *ms)) {
+			worst = p[i];
+			*ms = times[i];
+		}
+	return worst;
+}
+
 /*
- * The gap between the files and a partition's first message.  Partitions from which nothing has ever been deleted have lost
- * nothing as long as another one shows that the topic is older than the files' end.
+ * Whether a topic's partitions reach back to the files' end.  One from which nothing has ever been deleted has lost nothing,
+ * as long as another one shows that the topic is older than that.
  */
 static int check_reach(rd_kafka_t *rk, struct partition *const *p, size_t n, int64_t end, bool allows_gap, char gap[64],
     struct error *why)
 {
 	int64_t *after = alloc_zeroed(n + 1, sizeof *after), *any = alloc_zeroed(n + 1, sizeof *any);
-	int64_t *times = alloc_zeroed(n + 1, sizeof *times), longest = 0;
+	int64_t *times = alloc_zeroed(n + 1, sizeof *times), ms = NONE_SEEN;
 	struct partition **unclear = alloc_zeroed(n + 1, sizeof *unclear);
-	const struct partition *worst = NULL;
-	int64_t worst_ms = NONE_SEEN;
-	bool one_reaches = false, all_untouched = true;
+	const struct partition *worst, *used = NULL;
+	bool one_reaches = false;
 	size_t n_unclear = 0;
 	int result = -1;
 
 	if (offsets_at(rk, p, n, to_ms(end) + 1, after, why) || offsets_at(rk, p, n, 0, any, why))
 		goto out;
 	for (size_t i = 0; i < n; i++) {
-		all_untouched = all_untouched && !p[i]->high;
+		if (p[i]->high)
+			used = p[i];
 		if (p[i]->high == p[i]->low)
 			continue;
 		if (any[i] != OFFSETS_NONE && after[i] != any[i])
@@ -244,23 +267,17 @@ static int check_reach(rd_kafka_t *rk, struct partition *const *p, size_t n, int
 	if (first_times(rk, unclear, n_unclear, times, why))
 		goto out;
 	for (size_t i = 0; i < n_unclear; i++)
-		one_reaches = one_reaches || times[i] == -1 || (times[i] != NONE_SEEN && times[i] <= to_ms(end));
-	for (size_t i = 0; i < n_unclear; i++)
-		if (times[i] > to_ms(end) && (unclear[i]->low > 0 || !one_reaches) && times[i] * NS_PER_MS - end > longest) {
-			longest = times[i] * NS_PER_MS - end;
-			worst = unclear[i];
-			worst_ms = times[i];
-		}
-	/* Nothing to look at: a topic that is new has lost nothing either, one that is empty has lost all. */
-	if (!one_reaches && !worst && !all_untouched)
-		for (size_t i = 0; i < n; i++)
-			worst = p[i]->high ? p[i] : worst;
+		one_reaches = one_reaches || (times[i] != NONE_SEEN && times[i] <= to_ms(end));
+	worst = find_gap(unclear, times, n_unclear, to_ms(end), one_reaches, &ms);
+	/* No message at all: a new topic has lost nothing, one that was used has lost everything. */
+	if (!worst && !one_reaches)
+		worst = used;
 	result = 0;
 	if (worst && !allows_gap)
-		result = refuse_gap(worst, worst_ms, end, why);
-	else if (worst && worst_ms != NONE_SEEN) {
+		result = refuse_gap(worst, ms, end, why);
+	else if (worst && ms != NONE_SEEN) {
 		char seconds[NUMBER_SHOW_MAX];
-		number_show((double)(longest / NS_PER_MS) / 1000, seconds);
+		number_show((double)(ms - to_ms(end)) / 1000, seconds);
 		snprintf(gap, 64, "%s s", seconds);
 	} else if (worst)
 		snprintf(gap, 64, "unknown (all was deleted)");
@@ -294,8 +311,12 @@ int offsets_hand_over(rd_kafka_t *rk, struct partition *const *p, size_t n, cons
 		goto out;
 	}
 	/* What lies beside dumped partitions has its first message where it has: the dump says that there was nothing before. */
-	if (!handover_by_offset(h) && check_reach(rk, p, n, handover_time(h), allows_gap, gap, why))
-		goto out;
+	for (size_t from = 0, to; from < n && !handover_by_offset(h); from = to) {
+		for (to = from; to < n && p[to]->topic == p[from]->topic; to++)
+			;
+		if (check_reach(rk, p + from, to - from, handover_time(h), allows_gap, gap, why))
+			goto out;
+	}
 	result = offsets_start_at(rk, others, n_others, to_ms(handover_begin(h)), why);
 out:
 	free(others);
