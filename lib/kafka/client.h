@@ -8,6 +8,7 @@
 #define KAFKA_CLIENT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "kafka/kafka.h"
@@ -15,7 +16,6 @@
 struct rd_kafka_s;
 struct rd_kafka_conf_s;
 struct rd_kafka_topic_s;
-struct rd_kafka_metadata;
 
 /* Which brokers, and the words of an error for who said so. */
 struct kafka_brokers { const char *list, *from; };
@@ -36,10 +36,11 @@ struct rd_kafka_conf_s *kafka_conf(const struct kafka_options *, struct kafka_br
 struct rd_kafka_s *kafka_client(bool produces, struct rd_kafka_conf_s *, struct error *why);
 
 /*
- * What the brokers know of a topic; waits KAFKA_CONNECT_MS for one that answers.  `reason`: what the client has last said
- * was wrong (its error callback), empty: nothing.  0; -1 no broker answers, there is no such topic, or it may not be read.
+ * A topic that exists, and how many partitions it has; waits KAFKA_CONNECT_MS for a broker that answers.  None is created, unless
+ * allow.auto.create.topics says so.  `reason`: what the client has last said was wrong (its error callback), empty: nothing.
+ * NULL: no broker answers, there is no such topic, or it may not be seen.
  */
-int kafka_topic_find(struct rd_kafka_s *, struct rd_kafka_topic_s *, struct kafka_brokers, const struct buf *reason,
-    const struct rd_kafka_metadata **, struct error *why);
+struct rd_kafka_topic_s *kafka_topic_find(struct rd_kafka_s *, const char *name, struct kafka_brokers, const struct buf *reason,
+    int32_t *partitions, struct error *why);
 
 #endif

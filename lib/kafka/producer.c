@@ -147,22 +147,15 @@ bool producer_serves(const struct producer *p, const struct kafka_options *o, co
 
 struct producer_topic *producer_topic(struct producer *p, const char *name, void *owner, struct error *why)
 {
-	const struct rd_kafka_metadata *found;
 	struct producer_topic *t;
 	rd_kafka_topic_t *topic;
+	int32_t partitions;
 
 	for (t = p->topics; t; t = t->next)
 		if (!strcmp(t->name, name) && t->owner == owner)
 			return t;
-	if (!(topic = rd_kafka_topic_new(p->rk, name, NULL))) {
-		error_set(why, "kafka:%s: %s", name, rd_kafka_err2str(rd_kafka_last_error()));
+	if (!(topic = kafka_topic_find(p->rk, name, p->brokers, &p->reason, &partitions, why)))
 		return NULL;
-	}
-	if (kafka_topic_find(p->rk, topic, p->brokers, &p->reason, &found, why)) {
-		rd_kafka_topic_destroy(topic);
-		return NULL;
-	}
-	rd_kafka_metadata_destroy(found);
 	buf_clear(&p->reason);
 	t = alloc_zeroed(1, sizeof *t);
 	*t = (struct producer_topic){ topic, alloc_text(name), owner, p->topics };
