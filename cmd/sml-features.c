@@ -224,18 +224,12 @@ static int features_records(void *tool, struct record **r, size_t n, struct next
 	return next_pass(next, r, n, why);
 }
 
-static int features_finish(void *tool, enum end how, struct next *next, struct error *why)
+/* A state may be saved only when what was computed from it has left. */
+static int features_commit(void *tool, enum end how, struct error *why)
 {
 	struct features *t = tool;
 
-	(void)next;
-	if ((!t->state && !t->state_out) || how == END_LOST)
-		return 0;
-	/* A state may be saved only when what was computed from it has left. */
-	for (size_t i = 0; i < t->loop->n_outputs; i++)
-		if (output_flush(t->loop->outputs[i], why) < 0)
-			return -1;
-	return save_state(t, why);
+	return (!t->state && !t->state_out) || how == END_LOST ? 0 : save_state(t, why);
 }
 
 static int features_save(void *tool, struct snapshot_writer *w, struct error *why)
@@ -320,6 +314,6 @@ const struct command features_command = {
 	.size = sizeof(struct features),
 	.setup = features_setup,
 	.tool = { .name = "features", .start = features_start, .records = features_records, .save = features_save,
-	    .restore = features_restore, .finish = features_finish, .metrics = features_metrics, .summary = features_summary },
+	    .restore = features_restore, .commit = features_commit, .metrics = features_metrics, .summary = features_summary },
 	.release = features_release,
 };

@@ -710,9 +710,8 @@ static int replay_tick(void *tool, int64_t now, struct next *next, struct error 
 
 	(void)next;
 	t->commit_due = now + t->commit_ns;
-	for (size_t i = 0; i < t->loop->n_outputs; i++)
-		if (output_flush(t->loop->outputs[i], why))
-			return -1;
+	if (loop_settle(t->loop, why))
+		return -1;
 	consumer_commit(t->consumer);
 	return 0;
 }

@@ -108,6 +108,16 @@ as_kcat() { # TOPIC PARTITION OURS KCATS
 	[ "${#lines[@]}" = 10 ]
 	run -0 timeout 10 sml-replay -e -o end kafka:$T
 	[ -z "$output" ]
+	# Up to the first message of a transaction that has not ended.
+	events 21 60 | produce $T --transaction --rate 5 3>&- &
+	stop_later $!
+	sleep 2
+	events 61 62 | produce $T
+	run -0 timeout 10 sml-replay -e kafka:$T
+	[ "${#lines[@]}" = 10 ]
+	wait
+	run -0 timeout 10 sml-replay -e kafka:$T
+	[ "${#lines[@]}" = 52 ]
 	# Nothing but markers left.
 	high=$(kafka-offsets -b "$BOOT" -t $T | cut -d ' ' -f 3)
 	produce $T --trim $((high - 1)) </dev/null
@@ -407,6 +417,36 @@ as_kcat() { # TOPIC PARTITION OURS KCATS
 	wait $c
 	# Twice came only what the killed one had not committed.
 	[ "$(cat out.a out.b | ids)" = "$(seq 2000)" ]
+}
+
+@test "a member that comes and goes while another one stands still: nothing lost, and nothing twice from the same member" {
+	events 1 60000 10 >all
+	produce $T --create 4 <all
+	mkfifo pipe
+	sml-replay -v -G $T -X auto.offset.reset=earliest --commit 200ms kafka:$T >pipe 2>err.a 3>&- &
+	a=$!
+	stop_later $a
+	exec 8<pipe
+	head -c 300000 <&8 >out.a
+	sml-replay -v -G $T --commit 200ms --rate 2000/s kafka:$T >out.b 2>err.b 3>&- 8<&- &
+	b=$!
+	stop_later $b
+	wait_for 20 grep -q '2 in all' err.b
+	wait_for 20 test -s out.b
+	sleep 1
+	kill $b
+	wait $b
+	wait_for 20 grep -q '4 in all' err.a
+	cat <&8 >>out.a 3>&- &
+	all_there() { [ "$(cat out.a out.b | ids 2>/dev/null | uniq | wc -l)" -ge 60000 ]; }
+	wait_for 30 all_there
+	kill $a
+	wait $a
+	exec 8<&-
+	[ "$(cat out.a out.b | ids | uniq)" = "$(seq 60000)" ]
+	equal '' "$(ids out.a | uniq -d)"
+	equal '' "$(ids out.b | uniq -d)"
+	[ "$(kafka-offsets -b "$BOOT" -t $T -G $T | awk '{ n += $4 } END { print n }')" = 60000 ]
 }
 
 @test "a broker that is restarted in mid-stream costs nothing" {

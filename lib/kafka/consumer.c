@@ -12,7 +12,6 @@
 #include "kafka/consumer.h"
 
 #include <errno.h>
-#include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,66 +21,19 @@
 #include "base/alloc.h"
 #include "base/number.h"
 #include "base/wallclock.h"
-#include "kafka/client.h"
-#include "kafka/offsets.h"
-#include "stream/filter.h"
+#include "kafka/reading.h"
 
 #define QUEUE_KBYTES "131072"
 #define QUEUE_MESSAGES "1000000"
 #define AT_ONCE 10000			/* messages that may be skipped before signals are looked at */
 #define LAG_NS NS_PER_S
-#define COMMIT_MS 10000
 #define CLOSE_NS (5 * NS_PER_S)
 #define DOWN_NS (60 * NS_PER_S)		/* a bounded run gives up when no broker has been reachable for so long */
 #define MISSING_NS (10 * NS_PER_S)	/* a topic that brokers do not know is asked for again after that */
 
-struct topic {
-	const char *name;
-	rd_kafka_topic_t *handle;
-	struct partition **parts;
-	int32_t n;
-};
-
-/* What a record of the batch came from. */
-struct entry {
-	rd_kafka_message_t *message;
-	struct partition *part;
-	uint32_t generation;
-	bool compares;			/* the files may hold it */
-};
-
-struct consumer {
-	struct source source;
-	const struct consumer_options *o;
-	struct kafka_brokers brokers;
-	rd_kafka_t *rk;
-	rd_kafka_queue_t *queue, *events;
-	struct topic *topics;
-	struct partition **parts;	/* all of all topics */
-	size_t n_parts;
-	struct arena arena;
-	struct record record[BATCH_MAX];
-	struct entry entry[BATCH_MAX];
-	size_t n_batch;
-	bool begun, has_assignment, closing;
-	size_t n_assigned, n_over;
-	uint32_t generation;
-	struct handover *handover;	/* NULL: none, or done with */
-	int64_t watched_until_ms;	/* of messages: behind it no record is one of the files' */
-	bool watches, by_offset;
-	char gap[64];
-	struct consumer_counts counts;
-	struct buf reason;		/* what the client last complained of */
-	int64_t down_since, missing_since, lag_at;	/* monotonic ns; 0: not */
-	bool failed;
-	struct error why;
-};
-
 /* ---- errors and notes ---- */
 
-static void tell(const struct consumer *c, bool important, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-
-static void tell(const struct consumer *c, bool important, const char *fmt, ...)
+void consumer_tell(const struct consumer *c, bool important, const char *fmt, ...)
 {
 	struct error text;
 	va_list ap;
@@ -94,7 +46,7 @@ static void tell(const struct consumer *c, bool important, const char *fmt, ...)
 	c->o->tell(c->o->self, important, text.text);
 }
 
-static void fail(struct consumer *c, const struct error *why)
+void consumer_fail(struct consumer *c, const struct error *why)
 {
 	if (!c->failed)
 		c->why = *why;
@@ -115,13 +67,13 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 	if (code == RD_KAFKA_RESP_ERR__FATAL) {
 		rd_kafka_fatal_error(rk, words, sizeof words);
 		error_set(&why, "Kafka at %s: %s", c->brokers.list, words);
-		fail(c, &why);
+		consumer_fail(c, &why);
 		return;
 	}
 	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
 		if (!c->down_since && c->begun) {
 			c->down_since = wallclock_monotonic();
-			tell(c, true, "no broker is reachable any more (%.*s); going on when one is", (int)c->reason.len,
+			consumer_tell(c, true, "no broker is reachable any more (%.*s); going on when one is", (int)c->reason.len,
 			    c->reason.len ? c->reason.data : "");
 		}
 		if (c->reason.len)
@@ -136,7 +88,7 @@ static void is_up(struct consumer *c)
 	if (!c->down_since)
 		return;
 	c->down_since = 0;
-	tell(c, true, "a broker is reachable again");
+	consumer_tell(c, true, "a broker is reachable again");
 }
 
 /* ---- partitions ---- */
@@ -157,7 +109,7 @@ static struct partition *partition_new(struct consumer *c, struct topic *t, int3
 	return t->parts[id] = p;
 }
 
-static struct partition *find(const struct consumer *c, const char *topic, int32_t id)
+struct partition *consumer_find(const struct consumer *c, const char *topic, int32_t id)
 {
 	for (size_t i = 0; i < c->o->n_topics; i++)
 		if (!strcmp(c->topics[i].name, topic))
@@ -165,9 +117,9 @@ static struct partition *find(const struct consumer *c, const char *topic, int32
 	return NULL;
 }
 
-static struct partition *find_or_new(struct consumer *c, const char *topic, int32_t id)
+struct partition *consumer_find_or_new(struct consumer *c, const char *topic, int32_t id)
 {
-	struct partition *p = find(c, topic, id);
+	struct partition *p = consumer_find(c, topic, id);
 
 	for (size_t i = 0; !p && i < c->o->n_topics; i++)
 		if (!strcmp(c->topics[i].name, topic)) {
@@ -182,11 +134,11 @@ static struct partition *partition_of(const struct consumer *c, const rd_kafka_m
 	for (size_t i = 0; i < c->o->n_topics; i++)
 		if (c->topics[i].handle == m->rkt)
 			return m->partition < c->topics[i].n ? c->topics[i].parts[m->partition] : NULL;
-	return find(c, rd_kafka_topic_name(m->rkt), m->partition);
+	return consumer_find(c, rd_kafka_topic_name(m->rkt), m->partition);
 }
 
 /* Nothing more of it is given. */
-static void finish_partition(struct consumer *c, struct partition *p, int64_t end)
+void consumer_finish(struct consumer *c, struct partition *p, int64_t end)
 {
 	rd_kafka_topic_partition_list_t *list;
 
@@ -206,370 +158,6 @@ static void finish_partition(struct consumer *c, struct partition *p, int64_t en
 	rd_kafka_topic_partition_list_add(list, p->topic, p->id);
 	rd_kafka_pause_partitions(c->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
-}
-
-/* ---- commits ---- */
-
-static bool all_written(const struct consumer *c)
-{
-	const struct loop *l = c->o->loop;
-
-	for (size_t i = 0; i < l->n_outputs; i++)
-		if (output_left(l->outputs[i]))
-			return false;
-	return true;
-}
-
-static void note_written(struct consumer *c)
-{
-	if (!all_written(c))
-		return;
-	for (size_t i = 0; i < c->n_parts; i++)
-		c->parts[i]->written = c->parts[i]->passed;
-}
-
-/* What is to be committed of these partitions; NULL: nothing. */
-static rd_kafka_topic_partition_list_t *uncommitted(struct consumer *c)
-{
-	rd_kafka_topic_partition_list_t *list = NULL;
-
-	if (!c->o->group)
-		return NULL;
-	note_written(c);
-	for (size_t i = 0; i < c->n_parts; i++) {
-		const struct partition *p = c->parts[i];
-		if (!p->assigned || p->written == p->committed)
-			continue;
-		if (!list)
-			list = rd_kafka_topic_partition_list_new(1);
-		rd_kafka_topic_partition_list_add(list, p->topic, p->id)->offset = p->written;
-	}
-	return list;
-}
-
-static void note_committed(struct consumer *c, const rd_kafka_topic_partition_list_t *list)
-{
-	for (int i = 0; i < list->cnt; i++) {
-		struct partition *p = find(c, list->elems[i].topic, list->elems[i].partition);
-		if (p && !list->elems[i].err)
-			p->committed = list->elems[i].offset;
-	}
-	c->counts.commits++;
-}
-
-static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_partition_list_t *list, void *opaque)
-{
-	struct consumer *c = opaque;
-
-	(void)rk;
-	if (!e)
-		note_committed(c, list);
-	else if (e != RD_KAFKA_RESP_ERR__NO_OFFSET && !c->closing)
-		tell(c, true, "offsets of group %s were not committed: %s", c->o->group, rd_kafka_err2str(e));
-}
-
-void consumer_commit(struct consumer *c)
-{
-	rd_kafka_topic_partition_list_t *list = uncommitted(c);
-
-	if (!list)
-		return;
-	if (rd_kafka_commit(c->rk, list, 1))
-		tell(c, true, "offsets of group %s were not committed", c->o->group);
-	rd_kafka_topic_partition_list_destroy(list);
-}
-
-/* Waits for the answer, but not for ever, as a plain rd_kafka_commit would without a coordinator. */
-static int commit_now(struct consumer *c, struct error *why)
-{
-	rd_kafka_topic_partition_list_t *list = uncommitted(c);
-	rd_kafka_queue_t *answers;
-	rd_kafka_event_t *event;
-	rd_kafka_resp_err_t e;
-
-	if (!list)
-		return 0;
-	answers = rd_kafka_queue_new(c->rk);
-	e = rd_kafka_commit_queue(c->rk, list, answers, NULL, NULL);
-	event = e ? NULL : rd_kafka_queue_poll(answers, COMMIT_MS);
-	if (!e)
-		e = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
-	if (!e)
-		note_committed(c, rd_kafka_event_topic_partition_list(event));
-	if (event)
-		rd_kafka_event_destroy(event);
-	rd_kafka_queue_destroy(answers);
-	rd_kafka_topic_partition_list_destroy(list);
-	return e && e != RD_KAFKA_RESP_ERR__NO_OFFSET ?
-	    error_set(why, "offsets of group %s were not committed: %s", c->o->group, rd_kafka_err2str(e)) : 0;
-}
-
-int consumer_commit_last(struct consumer *c, struct error *why)
-{
-	return commit_now(c, why);
-}
-
-/* ---- beginning to read ---- */
-
-static bool begins_at_low(const struct consumer *c)
-{
-	char value[32];
-	size_t n = sizeof value;
-
-	return rd_kafka_conf_get(rd_kafka_conf(c->rk), "auto.offset.reset", value, &n) == RD_KAFKA_CONF_OK &&
-	    (!strcmp(value, "earliest") || !strcmp(value, "beginning") || !strcmp(value, "smallest"));
-}
-
-/* Where a stored offset, or the one of the start, is no more: only the user can say that it does not matter. */
-static int keep_inside(struct consumer *c, struct partition *p, const char *whose, struct error *why)
-{
-	if (p->start >= p->low && p->start <= p->high)
-		return 0;
-	if (!c->o->allows_gap)
-		return offsets_outside(p, p->start, whose, why);
-	p->start = p->low;
-	return 0;
-}
-
-/* `start` of partitions where nothing but the group's offsets counts. */
-static int start_stored(struct consumer *c, struct partition *const *p, size_t n, struct error *why)
-{
-	size_t n_stored = 0;
-
-	if (offsets_stored(c->rk, p, n, why) || offsets_range(c->rk, p, n, why))
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		n_stored += p[i]->stored != OFFSETS_NONE;
-	for (size_t i = 0; i < n; i++) {
-		p[i]->skip_before_ms = INT64_MIN;
-		if (p[i]->stored != OFFSETS_NONE) {
-			p[i]->start = p[i]->committed = p[i]->stored;
-			if (keep_inside(c, p[i], "the group's offset", why))
-				return -1;
-		} else
-			/* Beside partitions with an offset this one is new: all of it is. */
-			p[i]->start = n_stored || begins_at_low(c) ? p[i]->low : p[i]->high;
-	}
-	if (!n_stored)
-		tell(c, true, "group %s has stored no offsets yet: begins at the %s%s", c->o->group, begins_at_low(c) ? "beginning" : "end",
-		    begins_at_low(c) ? "" : " (-X auto.offset.reset=earliest: at the beginning)");
-	return 0;
-}
-
-static void show_start(const struct consumer *c)
-{
-	for (size_t i = 0; i < c->n_parts; i++) {
-		const struct partition *p = c->parts[i];
-		char skip[EVENTTIME_SHOW_MAX] = "";
-		if (p->skip_before_ms != INT64_MIN)
-			eventtime_show(p->skip_before_ms * NS_PER_MS, skip);
-		tell(c, false, "%s: offsets %lld to %lld, begins at %lld%s%s", p->place, (long long)p->low, (long long)p->high,
-		    (long long)p->start, *skip ? ", skipping what is older than " : "", skip);
-	}
-}
-
-int consumer_resolve(struct consumer *c, struct handover *h, struct error *why)
-{
-	const struct consumer_options *o = c->o;
-	int result = 0;
-
-	switch (o->from) {
-	case CONSUMER_STORED:
-		result = start_stored(c, c->parts, c->n_parts, why);
-		break;
-	case CONSUMER_HANDOVER:
-		result = offsets_hand_over(c->rk, c->parts, c->n_parts, h, o->allows_gap, c->gap, why);
-		c->by_offset = handover_by_offset(h);
-		if (handover_time(h) != EVENTTIME_NONE) {
-			c->watches = true;
-			c->handover = c->by_offset ? NULL : h;
-			c->watched_until_ms = eventtime_floor(handover_end(h), NS_PER_MS, 0) / NS_PER_MS;
-		}
-		break;
-	case CONSUMER_TIME:
-		if (!(result = offsets_range(c->rk, c->parts, c->n_parts, why)))
-			result = offsets_start_at(c->rk, c->parts, c->n_parts, o->time_ms, why);
-		break;
-	default:
-		result = offsets_range(c->rk, c->parts, c->n_parts, why);
-		for (size_t i = 0; !result && i < c->n_parts; i++) {
-			struct partition *p = c->parts[i];
-			p->start = o->from == CONSUMER_BEGINNING ? p->low : o->from == CONSUMER_END ? p->high :
-			    o->from == CONSUMER_OFFSET ? o->n : p->high - o->n < p->low ? p->low : p->high - o->n;
-			result = keep_inside(c, p, "-o", why);
-		}
-	}
-	if (!result)
-		show_start(c);
-	return result;
-}
-
-static rd_kafka_topic_partition_list_t *start_list(struct partition *const *p, size_t n)
-{
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
-
-	for (size_t i = 0; i < n; i++)
-		rd_kafka_topic_partition_list_add(list, p[i]->topic, p[i]->id)->offset = p[i]->start;
-	return list;
-}
-
-/* Partitions whose `start` is known, about to be assigned.  Asks for their range. */
-static int take_over(struct consumer *c, struct partition *const *p, size_t n, struct error *why)
-{
-	if (offsets_range(c->rk, p, n, why))
-		return -1;
-	c->generation++;
-	for (size_t i = 0; i < n; i++) {
-		struct partition *q = p[i];
-		/* Retention may have gone on since `start` was found. */
-		if (q->start < q->low && c->o->from == CONSUMER_BEGINNING && !q->started)
-			q->start = q->low;
-		if (keep_inside(c, q, "the offset to begin at,", why))
-			return -1;
-		q->assigned = true;
-		q->over = false;
-		q->generation = c->generation;
-		q->taken = q->passed = q->written = q->start;
-		q->end = c->o->exits && !q->started ? q->high : c->o->exits ? q->end : INT64_MAX;
-		q->watched = q->compares = c->watches && !q->started;
-		q->watched_to = q->high;
-		q->started = true;
-		if (q->watched_to <= q->start || c->by_offset)
-			q->watched = false;
-		q->queue = rd_kafka_queue_get_partition(c->rk, q->topic, q->id);
-		rd_kafka_queue_forward(q->queue, c->queue);
-		c->source.total += c->o->exits ? (uint64_t)(q->high - q->start) : 0;
-		c->n_assigned++;
-	}
-	c->has_assignment = true;
-	return 0;
-}
-
-/* Those of which there is nothing to wait for. */
-static void finish_empty(struct consumer *c)
-{
-	for (size_t i = 0; i < c->n_parts; i++)
-		if (c->parts[i]->assigned && c->parts[i]->taken >= c->parts[i]->end)
-			finish_partition(c, c->parts[i], c->parts[i]->end);
-}
-
-static void give_back(struct consumer *c, struct partition *p)
-{
-	if (!p->assigned)
-		return;
-	p->assigned = p->watched = p->compares = false;
-	c->n_assigned--;
-	c->n_over -= p->over;
-	rd_kafka_queue_destroy(p->queue);
-	p->queue = NULL;
-}
-
-static int begin(struct consumer *c, struct error *why)
-{
-	rd_kafka_topic_partition_list_t *list;
-	rd_kafka_resp_err_t e;
-
-	c->begun = true;
-	if (c->o->group && !c->o->partitions) {
-		list = rd_kafka_topic_partition_list_new((int)c->o->n_topics);
-		for (size_t i = 0; i < c->o->n_topics; i++)
-			rd_kafka_topic_partition_list_add(list, c->topics[i].name, RD_KAFKA_PARTITION_UA);
-		e = rd_kafka_subscribe(c->rk, list);
-	} else {
-		if (take_over(c, c->parts, c->n_parts, why))
-			return -1;
-		list = start_list(c->parts, c->n_parts);
-		e = rd_kafka_assign(c->rk, list);
-		finish_empty(c);
-	}
-	rd_kafka_topic_partition_list_destroy(list);
-	return e ? error_set(why, "Kafka at %s: %s", c->brokers.list, rd_kafka_err2str(e)) : 0;
-}
-
-/* ---- what the group hands out and takes back ---- */
-
-/* Where partitions begin that the group hands out. */
-static int group_starts(struct consumer *c, struct partition *const *p, size_t n, struct error *why)
-{
-	if (offsets_stored(c->rk, p, n, why) || offsets_range(c->rk, p, n, why))
-		return -1;
-	for (size_t i = 0; i < n; i++) {
-		struct partition *q = p[i];
-		const bool as_resolved = !q->started && !q->is_new && q->start != OFFSETS_NONE;
-		if (as_resolved && (c->o->from_given || q->stored == OFFSETS_NONE))
-			continue;
-		if (q->stored != OFFSETS_NONE)
-			q->start = q->committed = q->stored;
-		else if (q->started)
-			q->start = q->written;
-		else
-			q->start = q->low;
-		q->skip_before_ms = INT64_MIN;
-		if (keep_inside(c, q, "the group's offset", why))
-			return -1;
-	}
-	return 0;
-}
-
-static void hand_out(struct consumer *c, rd_kafka_topic_partition_list_t *list)
-{
-	struct partition **p = alloc_zeroed((size_t)list->cnt + 1, sizeof *p);
-	size_t n = 0;
-	struct error why;
-
-	for (int i = 0; i < list->cnt; i++)
-		if ((p[n] = find_or_new(c, list->elems[i].topic, list->elems[i].partition)) && !p[n]->assigned)
-			n++;
-	if (group_starts(c, p, n, &why) || take_over(c, p, n, &why))
-		fail(c, &why);
-	for (int i = 0; i < list->cnt; i++) {
-		const struct partition *q = find(c, list->elems[i].topic, list->elems[i].partition);
-		list->elems[i].offset = q ? q->taken : RD_KAFKA_OFFSET_STORED;
-	}
-	free(p);
-}
-
-static void take_back(struct consumer *c, const rd_kafka_topic_partition_list_t *list)
-{
-	struct error why;
-
-	if (!c->closing && !rd_kafka_assignment_lost(c->rk) && commit_now(c, &why))
-		tell(c, true, "%s", why.text);
-	for (int i = 0; i < list->cnt; i++) {
-		struct partition *p = find(c, list->elems[i].topic, list->elems[i].partition);
-		if (p)
-			give_back(c, p);
-	}
-}
-
-static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t *list, void *opaque)
-{
-	struct consumer *c = opaque;
-	const bool by_steps = !strcmp(rd_kafka_rebalance_protocol(rk), "COOPERATIVE");
-	rd_kafka_error_t *e = NULL;
-
-	if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-		hand_out(c, list);
-		if (by_steps)
-			e = rd_kafka_incremental_assign(rk, list);
-		else
-			rd_kafka_assign(rk, list);
-		finish_empty(c);
-		tell(c, false, "group %s: %d partitions handed out, %zu in all", c->o->group, list->cnt, c->n_assigned);
-	} else {
-		take_back(c, list);
-		if (by_steps)
-			e = rd_kafka_incremental_unassign(rk, list);
-		else
-			rd_kafka_assign(rk, NULL);
-		if (!c->closing)
-			tell(c, false, "group %s: %d partitions taken back%s", c->o->group, list->cnt,
-			    rd_kafka_assignment_lost(rk) ? ", the membership was lost" : "");
-	}
-	if (e) {
-		tell(c, true, "group %s: %s", c->o->group, rd_kafka_error_string(e));
-		rd_kafka_error_destroy(e);
-	}
 }
 
 /* ---- making one ---- */
@@ -630,15 +218,10 @@ static bool is_wanted(const struct consumer_options *o, int32_t id)
 
 static int find_topic(struct consumer *c, struct topic *t, struct error *why)
 {
-	const struct rd_kafka_metadata *found;
 	int32_t n;
 
-	if (!(t->handle = rd_kafka_topic_new(c->rk, t->name, NULL)))
-		return error_set(why, "kafka:%s: %s", t->name, rd_kafka_err2str(rd_kafka_last_error()));
-	if (kafka_topic_find(c->rk, t->handle, c->brokers, &c->reason, &found, why))
+	if (!(t->handle = kafka_topic_find(c->rk, t->name, c->brokers, &c->reason, &n, why)))
 		return -1;
-	n = found->topics[0].partition_cnt;
-	rd_kafka_metadata_destroy(found);
 	for (size_t i = 0; i < c->o->n_partitions; i++)
 		if (c->o->partitions[i] >= n)
 			return error_set(why, "kafka:%s: there is no partition %d: it has %d, from 0", t->name, (int)c->o->partitions[i], (int)n);
@@ -667,8 +250,8 @@ struct consumer *consumer_new(const struct consumer_options *o, struct error *wh
 		goto failed;
 	rd_kafka_conf_set_opaque(conf, c);
 	rd_kafka_conf_set_error_cb(conf, on_error);
-	rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
-	rd_kafka_conf_set_offset_commit_cb(conf, on_commit);
+	rd_kafka_conf_set_rebalance_cb(conf, group_on_rebalance);
+	rd_kafka_conf_set_offset_commit_cb(conf, group_on_commit);
 	if (!(c->rk = kafka_client(false, conf, why)))
 		goto failed;
 	for (size_t i = 0; i < o->n_topics; i++) {
@@ -713,6 +296,11 @@ int consumer_stored(struct consumer *c, struct error *why)
 	return 0;
 }
 
+int consumer_resolve(struct consumer *c, struct handover *h, struct error *why)
+{
+	return start_resolve(c, h, why);
+}
+
 void consumer_expect(const struct consumer *c, struct handover *h)
 {
 	for (size_t i = 0; i < c->o->n_topics; i++)
@@ -720,61 +308,6 @@ void consumer_expect(const struct consumer *c, struct handover *h)
 }
 
 /* ---- messages to records ---- */
-
-static bool is_blank(const char *p, size_t n)
-{
-	while (n && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n')) {
-		p++;
-		n--;
-	}
-	return !n;
-}
-
-/* One line: what a message has of line ends becomes spaces. */
-static const char *one_line(struct consumer *c, const char *text, size_t n)
-{
-	char *copy;
-
-	if (!memchr(text, '\n', n) && !memchr(text, '\r', n))
-		return text;
-	copy = arena_copy(&c->arena, text, n);
-	for (size_t i = 0; i < n; i++)
-		if (copy[i] == '\n' || copy[i] == '\r')
-			copy[i] = ' ';
-	return copy;
-}
-
-static const struct origin *origin_of(struct consumer *c, const rd_kafka_message_t *m, const struct partition *p, int64_t timestamp)
-{
-	struct origin *o = arena_get(&c->arena, sizeof *o);
-	struct origin_header *header;
-	rd_kafka_headers_t *headers;
-
-	*o = (struct origin){ .topic = p->topic, .partition = p->id, .offset = m->offset, .timestamp_ms = timestamp, .key = m->key,
-	    .key_len = m->key_len };
-	if (rd_kafka_message_headers(m, &headers))
-		return o;
-	o->n_headers = rd_kafka_header_cnt(headers);
-	o->headers = header = arena_get(&c->arena, (o->n_headers + 1) * sizeof *header);
-	for (size_t i = 0; i < o->n_headers; i++)
-		rd_kafka_header_get_all(headers, i, &header[i].name, &header[i].value, &header[i].len);
-	return o;
-}
-
-static void make_record(struct consumer *c, struct record *r, const rd_kafka_message_t *m, const struct partition *p,
-    int64_t timestamp)
-{
-	const char *line = one_line(c, m->payload, m->len);
-
-	record_init(r, line, m->len, c->o->fields, &c->arena);
-	r->at = (struct place){ .source = p->place, .line = (uint64_t)m->offset };
-	if (c->o->wants_origin)
-		r->origin = origin_of(c, m, p, timestamp);
-	if (m->len > c->o->intake.max_line && m->len > intake_limit(&c->o->intake, line, m->len))
-		intake_too_long(r, line, m->len < INTAKE_KEPT ? m->len : INTAKE_KEPT, m->len);
-	else
-		intake_record(r, &c->o->intake);
-}
 
 /* Whether the message becomes record n of the batch. */
 static bool take(struct consumer *c, rd_kafka_message_t *m, size_t n)
@@ -787,7 +320,7 @@ static bool take(struct consumer *c, rd_kafka_message_t *m, size_t n)
 	is_up(c);
 	timestamp = rd_kafka_message_timestamp(m, NULL);
 	if (m->offset >= p->end || (timestamp >= c->o->until_ms && timestamp != -1)) {
-		finish_partition(c, p, m->offset < p->end ? m->offset : p->end);
+		consumer_finish(c, p, m->offset < p->end ? m->offset : p->end);
 		return false;
 	}
 	p->taken = m->offset + 1;
@@ -800,7 +333,7 @@ static bool take(struct consumer *c, rd_kafka_message_t *m, size_t n)
 		p->watched = false;
 	const bool is_last = p->taken >= p->end;
 	const bool skipped = p->skip_before_ms != INT64_MIN && timestamp != -1 && timestamp < p->skip_before_ms;
-	const bool tombstone = !m->payload, blank = !tombstone && is_blank(m->payload, m->len);
+	const bool tombstone = !m->payload, blank = !tombstone && message_is_blank(m);
 	if (!skipped) {
 		p->skip_before_ms = INT64_MIN;
 		c->counts.tombstones += tombstone;
@@ -808,13 +341,13 @@ static bool take(struct consumer *c, rd_kafka_message_t *m, size_t n)
 	}
 	if (skipped || tombstone || blank) {
 		if (is_last)
-			finish_partition(c, p, p->end);
+			consumer_finish(c, p, p->end);
 		return false;
 	}
-	make_record(c, &c->record[n], m, p, timestamp);
+	message_record(c, &c->record[n], m, p, timestamp);
 	c->entry[n] = (struct entry){ m, p, p->generation, compares };
 	if (is_last)
-		finish_partition(c, p, p->end);
+		consumer_finish(c, p, p->end);
 	return true;
 }
 
@@ -835,13 +368,13 @@ static void hear(struct consumer *c, const rd_kafka_message_t *m)
 		if (p->taken >= p->watched_to)
 			p->watched = false;
 		if (p->taken >= p->end)
-			finish_partition(c, p, p->end);
+			consumer_finish(c, p, p->end);
 		return;
 	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
 	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
 		error_set(&why, "%s: offset %lld is gone: the topic was cut while it was read (%s).  -X auto.offset.reset=earliest goes on "
 		    "where it begins now", p ? p->place : "Kafka", p ? (long long)p->taken : -1LL, rd_kafka_message_errstr(m));
-		fail(c, &why);
+		consumer_fail(c, &why);
 		return;
 	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
 	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
@@ -857,10 +390,10 @@ static void hear(struct consumer *c, const rd_kafka_message_t *m)
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR__FATAL:
 		error_set(&why, "%s: %s", p ? p->place : c->brokers.list, rd_kafka_message_errstr(m));
-		fail(c, &why);
+		consumer_fail(c, &why);
 		return;
 	default:
-		tell(c, false, "%s: %s", p ? p->place : c->brokers.list, rd_kafka_message_errstr(m));
+		consumer_tell(c, false, "%s: %s", p ? p->place : c->brokers.list, rd_kafka_message_errstr(m));
 	}
 }
 
@@ -881,7 +414,7 @@ static void look_for_topics(struct consumer *c, int64_t now)
 		rd_kafka_metadata_destroy(found);
 		if (e == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
 			error_set(&why, "kafka:%s: the topic is gone", c->topics[i].name);
-			fail(c, &why);
+			consumer_fail(c, &why);
 		}
 	}
 }
@@ -915,7 +448,7 @@ static int consumer_alive(struct source *source, struct error *why)
 		else {
 			error_set(&lost, "%s[%d]: offset %lld came by the wrong queue", rd_kafka_topic_name(m->rkt), (int)m->partition,
 			    (long long)m->offset);
-			fail(c, &lost);
+			consumer_fail(c, &lost);
 		}
 		rd_kafka_message_destroy(m);
 	}
@@ -925,7 +458,7 @@ static int consumer_alive(struct source *source, struct error *why)
 		if (c->o->exits && c->down_since && now - c->down_since > DOWN_NS) {
 			error_set(&lost, "no broker has been reachable at %s for a minute: %.*s", c->brokers.list, (int)c->reason.len,
 			    c->reason.len ? c->reason.data : "");
-			fail(c, &lost);
+			consumer_fail(c, &lost);
 		}
 	}
 	return answer(c, why);
@@ -955,7 +488,7 @@ static int consumer_next(struct source *source, struct record **out, struct erro
 	release_batch(c);
 	all_passed(c);
 	source->until = INT64_MAX;
-	if (!c->begun && begin(c, why))
+	if (!c->begun && start_reading(c, why))
 		return SOURCE_FAILED;
 	for (;;) {
 		rd_kafka_message_t *m;
@@ -1028,12 +561,22 @@ void consumer_end_partition(struct consumer *c, size_t i)
 		if (p->passed > offset)
 			p->passed = offset;
 	}
-	finish_partition(c, p, offset);
+	consumer_finish(c, p, offset);
 }
 
 bool consumer_ended(const struct consumer *c, size_t i)
 {
 	return c->entry[i].part->over && c->entry[i].message->offset >= c->entry[i].part->end;
+}
+
+void consumer_commit(struct consumer *c)
+{
+	group_commit(c);
+}
+
+int consumer_commit_last(struct consumer *c, struct error *why)
+{
+	return group_commit_now(c, why);
 }
 
 /* ---- reports ---- */
@@ -1088,7 +631,7 @@ void consumer_leave(struct consumer *c)
 	release_batch(c);
 	for (size_t i = 0; i < c->n_parts; i++)
 		if (c->parts[i]->queue)
-			give_back(c, c->parts[i]);
+			start_give_back(c, c->parts[i]);
 	if (c->queue) {
 		rd_kafka_queue_io_event_enable(c->queue, -1, NULL, 0);
 		rd_kafka_queue_io_event_enable(c->events, -1, NULL, 0);

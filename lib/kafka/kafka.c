@@ -213,33 +213,29 @@ static bool creates_topics(rd_kafka_t *rk)
 	return rd_kafka_conf_get(rd_kafka_conf(rk), "allow.auto.create.topics", value, &n) == RD_KAFKA_CONF_OK && !strcmp(value, "true");
 }
 
-/* What one answer says of a topic: no error and its partitions, or why not. */
-static rd_kafka_resp_err_t look_up(const struct rd_kafka_metadata *found, const char *name, int32_t *partitions)
+/* What one answer says of the topic asked for: no error and its partitions, or why not. */
+static rd_kafka_resp_err_t look_up(const struct rd_kafka_metadata *found, int32_t *partitions)
 {
-	for (int i = 0; i < found->topic_cnt; i++)
-		if (!strcmp(found->topics[i].topic, name)) {
-			*partitions = found->topics[i].partition_cnt;
-			return *partitions || found->topics[i].err ? found->topics[i].err : RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
-		}
-	return RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+	if (found->topic_cnt != 1)
+		return RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+	*partitions = found->topics[0].partition_cnt;
+	return *partitions || found->topics[0].err ? found->topics[0].err : RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
 }
 
-/*
- * Asks until there is an answer.  `topic` NULL: all topics, since a broker may create the one that a producer asks for by name.
- * 0 or -1; *e: what it says of the topic.
- */
-static int ask(rd_kafka_t *rk, rd_kafka_topic_t *topic, const char *name, int64_t until, int32_t *partitions, rd_kafka_resp_err_t *e)
+/* Asks until there is an answer.  0 or -1; *e: what it says of the topic. */
+static int ask(rd_kafka_t *rk, rd_kafka_topic_t *topic, int32_t *partitions, rd_kafka_resp_err_t *e)
 {
+	const int64_t until = wallclock_monotonic() + KAFKA_CONNECT_MS * NS_PER_MS;
 	const struct rd_kafka_metadata *found;
 
 	for (;;) {
 		const int64_t left = (until - wallclock_monotonic()) / NS_PER_MS;
 		const bool is_last = left <= (int64_t)(RETRY_NS / NS_PER_MS);
-		const rd_kafka_resp_err_t failure = rd_kafka_metadata(rk, !topic, topic, &found, is_last ? 100 : (int)left);
+		const rd_kafka_resp_err_t failure = rd_kafka_metadata(rk, 0, topic, &found, is_last ? 100 : (int)left);
 
 		rd_kafka_poll(rk, 0);		/* the reason */
 		if (!failure) {
-			*e = look_up(found, name, partitions);
+			*e = look_up(found, partitions);
 			rd_kafka_metadata_destroy(found);
 			/* Of a topic that has just been made, leaders may not be known yet. */
 			if (*e != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE &&
@@ -255,31 +251,21 @@ static int ask(rd_kafka_t *rk, rd_kafka_topic_t *topic, const char *name, int64_
 rd_kafka_topic_t *kafka_topic_find(rd_kafka_t *rk, const char *name, struct kafka_brokers brokers, const struct buf *reason,
     int32_t *partitions, struct error *why)
 {
-	const int64_t until = wallclock_monotonic() + KAFKA_CONNECT_MS * NS_PER_MS;
-	rd_kafka_topic_t *topic = NULL;
+	rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
 	rd_kafka_resp_err_t e = RD_KAFKA_RESP_ERR_NO_ERROR;
 
-	if (rd_kafka_type(rk) == RD_KAFKA_PRODUCER && !creates_topics(rk) && ask(rk, NULL, name, until, partitions, &e))
-		goto silence;
-	if (!e) {
-		if (!(topic = rd_kafka_topic_new(rk, name, NULL))) {
-			error_set(why, "kafka:%s: %s", name, rd_kafka_err2str(rd_kafka_last_error()));
-			return NULL;
-		}
-		if (ask(rk, topic, name, until, partitions, &e))
-			goto silence;
+	if (!topic) {
+		error_set(why, "kafka:%s: %s", name, rd_kafka_err2str(rd_kafka_last_error()));
+		return NULL;
 	}
-	if (!e)
-		return topic;
-	if (e == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+	if (ask(rk, topic, partitions, &e))
+		explain_silence(brokers, reason, why);
+	else if (e == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
 		error_set(why, "kafka:%s: there is no such topic at %s (%s)", name, brokers.list, brokers.from);
-	else
+	else if (e)
 		error_set(why, "kafka:%s: %s", name, rd_kafka_err2str(e));
-	goto failed;
-silence:
-	explain_silence(brokers, reason, why);
-failed:
-	if (topic)
-		rd_kafka_topic_destroy(topic);
+	else
+		return topic;
+	rd_kafka_topic_destroy(topic);
 	return NULL;
 }

@@ -29,6 +29,7 @@ struct partition {
 	bool is_new;			/* has come since the topic was first seen */
 	/* while it is read, see consumer.c */
 	bool assigned, started, over, watched, compares;
+	bool resumes;			/* goes on at `taken`, as if it had never been away */
 	int64_t taken, passed, written, committed, end, watched_to;
 	uint32_t generation;
 	struct rd_kafka_queue_s *queue;

@@ -40,6 +40,8 @@ static const struct kafka_property defaults[] = {
 	{ "client.id", "sml-route", NULL, false },
 	{ "enable.idempotence", "true", NULL, false },
 	{ "acks", "all", NULL, false },
+	/* A name typed wrong is to be an error, not a topic; producers create them unless told. */
+	{ "allow.auto.create.topics", "false", NULL, false },
 	{ "partitioner", "murmur2_random", NULL, false },
 	{ "linger.ms", LINGER_MS, NULL, false },
 	{ "queue.buffering.max.kbytes", QUEUE_KBYTES, NULL, false },

@@ -581,6 +581,17 @@ static int settle(struct loop *l, struct error *why)
 	return 0;
 }
 
+int loop_settle(struct loop *l, struct error *why)
+{
+	for (size_t i = 0; i < l->n_stages; i++)
+		if (l->stages[i].tool->settle && l->stages[i].tool->settle(l->stages[i].self, why))
+			return -1;
+	for (size_t i = 0; i < l->n_outputs; i++)
+		if (output_flush(l->outputs[i], why))
+			return -1;
+	return 0;
+}
+
 /* The last stage first: what was read from is given up only when all that follows from it is safe. */
 static int commit(struct loop *l, enum end how, struct error *why)
 {

@@ -75,7 +75,8 @@ struct filter_tool {
 	int (*reload)(void *tool, struct error *why);	/* SIGHUP, between batches */
 	void *(*split)(void *tool);			/* -j: an instance for one more thread */
 	int (*finish)(void *tool, enum end how, struct next *, struct error *why);	/* the last records */
-	int (*settle)(void *tool, struct error *why);	/* where a policy stops the run: waits for what has been sent elsewhere */
+	/* Waits for what has been sent elsewhere (topics): where a policy stops the run, and by loop_settle. */
+	int (*settle)(void *tool, struct error *why);
 	/* Behind every finish, when all outputs are written, and only where the status will be 0: states, models, offsets. */
 	int (*commit)(void *tool, enum end how, struct error *why);
 	void (*metrics)(void *tool, struct metrics *);	/* its own samples; also on an idle stream */
@@ -160,6 +161,9 @@ int loop_sleep(struct loop *, int64_t until, struct error *why);
 bool loop_look(struct loop *);
 
 void loop_add_service(struct loop *, struct service *);
+
+/* Between batches: waits until everything passed on so far has left, topics included; before offsets are committed. */
+int loop_settle(struct loop *, struct error *why);
 
 /* Their last call, with `now` INT64_MAX: at the end of the run, or when the process is about to end with its reader. */
 void loop_end_services(struct loop *);

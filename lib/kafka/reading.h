@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reading.h - the consumer's parts to one another, inside kafka/ alone: consumer.c is the source, start.c where partitions begin,
+ * group.c what is committed and what a group hands out, message.c what a message becomes.
+ */
+#ifndef KAFKA_READING_H
+#define KAFKA_READING_H
+
+#include <librdkafka/rdkafka.h>
+
+#include "kafka/client.h"
+#include "kafka/consumer.h"
+#include "kafka/offsets.h"
+#include "stream/filter.h"
+
+struct topic {
+	const char *name;
+	rd_kafka_topic_t *handle;
+	struct partition **parts;
+	int32_t n;
+};
+
+/* What a record of the batch came from. */
+struct entry {
+	rd_kafka_message_t *message;
+	struct partition *part;
+	uint32_t generation;
+	bool compares;			/* the files may hold it */
+};
+
+struct consumer {
+	struct source source;
+	const struct consumer_options *o;
+	struct kafka_brokers brokers;
+	rd_kafka_t *rk;
+	rd_kafka_queue_t *queue, *events;
+	struct topic *topics;
+	struct partition **parts;	/* all of all topics */
+	size_t n_parts;
+	struct arena arena;
+	struct record record[BATCH_MAX];
+	struct entry entry[BATCH_MAX];
+	size_t n_batch;
+	bool begun, has_assignment, closing;
+	size_t n_assigned, n_over;
+	uint32_t generation;
+	struct handover *handover;	/* NULL: none, or done with */
+	int64_t watched_until_ms;	/* of messages: behind it no record is one of the files' */
+	bool watches, by_offset;
+	char gap[64];
+	struct consumer_counts counts;
+	struct buf reason;		/* what the client last complained of */
+	int64_t down_since, missing_since, lag_at;	/* monotonic ns; 0: not */
+	bool failed;
+	struct error why;
+};
+
+/* ---- consumer.c ---- */
+
+void consumer_tell(const struct consumer *, bool important, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* The next `next` or `alive` fails; the first reason wins.  For callbacks, which can't. */
+void consumer_fail(struct consumer *, const struct error *why);
+
+struct partition *consumer_find(const struct consumer *, const char *topic, int32_t id);	/* NULL: not one of ours */
+struct partition *consumer_find_or_new(struct consumer *, const char *topic, int32_t id);
+
+/* Nothing of the partition from offset `end` on is given. */
+void consumer_finish(struct consumer *, struct partition *, int64_t end);
+
+/* ---- start.c ---- */
+
+/* Decides `start` of all partitions: consumer_resolve. */
+int start_resolve(struct consumer *, struct handover *, struct error *why);
+
+/* Where `start` is no more, only the user can say that it does not matter.  `whose` offset it is, for the message. */
+int start_inside(const struct consumer *, struct partition *, const char *whose, struct error *why);
+
+/* Partitions whose `start` is known, about to be assigned: asks for their range and has their messages come to the queue. */
+int start_take_over(struct consumer *, struct partition *const *, size_t n, struct error *why);
+void start_give_back(struct consumer *, struct partition *);
+void start_finish_empty(struct consumer *);	/* those of which there is nothing to wait for */
+
+/* Live reading begins: assigns partitions, or joins the group. */
+int start_reading(struct consumer *, struct error *why);
+
+/* ---- group.c ---- */
+
+/* Offsets of what has been passed and written: sent off, or with the answer waited for, but not for ever. */
+void group_commit(struct consumer *);
+int group_commit_now(struct consumer *, struct error *why);
+
+/* Callbacks of librdkafka. */
+void group_on_commit(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *, void *);
+void group_on_rebalance(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *, void *);
+
+/* ---- message.c ---- */
+
+bool message_is_blank(const rd_kafka_message_t *);
+void message_record(struct consumer *, struct record *, const rd_kafka_message_t *, const struct partition *, int64_t timestamp_ms);
+
+#endif
