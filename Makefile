@@ -148,7 +148,7 @@ check:
 check-quick:
 	@test/deps.sh build test
 	+@$(make) tests
-	@SML_TEST_NO_KAFKA=1 $(run) $(B)
+	@SML_TEST_NO_KAFKA=1 JOBS=$$((2 * $(JOBS))) $(run) $(B)
 
 # Each header, and each source without the headers that banned.h brings along, compiles alone.
 ALONE := $(patsubst %,$(B)/alone/%.ok,$(filter-out lib/base/banned.h,$(wildcard lib/*/*.[ch] cmd/*.[ch])))
