@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # sml-replay: files, pace and bounds, and topics of librdkafka's mock cluster.  On a real broker: kafka.bats.
+# shellcheck disable=SC2030,SC2031,SC2154,SC2317 # bats sets variables and calls functions
 
 load helper
 
@@ -382,7 +383,7 @@ tenths() {
 	mock live:1
 	events 1 500 | produce live
 	sml-replay -e kafka:live | sml-features -d 'n = count() over all' -k id >pipe
-	sml replay -e kafka:live then features -d 'n = count() over all' -k id >chain
+	sml replay -e kafka:live 'then' features -d 'n = count() over all' -k id >chain
 	[ "$(wc -l <pipe)" = 500 ]
 	same_file pipe chain
 }

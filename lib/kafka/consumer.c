@@ -576,7 +576,7 @@ void consumer_commit(struct consumer *c)
 
 int consumer_commit_last(struct consumer *c, struct error *why)
 {
-	return group_commit_now(c, why);
+	return group_commit_now(c, true, why);
 }
 
 /* ---- reports ---- */

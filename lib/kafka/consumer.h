@@ -93,7 +93,7 @@ bool consumer_ended(const struct consumer *, size_t i);		/* whether record i is 
 
 /* ---- offsets ---- */
 
-/* Of what has been passed and written.  Not waiting: failures are told.  Waiting: the last one, 0 or -1. */
+/* Of what has been passed, once loop_settle has seen it out.  Not waiting: failures are told.  Waiting: the last one, 0 or -1. */
 void consumer_commit(struct consumer *);
 int consumer_commit_last(struct consumer *, struct error *why);
 

@@ -20,22 +20,23 @@ static bool all_written(const struct consumer *c)
 	return true;
 }
 
-static void note_written(struct consumer *c)
+/* In a chain an output that is empty does not say that a later stage has sent what it was given: there the caller knows. */
+static void note_written(struct consumer *c, bool settled)
 {
-	if (!all_written(c))
+	if (!all_written(c) || (!settled && c->o->loop->n_stages > 1))
 		return;
 	for (size_t i = 0; i < c->n_parts; i++)
 		c->parts[i]->written = c->parts[i]->passed;
 }
 
 /* What is to be committed of these partitions; NULL: nothing. */
-static rd_kafka_topic_partition_list_t *uncommitted(struct consumer *c)
+static rd_kafka_topic_partition_list_t *uncommitted(struct consumer *c, bool settled)
 {
 	rd_kafka_topic_partition_list_t *list = NULL;
 
 	if (!c->o->group)
 		return NULL;
-	note_written(c);
+	note_written(c, settled);
 	for (size_t i = 0; i < c->n_parts; i++) {
 		const struct partition *p = c->parts[i];
 		if (!p->assigned || p->written <= p->committed)
@@ -70,7 +71,7 @@ void group_on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t e, rd_kafka_topic_parti
 
 void group_commit(struct consumer *c)
 {
-	rd_kafka_topic_partition_list_t *list = uncommitted(c);
+	rd_kafka_topic_partition_list_t *list = uncommitted(c, true);
 
 	if (!list)
 		return;
@@ -80,9 +81,9 @@ void group_commit(struct consumer *c)
 }
 
 /* Waits for the answer, but not for ever, as a plain rd_kafka_commit would without a coordinator. */
-int group_commit_now(struct consumer *c, struct error *why)
+int group_commit_now(struct consumer *c, bool settled, struct error *why)
 {
-	rd_kafka_topic_partition_list_t *list = uncommitted(c);
+	rd_kafka_topic_partition_list_t *list = uncommitted(c, settled);
 	rd_kafka_queue_t *answers;
 	rd_kafka_event_t *event;
 	rd_kafka_resp_err_t e;
@@ -149,7 +150,7 @@ static void take_back(struct consumer *c, const rd_kafka_topic_partition_list_t 
 {
 	struct error why;
 
-	if (!c->closing && !rd_kafka_assignment_lost(c->rk) && group_commit_now(c, &why))
+	if (!c->closing && !rd_kafka_assignment_lost(c->rk) && group_commit_now(c, false, &why))
 		consumer_tell(c, true, "%s", why.text);
 	for (int i = 0; i < list->cnt; i++) {
 		struct partition *p = consumer_find(c, list->elems[i].topic, list->elems[i].partition);

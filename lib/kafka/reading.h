@@ -86,9 +86,10 @@ int start_reading(struct consumer *, struct error *why);
 
 /* ---- group.c ---- */
 
-/* Offsets of what has been passed and written: sent off, or with the answer waited for, but not for ever. */
+/* Offsets of what has been passed and written: sent off, or with the answer waited for, but not for ever.  settled: every stage
+ * has sent what it was given, as is so for group_commit. */
 void group_commit(struct consumer *);
-int group_commit_now(struct consumer *, struct error *why);
+int group_commit_now(struct consumer *, bool settled, struct error *why);
 
 /* Callbacks of librdkafka. */
 void group_on_commit(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *, void *);
