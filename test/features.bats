@@ -95,7 +95,8 @@ refused() {
 	wait_for 5 test -s out
 	kill -9 $pid
 	exec 9>&-
-	wait $pid || true
+	wait $pid && status=0 || status=$?
+	[ "$status" = 137 ]
 	cmp before s
 	sml-features -q --state s oracle.features two >after
 	sml-features -q --state s2 oracle.features oracle.jsonl | tail -n 600 >expected
@@ -492,7 +493,7 @@ state by merchant: 80 bytes a key
 	stop_later $pid
 	exec 9>pipe
 	wait_for 5 test -e p.lock
-	wait_for 5 grep -q "$pid" p.lock || true
+	wait_for 5 grep -q "$pid" p.lock
 	run -2 --separate-stderr sml-features --state p -d 'n = count()' </dev/null
 	[[ $stderr == "sml-features: p is in use by process $pid" ]]
 	exec 9>&-

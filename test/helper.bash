@@ -75,6 +75,20 @@ skip_if_sanitized() {
 	[ -z "${SML_SANITIZED-}" ] || skip "sanitized build${1:+: $1}"
 }
 
+# A real broker for a whole file, from its setup_file and teardown_file: $BOOT is its address, $DIR its directory.
+kafka_start() {
+	DIR=$BATS_FILE_TMPDIR/broker
+	run "$SML_ROOT/test/kafka/broker" start --owner $$ "$DIR"
+	[ "$status" != 75 ] || skip "no Apache Kafka here: $output"
+	[ "$status" = 0 ] || { echo "$output" && return 1; }
+	BOOT=$(cat "$DIR/bootstrap")
+	export DIR BOOT
+}
+
+kafka_stop() {
+	[ -z "${DIR-}" ] || "$SML_ROOT/test/kafka/broker" stop "$DIR"
+}
+
 # equal EXPECTED GOT [WHAT]: the same text, shown as a diff if not
 equal() {
 	[ "$1" = "$2" ] && return

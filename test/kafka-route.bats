@@ -6,17 +6,11 @@ load helper
 
 setup_file() {
 	load helper
-	broker=$SML_ROOT/test/kafka/broker
-	DIR=$BATS_FILE_TMPDIR/broker
-	run "$broker" start --owner $$ "$DIR"
-	[ "$status" != 75 ] || skip "no Apache Kafka here: $output"
-	[ "$status" = 0 ]
-	BOOT=$(cat "$DIR/bootstrap")
-	export DIR BOOT
+	kafka_start
 }
 
 teardown_file() {
-	[ -z "${DIR-}" ] || "$SML_ROOT/test/kafka/broker" stop "$DIR"
+	kafka_stop
 }
 
 # topic NAME PARTITIONS: made empty

@@ -7,18 +7,13 @@ load helper
 
 setup_file() {
 	load helper
-	broker=$SML_ROOT/test/kafka/broker
-	DIR=$BATS_FILE_TMPDIR/broker
-	run "$broker" start --owner $$ "$DIR"
-	[ "$status" != 75 ] || skip "no Apache Kafka here: $output"
-	[ "$status" = 0 ]
-	BOOT=$(cat "$DIR/bootstrap")
+	kafka_start
 	BASE=$(($(date +%s) * 1000 - 3600000))
-	export DIR BOOT BASE
+	export BASE
 }
 
 teardown_file() {
-	[ -z "${DIR-}" ] || "$SML_ROOT/test/kafka/broker" stop "$DIR"
+	kafka_stop
 }
 
 setup() {
