@@ -2,8 +2,13 @@
 # make           the tools, in build/
 # make check     all tests; installs what they need.  `make check T=route`: one by name
 #
+# make check-valgrind   the same under valgrind, for memory that is lost or not initialised
+# make fuzz      each target for a minute (SECONDS=60), with clang's libFuzzer
+#
 # make demo      the purchases, from history to live Kafka to side outputs
-# make install   PREFIX=/usr/local DESTDIR=
+# make install   PREFIX=/usr/local DESTDIR=; make uninstall
+# make dist      the sources, in build/; make deb: a Debian package, in build/deb
+# make lint      what is wrong with manual, scripts and sources
 #
 # SAN=address,undefined builds and tests beside the normal build; V=1 shows commands.
 
@@ -12,8 +17,8 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 CFLAGS  ?= -O2 -g
 LDFLAGS ?=
-# With the compiler it is developed with, a warning stops the build; what another one finds need not.
-WERROR := $(if $(filter 12,$(shell $(CC) -dumpversion)),-Werror)
+# With the compiler and the flags it is developed with, a warning stops the build; what others find need not.
+WERROR := $(if $(filter 12-file,$(shell $(CC) -dumpversion)-$(origin CFLAGS)),-Werror)
 SAN     =
 JOBS    = $(shell nproc)
 PKG_CONFIG ?= pkg-config
@@ -21,6 +26,7 @@ PKG_CONFIG ?= pkg-config
 MAKEFLAGS += --no-builtin-rules
 
 # ---- what is built ----
+VERSION := $(shell sed -n 's/.*SML_VERSION "\(.*\)"/\1/p' lib/cli/version.h)
 B       := build$(if $(SAN),-$(subst $(shell echo ,),-,$(SAN)))
 TOOLS   := $(patsubst cmd/%.c,%,$(wildcard cmd/sml-*.c))
 CHAIN   := $(patsubst cmd/%.c,%,$(wildcard cmd/sml.c))
@@ -31,6 +37,7 @@ UNITS   := $(patsubst test/unit/%.c,$(B)/test/%,$(wildcard test/unit/test-*.c))
 HELPERS := $(patsubst test/helper/%.c,$(B)/test/%,$(wildcard test/helper/*.c))
 FAULTS  := $(patsubst test/fault/%.c,$(B)/test/%.so,$(wildcard test/fault/*.c))
 BENCHES := $(patsubst test/bench/%.c,$(B)/bench/%,$(wildcard test/bench/*.c))
+FUZZERS := $(patsubst test/fuzz/%.c,$(B)/test/%,$(wildcard test/fuzz/fuzz-*.c))
 
 # What a folder of lib/ may include besides itself.  cmd/ may include all of them.
 LAYER_base       =
@@ -67,9 +74,11 @@ WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer
 # No fused multiply-add: results are the same bits on every machine.
 LANGUAGE = -std=c17 -D_GNU_SOURCE -ffp-contract=off -Ilib -I.
 FOUND = $(if $(ZLIB_LIBS),-DHAVE_ZLIB) $(if $(ZSTD_LIBS),-DHAVE_ZSTD) $(YYJSON_CFLAGS) $(RDKAFKA_CFLAGS)
-SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-COMPILE = $(CC) $(CPPFLAGS) $(LANGUAGE) $(WARN) $(FOUND) $(CFLAGS) $(SANITIZE)
-LINK = $(CC) $(CFLAGS) $(SANITIZE) -Wl,--as-needed $(LDFLAGS)
+SANITIZE = $(if $(SAN),-fsanitize=$(SAN)$(if $(findstring undefined,$(SAN)),$(shell echo ,)float-cast-overflow) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+# Where it is built is no part of what is built.
+ANYWHERE = '-ffile-prefix-map=$(CURDIR)=.'
+COMPILE = $(CC) $(CPPFLAGS) $(LANGUAGE) $(WARN) $(FOUND) $(ANYWHERE) $(CFLAGS) $(SANITIZE)
+LINK = $(CC) $(ANYWHERE) $(CFLAGS) $(SANITIZE) -Wl,--as-needed $(LDFLAGS)
 LIBS = $(YYJSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) -lm
 BANNED = -include lib/base/banned.h
 # Files whose loops are worth more than -O2: EXTRA holds for one file.
@@ -81,7 +90,7 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@)
 
 # ---- rules ----
 all: $(BINS)
-tests: all $(UNITS) $(HELPERS) $(FAULTS)
+tests: all $(UNITS) $(HELPERS) $(FAULTS) $(FUZZERS)
 
 $(B)/%.o: %.c $(B)/flags | found
 	$(call say,CC)
@@ -96,7 +105,7 @@ $(B)/cmd/main-%.o: cmd/main.c $(B)/flags | found
 
 $(B)/libsml.a: $(LIB)
 	$(call say,AR)
-	$(Q)rm -f $@ && $(AR) qcs $@ $^
+	$(Q)rm -f $@ && $(AR) qcsD $@ $^
 
 # Of the five filters only those that talk to Kafka link its client.
 $(addprefix $(B)/,$(KAFKA)): private LIBS += $(RDKAFKA_LIBS)
@@ -114,6 +123,16 @@ $(UNITS) $(HELPERS) $(BENCHES): $(B)/libsml.a $(B)/flags | found
 	$(Q)mkdir -p $(@D)
 	$(Q)$(COMPILE) $(LDFLAGS) -Wl,--as-needed -MMD -MP -MF $@.d -MT $@ -o $@ $(filter %.c,$^) $(B)/libsml.a $(LIBS) $(RDKAFKA_LIBS)
 
+# A target of fuzzing: libFuzzer drives it where FUZZ says so, else replay.c with files of a corpus.
+$(FUZZERS): $(B)/test/%: test/fuzz/%.c $(if $(FUZZ),,test/fuzz/replay.c)
+$(B)/test/fuzz-options: private LDFLAGS += -Wl,--wrap=exit
+$(B)/test/fuzz-options: $(TOOLS:%=$(B)/cmd/%.o)
+$(FUZZERS): $(B)/libsml.a $(B)/flags | found
+	$(call say,TEST)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -Itest/fuzz $(LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) -Wl,--as-needed -MMD -MP -MF $@.d -MT $@ -o $@ $(filter %.c %.o,$^) \
+		$(B)/libsml.a $(LIBS) $(RDKAFKA_LIBS)
+
 # Made to be preloaded: never sanitized itself.
 $(FAULTS): $(B)/test/%.so: test/fault/%.c $(B)/flags
 	$(call say,TEST)
@@ -121,9 +140,10 @@ $(FAULTS): $(B)/test/%.so: test/fault/%.c $(B)/flags
 	$(Q)$(CC) $(LANGUAGE) $(WARN) $(CFLAGS) -fPIC -shared -MMD -MP -MF $@.d -MT $@ -o $@ $<
 
 # Other flags than last time: everything is compiled again.
+$(B)/flags: export FLAGS = $(COMPILE) $(LINK) $(LIBS)
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(COMPILE) $(LINK) $(LIBS)' | cmp -s - $@ || echo '$(COMPILE) $(LINK) $(LIBS)' >$@
+	@echo "$$FLAGS" | cmp -s - $@ || echo "$$FLAGS" >$@
 
 found:
 	$(if $(strip $(MISSING)),$(error missing: $(strip $(MISSING)); run: make deps))
@@ -150,6 +170,12 @@ check-quick:
 	+@$(make) tests
 	@SML_TEST_NO_KAFKA=1 JOBS=$$((2 * $(JOBS))) $(run) $(B)
 
+# Half an hour, or with the broker a whole one; SML_TEST_NO_KAFKA=1 is without.
+check-valgrind:
+	@test/deps.sh build test kafka valgrind
+	+@$(make) tests
+	@$(run) $(B)-valgrind
+
 # Each header, and each source without the headers that banned.h brings along, compiles alone.
 ALONE := $(patsubst %,$(B)/alone/%.ok,$(filter-out lib/base/banned.h,$(wildcard lib/*/*.[ch] cmd/*.[ch])))
 check-headers: $(ALONE)
@@ -169,6 +195,14 @@ lint:
 	mandoc -Tlint -Wwarning $(wildcard man/*)
 	if command -v shellcheck >/dev/null; then shellcheck -x $(SCRIPTS); fi
 
+# ---- fuzzing: clang's libFuzzer; SECONDS for each target, T as above ----
+fuzzers: $(FUZZERS)
+
+fuzz:
+	@test/deps.sh build fuzz
+	+@$(make) fuzzers FUZZ=1 CC=clang SAN=address,undefined,fuzzer-no-link B=build-fuzz CFLAGS='-O1 -g'
+	@T='$(T)' test/fuzz/run build-fuzz/test $(or $(SECONDS),60)
+
 # ---- to look at ----
 demo:
 	@test/deps.sh build
@@ -187,31 +221,32 @@ bench-peers:
 fixtures:
 	test/fixtures/make
 
-# ---- install: exactly what uninstall removes ----
-share  = $(DESTDIR)$(PREFIX)/share
-bash_d = $(share)/bash-completion/completions
-fish_d = $(share)/fish/vendor_completions.d
-INSTALLED = $(BINS:$(B)/%=$(DESTDIR)$(PREFIX)/bin/%) \
-	$(foreach p,$(wildcard man/*.[1-8]),$(share)/man/man$(patsubst .%,%,$(suffix $p))/$(notdir $p)) \
-	$(if $(wildcard completions/sml.bash),$(BINS:$(B)/%=$(bash_d)/%)) \
-	$(if $(wildcard completions/_sml),$(share)/zsh/site-functions/_sml) \
-	$(if $(wildcard completions/sml.fish),$(BINS:$(B)/%=$(fish_d)/%.fish))
+# ---- packages ----
+# FROM:TO of each file, TO below PREFIX: exactly what install puts there and uninstall removes.
+ZSH_DIR = share/zsh/site-functions
+INSTALLED = $(foreach b,$(BINS),$b:bin/$(notdir $b)) \
+	$(foreach p,$(wildcard man/*.[1-8]),$p:share/man/man$(patsubst .%,%,$(suffix $p))/$(notdir $p)) \
+	$(BINS:$(B)/%=completions/sml.bash:share/bash-completion/completions/%) \
+	completions/_sml:$(ZSH_DIR)/_sml \
+	$(BINS:$(B)/%=completions/sml.fish:share/fish/vendor_completions.d/%.fish) \
+	$(foreach f,README.md LICENSE,$f:share/doc/sml/$f) \
+	$(foreach f,$(wildcard data/*),$f:share/doc/sml/examples/$f)
 
 install: all
-	$(Q)for to in $(INSTALLED); do \
-		mode=644; name=$${to##*/}; \
-		case $$to in \
-		*/bin/*) mode=755 from=$(B)/$$name ;; \
-		*/man/*) from=man/$$name ;; \
-		*/bash-completion/*) from=completions/sml.bash ;; \
-		*.fish) from=completions/sml.fish ;; \
-		*) from=completions/$$name ;; \
-		esac; \
-		install -D -m $$mode $$from $$to || exit; \
-	done
+	$(Q)packaging/install add '$(DESTDIR)' '$(PREFIX)' $(INSTALLED)
 
 uninstall:
-	$(Q)rm -f $(INSTALLED)
+	$(Q)packaging/install remove '$(DESTDIR)' '$(PREFIX)' $(INSTALLED)
+
+dist:
+	@packaging/dist $(VERSION) build
+
+deb:
+	@test/deps.sh build package
+	@packaging/deb $(VERSION) build/deb
+
+help:
+	@sed -n '/^$$/q; s/^#[ ]\{0,1\}//p' Makefile
 
 # clean keeps what `make deps` fetched; distclean does not.
 clean:
@@ -220,8 +255,8 @@ clean:
 distclean:
 	$(Q)rm -rf build build-*
 
-.PHONY: all tests found deps check check-quick check-headers check-layers check-names lint demo bench bench-peers \
-	fixtures install uninstall clean distclean FORCE
+.PHONY: all tests fuzzers fuzz found deps check check-quick check-valgrind check-headers check-layers check-names lint demo bench bench-peers \
+	fixtures install uninstall dist deb help clean distclean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(wildcard $(addprefix $(B)/,lib/*/*.d cmd/*.d test/*.d bench/*.d alone/lib/*/*.d alone/cmd/*.d))

@@ -23,9 +23,15 @@
 
 #define LOOK_NS (200 * NS_PER_MS)	/* between two looks at the model's file */
 #define TOLERANCE 1e-9			/* of --verify */
+#define MISSING_FROM 100		/* records: of a few, each may well lack an input */
+#define MISSING_SERIES 100		/* inputs: a model of more has one sum among its metrics */
+#define NAMES_MAX 300			/* bytes of names in one message */
 
 /* A text that many records get, rendered once. */
 struct constant { struct value value; const char *json; size_t len; };
+
+/* An input in messages; what is weighed with 0 does not count: nobody need give it. */
+struct input_shown { const char *name; bool counts; };
 
 struct classify {
 	struct common common;
@@ -46,6 +52,9 @@ struct classify {
 	struct encoder *encoder;
 	struct constant id, *names;		/* names: of the bands; or negative, positive */
 	double positive_from;
+	struct input_shown *inputs;		/* in `rendered`: they outlive the model */
+	size_t n_inputs;
+	bool misfit_told;
 	struct arena rendered;
 	struct name *terms;			/* of contributions */
 
@@ -104,8 +113,10 @@ static void explain(const struct classify *c)
 
 static void tell_model(const struct classify *c)
 {
-	command_tell(&c->common, "%s: model %s (%s, %zu inputs)", live_path(c->live), live_model(c->live)->id,
-	    model_kind_names[live_model(c->live)->kind], live_model(c->live)->schema.n);
+	const struct model *m = live_model(c->live);
+
+	command_tell(&c->common, "%s: model %s (%s, %zu input%s)", live_path(c->live), m->id, model_kind_names[m->kind], m->schema.n,
+	    m->schema.n == 1 ? "" : "s");
 	if (*live_stated(c->live))
 		command_tell(&c->common, "%s: its id says %s; what it holds is %s", live_path(c->live), live_stated(c->live),
 		    live_model(c->live)->id);
@@ -135,6 +146,64 @@ static int classify_setup(void *tool, struct setup *setup, struct error *why)
 	return c->check || c->explain;
 }
 
+/* ---- values that are missing ---- */
+
+/* A model that was made for other records scores all of them alike. */
+static void look_for_misfit(struct classify *c)
+{
+	char inputs[64] = "both inputs are";
+
+	if (c->misfit_told || encode_missing(c->encoder)->blank < MISSING_FROM)
+		return;
+	c->misfit_told = true;
+	if (c->n_inputs != 2)
+		snprintf(inputs, sizeof inputs, c->n_inputs == 1 ? "the only input is" : "all %zu inputs are", c->n_inputs);
+	command_note(&c->common, "%s missing in each of the first %d records: is it the model for these records?", inputs, MISSING_FROM);
+}
+
+/* Names in one message, and how many are beyond what it holds. */
+struct names { struct buf text; size_t more; };
+
+static bool add_name(struct names *l, const char *quote, const char *name)
+{
+	if (l->text.len >= NAMES_MAX) {
+		l->more++;
+		return false;
+	}
+	buf_format(&l->text, "%s%s%.100s%s", l->text.len ? ", " : "", quote, name, quote);
+	return true;
+}
+
+static const char *end_names(struct names *l)
+{
+	if (l->more)
+		buf_format(&l->text, " and %zu more", l->more);
+	return buf_text(&l->text);
+}
+
+/* What the records that the model has scored lacked. */
+static void tell_missing(const struct classify *c)
+{
+	const struct encode_missing *m = encode_missing(c->encoder);
+	struct names never = { .more = 0 }, some = { .more = 0 };
+	char n[NUMBER_SHOW_MAX];
+
+	for (size_t i = 0; i < c->n_inputs; i++) {
+		if (!m->inputs[i])
+			continue;
+		if (m->rows >= MISSING_FROM && m->inputs[i] == m->rows && c->inputs[i].counts)
+			add_name(&never, "\"", c->inputs[i].name);
+		if (add_name(&some, "", c->inputs[i].name))
+			buf_format(&some.text, " %s", number_group(m->inputs[i], n));
+	}
+	if (never.text.len)
+		command_note(&c->common, "none of %s records has a value for %s", number_group(m->rows, n), end_names(&never));
+	if (some.text.len)
+		command_tell(&c->common, "missing values in %s record%s: %s", number_group(m->rows, n), m->rows == 1 ? "" : "s", end_names(&some));
+	buf_release(&never.text);
+	buf_release(&some.text);
+}
+
 /* ---- the model in use ---- */
 
 static struct constant constant(struct classify *c, struct value text)
@@ -159,9 +228,18 @@ static void use_model(struct classify *c)
 {
 	const struct model *m = c->model = live_model(c->live);
 
+	if (c->encoder)
+		tell_missing(c);
 	encode_free(c->encoder);
 	c->encoder = encode_new(&m->schema, &c->loop->fields);
 	arena_release(&c->rendered);
+	c->misfit_told = false;
+	c->n_inputs = m->schema.n;
+	c->inputs = arena_get(&c->rendered, (m->schema.n + 1) * sizeof *c->inputs);
+	for (size_t i = 0; i < m->schema.n; i++) {
+		const struct input *in = &m->schema.inputs[i];
+		c->inputs[i] = (struct input_shown){ arena_copy(&c->rendered, in->name, strlen(in->name)), m->weights[i] != 0 && in->scale > 0 };
+	}
 	c->id = constant_of(c, m->id);
 	c->names = arena_get(&c->rendered, (c->bands.n + 2) * sizeof *c->names);
 	for (size_t i = 0; i < c->bands.n; i++)
@@ -354,6 +432,7 @@ static int classify_records(void *tool, struct record **r, size_t n, struct next
 	model_scores(c->model, p.score, p.n);
 	for (size_t i = 0; i < p.n; i++)
 		give_out(c, p.record[i], p.score[i], p.contributions[i]);
+	look_for_misfit(c);
 	return next_pass(next, r, n, why);
 }
 
@@ -365,6 +444,7 @@ static int classify_finish(void *tool, enum end how, struct next *next, struct e
 	(void)how;
 	(void)next;
 	(void)why;
+	tell_missing(c);
 	if (!c->verify)
 		return 0;
 	if (c->absent)
@@ -380,6 +460,24 @@ static int classify_finish(void *tool, enum end how, struct next *next, struct e
 	return 0;
 }
 
+/* Each input from 0 on, so that the first missing value is an increase; of very many, one sum. */
+static void missing_metrics(const struct classify *c, struct metrics *m)
+{
+	static const char name[] = "missing_total", help[] = "Missing values of inputs, since the model in use began.";
+	const struct encode_missing *missing = encode_missing(c->encoder);
+	struct buf label = BUF_INIT;
+
+	if (!c->n_inputs || c->n_inputs > MISSING_SERIES)
+		stats_add(m, name, "counter", help, NULL, (double)missing->values);
+	else
+		for (size_t i = 0; i < c->n_inputs; i++) {
+			buf_clear(&label);
+			stats_label(&label, "input", c->inputs[i].name);
+			stats_add(m, name, "counter", help, buf_text(&label), (double)missing->inputs[i]);
+		}
+	buf_release(&label);
+}
+
 static void classify_metrics(void *tool, struct metrics *m)
 {
 	const struct classify *c = tool;
@@ -389,6 +487,7 @@ static void classify_metrics(void *tool, struct metrics *m)
 	stats_add(m, "model", "gauge", "The model in use.", id, 1);
 	stats_add(m, "models_loaded_total", "counter", "Models taken into use.", NULL, (double)live_loaded(c->live));
 	stats_add(m, "models_refused_total", "counter", "Models that were not valid.", NULL, (double)live_refused(c->live));
+	missing_metrics(c, m);
 }
 
 static void classify_release(void *tool)

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/number.h"
 #include "base/savefile.h"
+#include "base/wallclock.h"
 #include "cli/command.h"
 #include "feature/engine.h"
 #include "feature/plan.h"
@@ -22,6 +23,8 @@
 #include "stream/stats.h"
 
 #define SPEC_BYTES_MAX (16u << 20)
+#define DOUBTED_FROM 100		/* records before their times are found odd */
+#define YEAR_1971 (365 * 86400 * NS_PER_S)
 
 struct features {
 	struct common common;
@@ -152,13 +155,16 @@ static int load_state(struct features *t, struct error *why)
 	if (!result && (result = state_restore(engine_state(t->engine), &reader, &news, why)) < 0)
 		error_prefix(why, "%s", t->state);
 	free(bytes);
+	/* Saved over it, the state of another spec would be gone. */
+	if (!result && news.n_dropped && !news.is_related)
+		result = error_set(why, "%s: holds the state of another spec: %.160s; to begin anew, remove it", t->state, buf_text(&news.dropped));
 	if (!result) {
 		state_figures(engine_state(t->engine), &figures);
 		command_tell(&t->common, "%s: state of %s keys loaded", t->state, number_group(figures.keys, keys));
 		if (news.n_fresh)
 			command_note(&t->common, "%s: no state of %s: begins empty", t->state, buf_text(&news.fresh));
 		if (news.n_dropped)
-			command_tell(&t->common, "%s: state of %s is dropped: the spec no longer uses it", t->state, buf_text(&news.dropped));
+			command_note(&t->common, "%s: state of %s is dropped: the spec no longer uses it", t->state, buf_text(&news.dropped));
 	}
 	buf_release(&news.fresh);
 	buf_release(&news.dropped);
@@ -222,6 +228,22 @@ static int features_records(void *tool, struct record **r, size_t n, struct next
 		}
 	}
 	return next_pass(next, r, n, why);
+}
+
+/* Seconds taken for milliseconds give times, too: of January 1970. */
+static int features_finish(void *tool, enum end how, struct next *next, struct error *why)
+{
+	struct features *t = tool;
+	char shown[EVENTTIME_SHOW_MAX];
+	int64_t newest;
+
+	(void)how, (void)next, (void)why;
+	if (engine_times(t->engine, &newest) >= DOUBTED_FROM && newest < YEAR_1971 && t->spec->unit != TIME_RFC3339) {
+		eventtime_show(newest, shown);
+		command_note(&t->common, "every event time lies before 1971, the newest is %s: is %s not in %s?", shown, t->spec->time.text,
+		    eventtime_unit_show(t->spec->unit));
+	}
+	return 0;
 }
 
 /* A state may be saved only when what was computed from it has left. */
@@ -314,6 +336,6 @@ const struct command features_command = {
 	.size = sizeof(struct features),
 	.setup = features_setup,
 	.tool = { .name = "features", .start = features_start, .records = features_records, .save = features_save,
-	    .restore = features_restore, .commit = features_commit, .metrics = features_metrics, .summary = features_summary },
+	    .restore = features_restore, .finish = features_finish, .commit = features_commit, .metrics = features_metrics, .summary = features_summary },
 	.release = features_release,
 };

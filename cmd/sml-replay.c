@@ -4,8 +4,10 @@
  *
  * Picks sources and a pace; emits each record when it is due.  Looks inside a line only where an option asks for it.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/fieldpath.h"
@@ -299,8 +301,10 @@ static int resolve_late(struct replay *t, struct error *why)
 	char end[EVENTTIME_SHOW_MAX];
 
 	handover_settle(t->handover);
-	if (handover_time(t->handover) == EVENTTIME_NONE && !handover_is_empty(t->handover))
+	if (handover_time(t->handover) == EVENTTIME_NONE && !handover_is_empty(t->handover)) {
+		t->loop->verdict = EXIT_USAGE;
 		return error_set(why, "no line of the files' end has an event time at \"%s\" (-T PATH[:UNIT])", t->common.time_path);
+	}
 	if (handover_is_empty(t->handover))
 		command_note(&t->common, "the files are empty: begins at the topic's beginning");
 	else {
@@ -321,8 +325,12 @@ static int sequence_next(struct source *source, struct record **out, struct erro
 		copy_state(s, now);
 		if (got != SOURCE_END || s->is_live || !s->live)
 			return got;
-		if (s->replay->notes && resolve_late(s->replay, why))
-			return SOURCE_FAILED;
+		if (s->replay->notes && resolve_late(s->replay, why)) {
+			if (!consumer_was_cut(s->replay->consumer))
+				return SOURCE_FAILED;
+			source->drains = false;		/* there is nothing more to be had */
+			return SOURCE_WAIT;
+		}
 		s->files->close(s->files);
 		s->files = NULL;
 		now = s->live;
@@ -410,6 +418,27 @@ static int prepare_topics(struct replay *t, const char *const *files, bool *skip
 	return t->kafka.from == CONSUMER_HANDOVER ? prepare_handover(t, files, why) : consumer_resolve(t->consumer, NULL, why);
 }
 
+static void leave(int sig)
+{
+	(void)sig;
+	_exit(EXIT_DONE);
+}
+
+/*
+ * While brokers and the files' end are asked, nothing has been read, sent or joined, so that a stop has nothing to finish, and the
+ * questions can't be cut short otherwise.  In a chain other stages may have; there it is a failure.
+ */
+static void leave_when_stopped(const struct loop *l)
+{
+	static const int signals[] = { SIGINT, SIGTERM };
+	const struct sigaction action = { .sa_handler = leave };
+	struct sigaction old;
+
+	for (size_t i = 0; l->n_stages == 1 && i < sizeof signals / sizeof *signals; i++)
+		if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)
+			sigaction(signals[i], &action, NULL);	/* until the loop begins, which has its own */
+}
+
 static struct source *replay_source(void *tool, struct loop *loop, const struct setup *setup, struct error *why)
 {
 	struct replay *t = tool;
@@ -424,6 +453,8 @@ static struct source *replay_source(void *tool, struct loop *loop, const struct 
 	/* Files that can't be read are found before brokers that can't be reached. */
 	if (!skips_files && !(s->files = inputs_new(files, t->n_files, &lines, why)))
 		return NULL;
+	if (t->n_addresses)
+		leave_when_stopped(loop);
 	if (t->n_addresses && prepare_topics(t, files, &skips_files, why)) {
 		sequence_close(&s->source);
 		return NULL;
@@ -569,7 +600,7 @@ static int64_t due_at(struct replay *t, struct record *r, int64_t now)
 }
 
 /* Records of the batch by their place in it, which is what the consumer counts by. */
-struct batch { struct record *record[BATCH_MAX]; size_t place[BATCH_MAX], n; };
+struct batch { struct record *record[BATCH_MAX]; size_t place[BATCH_MAX], n, left; };	/* left: of these have gone on */
 
 static int pass(struct replay *t, struct batch *b, size_t from, size_t to, struct next *next, struct error *why)
 {
@@ -577,6 +608,8 @@ static int pass(struct replay *t, struct batch *b, size_t from, size_t to, struc
 	const int result = next_pass(next, b->record + from, to - from, why);
 
 	t->sent += to - from;
+	b->left = to;
+	loop_stage(t->loop, t)->tally.records += to - from;
 	if (!result && t->sequence.is_live)
 		consumer_passed(t->consumer, behind);
 	return result;
@@ -626,7 +659,7 @@ static bool pick(struct replay *t, struct record **r, size_t n, struct batch *b)
 	const bool live = t->sequence.is_live;
 	const int64_t now_us = t->arrival ? wallclock_now() / 1000 : 0;
 
-	b->n = 0;
+	b->n = b->left = 0;
 	for (size_t i = 0; i < n; i++) {
 		if (live && (consumer_ended(t->consumer, i) || consumer_drops(t->consumer, i, r[i]->line, r[i]->len)))
 			continue;
@@ -645,6 +678,24 @@ static bool pick(struct replay *t, struct record **r, size_t n, struct batch *b)
 	return false;
 }
 
+/* What does not leave is not counted, and an error record that nobody sees is none. */
+static void discount(struct tally *tally, struct record **r, size_t n, const struct batch *b)
+{
+	for (size_t i = 0, k = 0; i < n; i++) {
+		if (k < b->left && b->place[k] == i) {
+			k++;
+			continue;
+		}
+		if (r[i]->kind != RECORD_ERROR)
+			continue;
+		if (r[i]->failed_by == tally) {
+			tally->n_errors--;
+			tally->errors[r[i]->error]--;
+		} else
+			tally->passed--;
+	}
+}
+
 static int replay_records(void *tool, struct record **r, size_t n, struct next *next, struct error *why)
 {
 	struct replay *t = tool;
@@ -658,8 +709,11 @@ static int replay_records(void *tool, struct record **r, size_t n, struct next *
 	}
 	for (size_t i = 0; t->notes && !live && i < n; i++)
 		handover_note(t->handover, r[i]->line, r[i]->len);
+	struct tally *tally = &loop_stage(t->loop, t)->tally;
+	tally->records -= n;		/* counted when they leave */
 	const bool enough = pick(t, r, n, &b);
 	result = !b.n ? 0 : t->rate > 0 || t->speed > 0 ? pass_paced(t, &b, next, why) : pass(t, &b, 0, b.n, next, why);
+	discount(tally, r, n, &b);
 	if (result)
 		return result;
 	if (live) {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/fieldpath.h"
@@ -14,9 +15,9 @@
 #include "cli/command.h"
 #include "json/write.h"
 #include "kafka/kafka.h"
-#include "kafka/kafka.h"
 #include "sink/rules.h"
 #include "sink/sink.h"
+#include "stream/intake.h"
 #include "stream/stats.h"
 
 struct selected { struct name name; struct fieldpath path; int slot; };
@@ -24,6 +25,7 @@ struct selected { struct name name; struct fieldpath path; int slot; };
 struct route {
 	struct common common;
 	bool check, explain, all, truncates;
+	bool given;			/* the rules; else they are the default ones */
 	int on_closed, oversize;
 	const char *select, *message_key, *brokers, *config;
 	struct opt_list properties;
@@ -66,6 +68,13 @@ static int parse_select(struct route *t, struct error *why)
 		if (!eq && last->kind != STEP_NAME)
 			return error_set(why, "--select: \"%s\" needs a name: NAME=%s", path, path);
 		s->name = eq ? json_name(&t->arena, item, (size_t)(eq - item)) : json_name(&t->arena, last->name, last->len);
+		if (!json_is_utf8(s->name.text, s->name.len))
+			return error_set(why, "--select: a name is not UTF-8");
+		if (s->name.len == 4 && !memcmp(s->name.text, "_sml", 4))
+			return error_set(why, "--select: \"%s\": the name _sml is of control and error records", item);
+		for (size_t i = 0; i + 1 < t->n_selected; i++)
+			if (t->selected[i].name.len == s->name.len && !memcmp(t->selected[i].name.text, s->name.text, s->name.len))
+				return error_set(why, "--select: \"%s\": a second member of that name; NAME=PATH renames one", item);
 	}
 	return 0;
 }
@@ -82,12 +91,44 @@ static int route_explain(struct route *t, struct setup *setup)
 	return 1;
 }
 
+/* What the rules themselves let pass, and is most likely a mistake. */
+static int check_rules(const struct route *t, struct error *why)
+{
+	if (!t->all && rules_reachable(&t->rules, why))
+		return -1;
+	for (size_t i = 0; i < t->rules.n; i++) {
+		const struct rule *r = &t->rules.rule[i];
+		if (sink_check(r->dest, why))
+			return error_prefix(why, "rule \"%s=%s\"", r->condition, r->dest);
+		if (r->near)
+			command_note(&t->common, "rule %s=%s: taken for the label \"%s\"; error records%s are %s", r->condition, r->dest,
+			    r->condition, strcmp(r->near, "error") ? " of that type" : "", r->near);
+	}
+	return 0;
+}
+
+/* Files are the operands of the other tools. */
+static int refuse_inputs(const struct setup *setup, struct error *why)
+{
+	for (int i = 0; i < setup->argc; i++) {
+		const char *operand = setup->argv[i];
+		if (*operand && !strchr(operand, '=') && !access(operand, F_OK))
+			return setup->inner ? error_set(why, "rule \"%s\": a rule is CONDITION=DEST; the input is the stage before", operand)
+			    : error_set(why, "rule \"%s\": a rule is CONDITION=DEST; sml-route reads stdin: <%s", operand, operand);
+	}
+	return 0;
+}
+
 static int route_setup(void *tool, struct setup *setup, struct error *why)
 {
 	struct route *t = tool;
-	const bool given = setup->argc > 0;
+	const bool given = t->given = setup->argc > 0;
 
+	if (refuse_inputs(setup, why))
+		return -1;
 	if (rules_parse(&t->rules, given ? setup->argv : default_rules, given ? (size_t)setup->argc : 3, t->common.time_unit, why))
+		return -1;
+	if (check_rules(t, why))
 		return -1;
 	if (t->select && parse_select(t, why))
 		return -1;
@@ -191,6 +232,36 @@ static int route_records(void *tool, struct record **r, size_t n, struct next *n
 	return result ? result : allowed < n;
 }
 
+/*
+ * A record that a topic refused for its size becomes an error record with all of it.  An error record that is refused is made
+ * again with the beginning of its original alone; -1: that is refused too, or there is no more to leave out.
+ */
+static int refuse_oversize(struct route *t, struct record *r, const struct sink *sink, const struct sink_return *back, struct error *why)
+{
+	struct stage *stage = loop_stage(t->loop, t);
+	struct buf original = BUF_INIT;
+	struct error ignored;
+	size_t len = back->len;
+
+	record_init(r, arena_copy(&t->again, back->line, len), len, &t->loop->fields, &t->again);
+	r->at = (struct place){ stage->tool->name, "stdin", stage->tally.records, &stage->tally };
+	if (record_is_error(r->line, len, &t->again)) {
+		r->at.tally = NULL;	/* it has been counted */
+		if (record_original(r->line, len, &original, &ignored) == 1)
+			len = original.len;
+		if (original.len > INTAKE_KEPT)
+			intake_too_long(r, original.data, INTAKE_KEPT, len);
+		const bool is_less = original.len > INTAKE_KEPT;
+		buf_release(&original);
+		if (!is_less)
+			return error_set(why, "%s: an error record of %zu bytes: %.*s", sink->dest, back->len, (int)back->message_len,
+			    back->message);
+		r->kind = RECORD_DATA;
+	}
+	record_fail_with(r, TOO_LONG, "length", (int64_t)len, "%s: %.*s", sink->dest, (int)back->message_len, back->message);
+	return 0;
+}
+
 /* Records that a topic refused for their size are routed anew, as error records (--oversize=error). */
 static int route_returned(struct route *t, struct sink *sink, struct error *why)
 {
@@ -200,9 +271,8 @@ static int route_returned(struct route *t, struct sink *sink, struct error *why)
 	while (sink_returned(sink, &back)) {
 		struct record record, *r = &record;
 		arena_clear(&t->again);
-		record_init(r, arena_copy(&t->again, back.line, back.len), back.len, &t->loop->fields, &t->again);
-		r->at = (struct place){ stage->tool->name, "stdin", stage->tally.records, &stage->tally };
-		record_fail_with(r, TOO_LONG, "length", (int64_t)back.len, "%s: %.*s", sink->dest, (int)back.message_len, back.message);
+		if (refuse_oversize(t, r, sink, &back, why))
+			return -1;
 		const uint64_t matched = rules_match(&t->rules, r, t->all);
 		if (!loop_allow(stage, &r, 1))
 			return 1;
@@ -290,7 +360,7 @@ static int open_sinks(struct route *t, struct loop *loop, struct error *why)
 			if (sink_open(s, dest, &o, &usage, why)) {
 				if (usage)
 					loop->verdict = EXIT_USAGE;
-				return -1;
+				return t->given ? -1 : error_prefix(why, "default rule %s=%s", t->rules.rule[i].condition, dest);
 			}
 			t->n_sinks++;
 		}
@@ -315,8 +385,12 @@ static int route_start(void *tool, struct loop *loop, struct error *why)
 	}
 	t->key_slot = wants_key && t->message_key ? fields_read(&loop->fields, &t->key_path) : -1;
 	t->time_slot = wants_time ? fields_read(&loop->fields, &t->time_path) : -1;
-	for (size_t i = 0; i < t->n_selected; i++)
+	fields_expect(&loop->fields, t->key_slot, &t->key_path);
+	fields_expect(&loop->fields, t->time_slot, &t->time_path);
+	for (size_t i = 0; i < t->n_selected; i++) {
 		t->selected[i].slot = fields_read(&loop->fields, &t->selected[i].path);
+		fields_expect(&loop->fields, t->selected[i].slot, &t->selected[i].path);
+	}
 	t->reads = t->rules.reads || wants_time || t->key_slot >= 0 || t->n_selected;
 	return 0;
 }
@@ -329,6 +403,15 @@ static void tell_dropped(const struct route *t)
 		if (t->sinks[i].dropped && strcmp(t->sinks[i].dest, "null"))
 			command_note(&t->common, "%s records dropped: %s was closed by its reader",
 			    number_group(t->sinks[i].dropped, number), t->sinks[i].dest);
+}
+
+static void tell_unheld(const struct route *t)
+{
+	struct error how;
+
+	for (size_t i = 0; i < t->rules.n; i++)
+		if (rules_unheld(&t->rules, &t->rules.rule[i], &how))
+			command_note(&t->common, "rule %s=%s %s", t->rules.rule[i].condition, t->rules.rule[i].dest, how.text);
 }
 
 static int route_settle(void *tool, struct error *why)
@@ -360,6 +443,7 @@ static int route_finish(void *tool, enum end how, struct next *next, struct erro
 		if (sink_close(&t->sinks[i], true, result ? &later : why))
 			result = -1;
 	tell_dropped(t);
+	tell_unheld(t);
 	return result;
 }
 
@@ -430,7 +514,7 @@ const struct command route_command = {
 		"sml-route HIGH_VALUE=3 error=4 3>>vip.jsonl 4>>dead-letter.jsonl >>standard.jsonl",
 		"sml-route 'probability > 0.9=kafka:alerts' error=kafka:dlq '*=null'",
 		"sml-route --select id,score=probability '*=scores/{date}.jsonl'", NULL },
-	.daily = (const char *const[]){ "all", "select", "message-key", "brokers", "property", "check", "verbose", NULL },
+	.daily = (const char *const[]){ "all", "select", "truncate", "message-key", "brokers", "property", "check", "verbose", NULL },
 	.options = route_options,
 	.size = sizeof(struct route),
 	.setup = route_setup,

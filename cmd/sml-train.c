@@ -5,6 +5,7 @@
  * Knows neither the model's file format nor a solver's maths.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,6 +207,8 @@ static int finish_evaluation(struct train *t, struct error *why)
 	note_skipped(t);
 	if (judged_quality(&t->gather.judged, t->positive, &q, &positive, why))
 		return stopped(t);
+	if (q.auc < 0.5)
+		command_note(&t->common, "auc %g is below 0.5: is \"%.100s\" the positive label? (--positive)", floor(q.auc * 1000) / 1000, positive);
 	report_json(&b, positive, &q);
 	fwrite(b.data, 1, b.len, stdout);	/* command.c looks at stdout's state */
 	buf_release(&b);
@@ -251,7 +254,7 @@ static void show_data(const struct train *t, const struct buf *left_out)
 	if (t->model.kind == MODEL_LOGISTIC)
 		for (int i = 0; i < 2; i++) {
 			const struct label *l = &t->gather.labels.label[i];
-			command_note(&t->common, "label %s: %s rows%s", l->text, number_group(l->rows, n),
+			command_note(&t->common, "label %s: %s row%s%s", l->text, number_group(l->rows, n), l->rows == 1 ? "" : "s",
 			    strcmp(l->text, t->model.labels[1]) ? "" : " (positive)");
 		}
 	note_skipped(t);
@@ -288,13 +291,15 @@ static void judge(const struct train *t, const struct scored *rows, size_t n, st
 		metrics_regression(rows, n, q);
 }
 
-static void judge_held_out(struct train *t, struct quality *q)
+/* What the training rows alone would predict is the mark for the held-out rows too: they have not been seen. */
+static void judge_held_out(struct train *t, const struct quality *training, struct quality *q)
 {
 	struct scored *rows = alloc_bytes((t->gather.held_out.rows + 1) * sizeof *rows);
 
 	fit_scale(&t->model, &t->gather.held_out);
 	fit_scores(&t->model, &t->gather.held_out, rows);
 	judge(t, rows, t->gather.held_out.rows, q);
+	(t->model.kind == MODEL_LOGISTIC ? metrics_constant_binary : metrics_constant_regression)(q, training->constant);
 	free(rows);
 }
 
@@ -346,6 +351,8 @@ static int finish_training(struct train *t, struct error *why)
 	struct buf text = BUF_INIT;
 	int result;
 
+	/* Half a fit is no model: a signal now ends the process, and leaves the old one. */
+	loop_end_at_once(true);
 	result = gather_finish(g, t->positive, &text, why);
 	if (!result)
 		show_data(t, &text);
@@ -364,15 +371,17 @@ static int finish_training(struct train *t, struct error *why)
 	judge(t, report.scores, rows, &q);
 	free(report.scores);
 	if (g->held_out.rows)
-		judge_held_out(t, &held);
+		judge_held_out(t, &q, &held);
 	report_quality(&text, g->regression, &q, g->held_out.rows ? &held : NULL);
 	print(t, &text);
 	if (check_require(t, g->held_out.rows ? &held : &q, why))
 		return -1;
 	remember(t, &q, g->held_out.rows ? &held : NULL, from, to);
+	loop_end_at_once(false);
 	if (save(t, why))
 		return -1;
-	command_tell(&t->common, "%s: model %s, solver %s, %u steps", t->model_path, t->model.id, report.solver, t->model.training.steps);
+	command_tell(&t->common, "%s: model %s, solver %s, %u step%s", t->model_path, t->model.id, report.solver, t->model.training.steps,
+	    t->model.training.steps == 1 ? "" : "s");
 	return 0;
 }
 

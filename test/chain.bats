@@ -144,11 +144,11 @@ same_bytes() {
 
 @test "side outputs" {
 	sml-replay purchases.jsonl | sml-features -q purchases.features | sml-classify -m model.json |
-		sml-route HIGH_VALUE=3 error=4 'PARSE_ERROR=never.jsonl' 'totalValue < 20=low.jsonl' \
+		sml-route HIGH_VALUE=3 'LATE_DATA=never.jsonl' error=4 'totalValue < 20=low.jsonl' \
 			3>vip 4>bad >rest
 	mv low.jsonl low
 	sml replay purchases.jsonl then features -q purchases.features then classify -m model.json then \
-		route HIGH_VALUE=3 error=4 'PARSE_ERROR=never.jsonl' 'totalValue < 20=low.jsonl' \
+		route HIGH_VALUE=3 'LATE_DATA=never.jsonl' error=4 'totalValue < 20=low.jsonl' \
 		3>vip.chain 4>bad.chain >rest.chain
 	mv low.jsonl low.chain
 	for f in vip bad rest low; do
@@ -231,6 +231,24 @@ same_bytes() {
 	run -0 --separate-stderr bash -c "yes '{\"x\":1}' | sml features -d 'y = x' then features -d 'z = x' | head -n 1"
 	equal '' "$stderr"
 	equal '{"x":1,"features":{"z":1}}' "$output"
+}
+
+@test "a word that is nearly then, before a tool, is a mistake; a file of that name is a file" {
+	for word in than Then THEN thne the; do
+		run -2 --separate-stderr sml features purchases.features purchases.jsonl $word classify -m model.json
+		equal "sml: \"$word\": did you mean \"then\"? (see sml --help)" "$output$stderr"
+		run -2 --separate-stderr sml features purchases.features purchases.jsonl $word clasify -m model.json
+		equal "sml: \"$word\": did you mean \"then\"? (see sml --help)" "$output$stderr"
+	done
+	echo '{"x":1}' >than
+	cp than features
+	run -0 --separate-stderr sml features -d 'y = x' than features
+	equal 2 "${#lines[@]}"
+	run -0 --separate-stderr sml features -d 'y = x' than then features -d 'z = features.y'
+	equal '{"x":1,"features":{"z":1}}' "$output"
+	rm than
+	run -1 --separate-stderr sml features -d 'y = x' than purchases.jsonl
+	equal 'sml-features: than: No such file or directory' "$output$stderr"
 }
 
 @test "each stage has its own name, counts and files" {

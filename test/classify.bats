@@ -195,12 +195,19 @@ options
 	refused 'format: is 7, this version reads 1' '.format = 7'
 	refused 'kind: "tree" is none of logistic, linear' '.kind = "tree"'
 	refused 'bias: is missing' 'del(.bias)'
-	for text in '{"format":1,"kind":"linear","features":[],"bias":NaN}' '' '{"format":1' 'not a model'; do
+	for text in '{"format":1,"kind":"linear","features":[],"bias":NaN}' '{"format":1' 'not a model' 'total = sum(x)'; do
 		printf %s "$text" >m.json
 		run -2 --separate-stderr sml-classify -m m.json <<<'{}'
-		[[ $stderr == 'sml-classify: m.json: 1:'* ]]
+		[[ $stderr == 'sml-classify: m.json: is no model: not JSON at 1:'* ]]
 		equal 1 "${#stderr_lines[@]}"
 	done
+	for text in '' ' \n'; do
+		printf %b "$text" >m.json
+		run -2 --separate-stderr sml-classify -m m.json <<<'{}'
+		equal 'sml-classify: m.json: is no model: it is empty' "$stderr"
+	done
+	run -2 --separate-stderr sml-classify -m /dev/null <<<'{}'
+	equal 'sml-classify: /dev/null: is no model: it is empty' "$stderr"
 	run -2 --separate-stderr sml-classify -m none.json <<<'{}'
 	equal 'sml-classify: none.json: No such file or directory' "$stderr"
 	run -2 --separate-stderr sml-classify <<<'{}'
@@ -210,11 +217,122 @@ options
 	equal 'sml-classify: empty: no *.json file in this folder' "$stderr"
 }
 
+# model NAME...: a linear model that the mean of 0 stands for what is missing in; weight 1 for each
+model() {
+	printf '%s\n' "$@" | jq -Rnc '{format: 1, kind: "linear", bias: 0, features: [inputs | {name: ., mean: 0, scale: 1, weight: 1, missing: "mean"}]}'
+}
+
+# records N MEMBERS: N times the same record
+records() {
+	jq -nc --argjson r "$2" "range($1) | \$r"
+}
+
+@test "a model that is not for these records: told at once, and at the end" {
+	all='sml-classify: both inputs are missing in each of the first 100 records: is it the model for these records?'
+	model a b >m.json
+	run -0 --separate-stderr sml-classify -m m.json <<<"$(records 99 '{"x":1}')"
+	equal '' "$stderr"
+	run -0 --separate-stderr sml-classify -m m.json <<<"$(records 1200 '{"x":1,"features":{"a":null}}')"
+	equal "$all
+sml-classify: none of 1,200 records has a value for \"a\", \"b\"" "$stderr"
+	equal 1200 "${#lines[@]}"
+	run -0 --separate-stderr sml-classify -q -m m.json <<<"$(records 200 '{"x":1}')"
+	equal '' "$stderr"
+	# One input alone; one with an item; error records count for nothing.
+	{
+		records 99 '{"x":1}'
+		records 50 '{"a":"x"}'
+		records 50 '{"b":1}'
+	} >in
+	run -0 --separate-stderr sml-classify -m m.json in
+	equal 'sml-classify: none of 149 records has a value for "a"
+sml-classify: 50 of 199 lines are error records (first: in:100: feature a: a is a string ("x"), not a number)' "$stderr"
+	model a >m.json
+	run -0 --separate-stderr sml-classify -m m.json <<<"$(records 100 '{}')"
+	[[ $stderr == 'sml-classify: the only input is missing in each of the first 100 records: is it the model for these records?'* ]]
+	# What is weighed with 0 nobody need give; a model without inputs wants none.
+	model a b c | jq -c '.features[0].weight = 0 | .features[1].scale = 0' >m.json
+	run -0 --separate-stderr sml-classify -m m.json <<<"$(records 100 '{"c":1}')"
+	equal '' "$stderr"
+	linear 1
+	run -0 --separate-stderr sml-classify -m m.json <<<"$(records 100 '{"c":1}')"
+	equal '' "$stderr"
+	# Thousands of inputs: a message that can be read.
+	mapfile -t names < <(seq -f input%.0f 3000)
+	model "${names[@]}" >m.json
+	run -0 --separate-stderr sml-classify -m m.json <<<"$(records 100 '{}')"
+	equal 2 "${#stderr_lines[@]}"
+	[[ ${stderr_lines[0]} == *': all 3000 inputs are missing in each of the first 100'* ]]
+	[[ ${stderr_lines[1]} == *' "input2", "input3",'*' more' && ${#stderr_lines[1]} -lt 500 ]]
+}
+
+@test "the first note comes while the stream runs" {
+	model a b >m.json
+	mkfifo pipe
+	sml-classify -m m.json <pipe >out 2>err 3>&- &
+	stop_later $!
+	exec 7>pipe
+	records 100 '{"x":1}' >&7
+	wait_for 5 grep -q 'both inputs are missing' err
+	exec 7>&-
+	wait
+}
+
+@test "missing values are counted: -v and --metrics" {
+	model a b c >m.json
+	{
+		records 5 '{"a":1,"b":1,"c":1}'
+		records 3 '{"a":1,"c":1}'
+		records 2 '{"a":1,"b":"wrong"}'
+		records 1 '{"features":{"a":null},"b":1,"c":2}'
+	} >in
+	run -0 --separate-stderr sml-classify -v --metrics m.prom -m m.json in
+	grep -qx 'sml-classify: missing values in 9 records: a 1, b 3' <<<"$stderr"
+	equal 'a 1 b 3 c 0' "$(sed -n 's/^sml_classify_missing_total{.*input="\(.*\)"}/\1/p' m.prom | paste -sd ' ')"
+	# None are missing: no line.
+	run -0 --separate-stderr sml-classify -v -m m.json <<<'{"a":1,"b":2,"c":3}'
+	[[ $stderr == *'(linear, 3 inputs)'* && $stderr != *missing* ]]
+	model a >m.json
+	run -0 --separate-stderr sml-classify -v -m m.json <<<'{"b":1}'
+	[[ $stderr == *'(linear, 1 input)'*'missing values in 1 record: a 1'* ]]
+	# Of very many inputs there is a sum.
+	mapfile -t names < <(seq -f input%.0f 101)
+	model "${names[@]}" >m.json
+	run -0 sml-classify -q --metrics m.prom -m m.json <<<$'{"input3":1}\n{"input4":2,"input5":3}'
+	grep -q '^sml_classify_missing_total{[^,]*} 199$' m.prom
+	equal 1 "$(grep -c ^sml_classify_missing_total m.prom)"
+}
+
+@test "a new model counts anew what is missing" {
+	model a b >m.json
+	mkfifo pipe
+	sml-classify -v -m m.json --metrics m.prom <pipe >out 2>err 3>&- &
+	stop_later $!
+	exec 7>pipe
+	records 120 '{"x":1}' >&7
+	wait_for 5 grep -q '^sml_classify_missing_total{.*input="b"} 120$' m.prom
+	model b c >new
+	mv new m.json
+	wait_for 5 grep -q '^sml_classify_models_loaded_total{.*} 2$' m.prom
+	# What the first one lacked is told as it goes.
+	grep -qx 'sml-classify: none of 120 records has a value for "a", "b"' err
+	grep -qx 'sml-classify: missing values in 120 records: a 120, b 120' err
+	records 110 '{"x":1}' >&7
+	records 1 '{"b":1}' >&7
+	wait_for 5 grep -q '^sml_classify_missing_total{.*input="c"} 111$' m.prom
+	grep -q '^sml_classify_missing_total{.*input="b"} 110$' m.prom
+	run ! grep -q 'input="a"' m.prom
+	exec 7>&-
+	wait
+	equal 2 "$(grep -c 'both inputs are missing in each of the first 100 records' err)"
+	grep -qx 'sml-classify: none of 111 records has a value for "c"' err
+}
+
 # slow N: N lines, one every 10 ms
 slow() {
 	for ((n = 1; n <= $1; n++)); do
 		echo "{\"n\":$n}"
-		sleep 0.01
+		pause 0.01
 	done
 }
 

@@ -6,6 +6,11 @@
 #   build   compiler headers, librdkafka, zlib, zstd, yyjson
 #   test    what `make check` runs beside the tools
 #   kafka   what the tests on a real Kafka broker need: Java, Maven
+#   lint    what `make lint` runs
+#   format  clang-format
+#   package what makes a Debian package and judges it; elsewhere nothing
+#   valgrind what `make check-valgrind` runs the tests under
+#   fuzz    clang with libFuzzer
 #   peers   the programs that the benchmark compares with; DuckDB goes to build/deps/peers
 #
 # Says nothing and asks nobody when nothing is missing.  System packages come from
@@ -89,12 +94,41 @@ test_set() {
 	want_command python3 python3
 	want_command zstd zstd
 	want_command ps procps
+	want_command zsh zsh
+	want_command fish fish
 }
 
 kafka_set() {
 	want_command java default-jre-headless
 	want_command mvn maven
 	want_command kcat kcat
+}
+
+lint_set() {
+	want_command mandoc mandoc
+	want_command shellcheck shellcheck
+	want_command clang-tidy clang-tidy
+}
+
+format_set() {
+	want_command clang-format clang-format
+}
+
+package_set() {
+	have dpkg-deb || return 0
+	want_command dpkg-buildpackage dpkg-dev
+	want_command dh debhelper
+	want_command lintian lintian
+}
+
+valgrind_set() {
+	want_command valgrind valgrind
+}
+
+fuzz_set() {
+	want_command clang clang
+	want_command llvm-symbolizer llvm
+	have clang && [ -e "$(clang -print-file-name="libclang_rt.fuzzer-$(uname -m).a")" ] || missing="$missing libclang-rt-dev"
 }
 
 peers_set() {
@@ -232,14 +266,14 @@ fetch_yyjson() {
 	version=$(basename "$tarball" | sed -E 's/^yyjson_([0-9.]*[0-9]).*/\1/')
 
 	mkdir -p "$deps/include" "$deps/lib"
-	quietly ${CC:-cc} -std=c99 -O2 -g -fPIC -DNDEBUG -c -o "$deps/yyjson/yyjson.o" "$deps/yyjson/src/yyjson.c" || {
+	quietly ${CC:-cc} -std=c99 -O2 -g "-ffile-prefix-map=$PWD/$deps=." -fPIC -DNDEBUG -c -o "$deps/yyjson/yyjson.o" "$deps/yyjson/src/yyjson.c" || {
 		tail -n 20 "$log" >&2
 		die 'could not compile yyjson'
 	}
 	cp "$deps/yyjson/src/yyjson.h" "$deps/include/"
 	cp "$deps/yyjson/LICENSE" "$deps/lib/yyjson.LICENSE"
 	rm -f "$deps/lib/libyyjson.a"
-	ar rcs "$deps/lib/libyyjson.a" "$deps/yyjson/yyjson.o"
+	ar rcsD "$deps/lib/libyyjson.a" "$deps/yyjson/yyjson.o"
 	cat >"$deps/yyjson.pc" <<-PC
 	prefix=\${pcfiledir}
 	libdir=\${prefix}/lib
@@ -266,7 +300,7 @@ fetch_peers() {
 mkdir -p "$deps"
 for set in "$@"; do
 	case $set in
-	build | test | kafka | peers) "${set}_set" ;;
+	build | test | kafka | lint | format | package | valgrind | fuzz | peers) "${set}_set" ;;
 	*) die "no such set: $set" ;;
 	esac
 done

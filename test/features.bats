@@ -263,8 +263,9 @@ feature m: v is a number (7), mean needs an array of 2 numbers as before' "$(sed
 @test "comments, white space, CRLF, a BOM, '#' and '=' in strings" {
 	printf '\xef\xbb\xbf# first\r\n\r\n  key\tuserId # who\r\nx="#="   # what\r\n\ty = a == "b # c"\r\n' >x.features
 	equal '{"x":"#=","y":true}' "$(features_of x.features <<<'{"userId":1,"a":"b # c"}')"
-	spec 'key = key' 'time = "t"' 'over = over'
-	equal '{"key":1,"time":"t","over":2}' "$(features_of x.features <<<'{"key":1,"over":2}')"
+	# Words of the language that begin no line may be names.
+	spec 'over = over' 'by = key' 'window = "w"'
+	equal '{"over":2,"by":1,"window":"w"}' "$(features_of x.features <<<'{"key":1,"over":2}')"
 }
 
 @test "a mistake in a spec is shown with its line and a caret" {
@@ -466,10 +467,10 @@ state by merchant: 80 bytes a key
 	equal '{"z":4,"t":8}' "$(features_of --state q x.features in)"
 	spec 'key u' 'z = x + 2' 't = sum(z)'
 	equal '{"z":5,"t":5}' "$(features_of --state q x.features in)"
-	# Another key, another time: other states.
+	# Another key, another time: the state of another spec.
 	spec 'key x' 'z = x + 2' 't = sum(z)'
-	run -0 --separate-stderr sml-features --state q x.features in
-	equal 'sml-features: q: no state of sum(x + 2): begins empty' "$stderr"
+	run -2 --separate-stderr sml-features --state q x.features in
+	equal 'sml-features: q: holds the state of another spec: sum(x + 2); to begin anew, remove it' "$stderr"
 }
 
 @test "--state-out saves elsewhere" {
@@ -578,4 +579,65 @@ state by merchant: 80 bytes a key
 	sml-features -q oracle.features oracle.jsonl | sml-features -q -k userId -d 'twice = features.n * 2' -d 'm = mean(features.total)' >pipe
 	sml features -q oracle.features oracle.jsonl 'then' features -q -k userId -d 'twice = features.n * 2' -d 'm = mean(features.total)' >chain
 	same_file pipe chain
+}
+
+# ---- mistakes that give results like any others ----
+
+@test "a path that none of 100 records has is named, of fewer it is not" {
+	seq 100 | sed 's/.*/{"u":"a","x":&,"timestamp":1700000000000}/' >in
+	run -0 --separate-stderr sml-features -k u -d 's = sum(y.z[0])' -d 't = u' -d 'v = coalesce(w, t)' in
+	equal 'sml-features: none of 100 records has "y.z[0]", "w"' "$stderr"
+	run -0 --separate-stderr sml-features -q -k u -d 's = sum(y)' in
+	equal '' "$stderr"
+	run -0 --separate-stderr sml-features -k u -d 's = sum(y)' <(head -n 99 in)
+	equal '' "$stderr"
+	{ head -n 99 in && echo '{"u":"a","y":null}'; } >one
+	run -0 --separate-stderr sml-features -k u -d 's = sum(y)' one
+	equal '' "$stderr"
+	# In a chain a stage misses what neither the line nor a stage before it has.
+	run -0 --separate-stderr sml features -k u -d 'n = count()' in 'then' features -d 'm = features.n + features.k'
+	equal 'sml-features: none of 100 records has "features.k"' "$stderr"
+}
+
+@test "seconds taken for milliseconds are noticed" {
+	seq 1700000001 1700000100 | sed 's/.*/{"timestamp":&}/' >in
+	run -0 --separate-stderr sml-features -d 'e = elapsed()' in
+	equal 'sml-features: every event time lies before 1971, the newest is 1970-01-20T16:13:20.1Z: is timestamp not in ms?' "$stderr"
+	run -0 --separate-stderr sml-features -T timestamp:s -d 'e = elapsed()' in
+	equal '' "$stderr"
+}
+
+@test "the state of another spec is not saved over" {
+	echo '{"u":"a","x":1}' >in
+	sml-features --state p -k u -d 's = sum(x)' in >/dev/null
+	cp p was
+	run -2 --separate-stderr sml-features --state p -k x -d 'm = max(x)' in
+	equal 'sml-features: p: holds the state of another spec: sum(x); to begin anew, remove it' "$stderr"
+	run -2 sml-features --state p -d 'y = x + 1' in
+	same_file was p
+	# Of a spec that has gone on in part, what is dropped is named.
+	sml-features --state p -k u -d 's = sum(x)' -d 'm = max(x)' in >/dev/null 2>&1
+	run -0 --separate-stderr sml-features --state p -k u -d 'm = max(x)' in
+	equal 'sml-features: p: state of sum(x) is dropped: the spec no longer uses it' "$stderr"
+}
+
+@test "state by a computed feature can be printed" {
+	printf '%s\n' '{"x":1.5,"v":[4]}' '{"x":1.25,"v":[4]}' | sml-features -q --state p -d 'h = floor(x)' -d 'g = h' -d 'n = count() by g' \
+		-d 'i = v[0]' -d 'k = i' -d 'm = max(x) by k where x > 1' -d 'z = h + 1' -d 'o = count() by z, x' >/dev/null
+	run -0 --separate-stderr sml-features --state p --dump-state
+	equal '{"definition":"count() by (floor(x))","key":1,"state":{"n":2}}
+{"definition":"max(x) by v[0] where x > 1","key":4,"state":{"value":1.5}}
+{"definition":"count() by (floor(x) + 1), x","key":[2,1.25],"state":{"n":1}}
+{"definition":"count() by (floor(x) + 1), x","key":[2,1.5],"state":{"n":1}}' "$(grep definition <<<"$output")"
+	spec 'n = count() by (floor(x))'
+	run -2 --separate-stderr sml-features --check x.features
+	[[ $stderr == *'by takes paths and earlier features: give (floor(x)) a name and say by NAME'* ]]
+}
+
+@test "no feature has the name of a directive" {
+	spec 'key = ip' 'n = count()'
+	refused 'x.features:1:1: "key" is a directive, written without "=", and no name for a feature
+key = ip
+^'
+	run -2 sml-features -d 'time = 3' --check
 }

@@ -60,13 +60,21 @@ process_gone() {
 	! kill -0 "$1" 2>/dev/null || [ "$(ps -o stat= -p "$1" | cut -c1)" = Z ]
 }
 
-# wait_for SECONDS COMMAND...: 0 as soon as COMMAND succeeds, tried every 20 ms
+# wait_for SECONDS COMMAND...: 0 as soon as COMMAND succeeds, tried every 20 ms.  $SML_SLOW: how many times as long all takes.
 wait_for() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1 * ${SML_SLOW:-1}))
 	shift
 	until "$@"; do
 		[ "$SECONDS" -le "$end" ] || return 1
 		sleep 0.02
+	done
+}
+
+# pause SECONDS: for what cannot be waited for otherwise; as many times as long as $SML_SLOW says
+pause() {
+	local i
+	for ((i = 0; i < ${SML_SLOW:-1}; i++)); do
+		sleep "$1"
 	done
 }
 

@@ -87,7 +87,7 @@ as_kcat() { # TOPIC PARTITION OURS KCATS
 	[ "$(sml-replay -e -o 10 --allow-gap kafka:$T | ids | head -n 1)" = 41 ]
 	run -1 --separate-stderr sml-replay -e -o 101 kafka:$T
 	[[ $stderr == *"101 is beyond its end at 100"* ]]
-	run -1 --separate-stderr sml-replay -e -p 1 kafka:$T
+	run -2 --separate-stderr sml-replay -e -p 1 kafka:$T
 	[[ $stderr == *"there is no partition 1: it has 1"* ]]
 	run -1 --separate-stderr sml-replay kafka:no-such-topic
 	[ "$stderr" = "sml-replay: kafka:no-such-topic: there is no such topic at $BOOT (from \$KAFKA_BOOTSTRAP_SERVERS)" ]
@@ -187,6 +187,51 @@ as_kcat() { # TOPIC PARTITION OURS KCATS
 	run -0 --separate-stderr sml-replay -e --overlap 0s history kafka:$T
 	[ "${#lines[@]}" = 152 ]
 	[ "$stderr" = "sml-replay: hand-over: gap 0 s, 2 duplicates suppressed" ]
+}
+
+@test "hand-over past messages ahead of time: nothing lost, what may be doubled is said" {
+	events 1 2000 >history
+	# An hour ahead, as a producer's clock may be: twice in the middle, and the first of its partition.
+	sed -n '500p;700p' history | sed 's/"id"/"other"/' >strange
+	ahead=$((BASE + 7000000)) # a broker takes up to an hour from now
+	sed "s/\"timestamp\":.*/\"timestamp\":$ahead}/" strange >ahead
+	# One of long ago that nobody has, behind the files' end.
+	late='{"id":5000,"key":"k1","timestamp":'$((BASE + 1000))'}'
+	{ head -n 500 history; head -n 1 ahead; sed -n 501,900p history; tail -n 1 ahead; tail -n +901 history; echo "$late"; events 2001 2100; } |
+		produce $T --create 1
+	run -0 --separate-stderr sml-replay -v -e history kafka:$T
+	[[ $stderr == *"kafka:${T}[0]: offsets 0 to 2103, begins at 500, skipping what is older than "* ]]
+	equal "$({ cat history ahead; echo "$late"; events 2001 2100; } | sort)" "$(printf '%s\n' "${lines[@]}" | sort)"
+	at=$(date -u -d "@$((ahead / 1000))" +%Y-%m-%dT%H:%M:%SZ)
+	[[ $stderr == *"hand-over: gap 0 s, 61 duplicates suppressed, 1,439 older messages skipped; perhaps doubled: 2 ahead of time (first: kafka:${T}[0], offset 500, $at), 1 from before the overlap (first: kafka:${T}[0], offset 2002, "* ]]
+	# The first of its partition does not hide that the topic reaches back.
+	{ head -n 1 ahead; tail -n 100 history; events 2001 2010; } | produce $T-first --create 1
+	run -0 --separate-stderr sml-replay -e history kafka:$T-first
+	[ "${#lines[@]}" = 2011 ]
+	# Nothing but that one: where the gap is seen.
+	head -n 1 ahead | produce $T-alone --create 1
+	run -1 --separate-stderr sml-replay -e history kafka:$T-alone
+	[[ $stderr == *"its first message (offset 0) is of $at, a gap of 1h23m20s"* ]]
+	# One producer of three whose clock is an hour ahead all the time, in the files as in the topic.
+	events 1 2000 | awk -F : -v OFS=: 'NR % 3 == 0 { $NF = sprintf("%.0f}", substr($NF, 1, 13) + 3600000) } { print }' >all
+	head -n 1500 all >some
+	produce $T-skewed --create 1 <all
+	run -0 --separate-stderr sml-replay -e some kafka:$T-skewed
+	equal "$(sort all)" "$(printf '%s\n' "${lines[@]}" | sort -u)"
+	# What came twice has been said.
+	twice=$((${#lines[@]} - 2000))
+	said=$(sed -n 's/.*perhaps doubled: \([0-9]*\) from before the overlap.*/\1/p' <<<"$stderr")
+	[ "$twice" -le "$said" ]
+}
+
+@test "a topic whose stamps are later than its events hands over without doubling" {
+	# Sent half a minute after the event, as with LogAppendTime.
+	seq 310 | awk -v base="$BASE" '{ printf "{\"id\":%d,\"timestamp\":%.0f,\"at\":%.0f}\n", $1, base + $1 * 1000, base + $1 * 1000 + 30000 }' >all
+	produce $T --create 1 --timestamp-field at <all
+	head -n 300 all >history
+	run -0 --separate-stderr sml-replay -e history kafka:$T
+	equal "$(sort all)" "$(printf '%s\n' "${lines[@]}" | sort)"
+	[ "$stderr" = "sml-replay: hand-over: gap 0 s, 91 duplicates suppressed" ]
 }
 
 @test "a topic that no longer reaches back fails before the first line, and says by how much" {

@@ -120,7 +120,7 @@ tenths() {
 	same_file in out
 	# What is no error record passes; an original that is not there stays away.
 	echo '{"a":1}' >>dead
-	printf '%s\n' '{"too":"long"}' | sml-replay --max-line 5 >long
+	printf '{"too":"%05000d"}\n' 0 | sml-replay --max-line 5 >long
 	run -0 sml-replay --retry dead long
 	equal '{"a":1}' "${lines[4]}"
 	equal TOO_LONG "$(jq -r .errorType <<<"${lines[5]}")"
@@ -180,11 +180,31 @@ tenths() {
 	sml-replay --rate 1/s a >out 3>&- &
 	pid=$!
 	stop_later $pid
-	sleep 0.5
+	wait_for 5 test -s out
 	kill $pid
 	wait_gone $pid 2
 	wait $pid
 	equal "$(head -n 1 a)" "$(cat out)"
+}
+
+@test "the summary counts what has left" {
+	events 1 3000 >a
+	sml-replay -v --rate 300/s a >out 2>err 3>&- &
+	pid=$!
+	stop_later $pid
+	wait_for 5 test -s out
+	kill $pid
+	wait $pid
+	grep -q "^sml-replay: $(wc -l <out) records, " err
+	run -0 --separate-stderr sml-replay -v -c 5 a
+	[[ $stderr == "sml-replay: 5 records, "* ]]
+	run -0 --separate-stderr sml-replay -v -q --until $((BASE + 10000)) --metrics m a
+	[ "${#lines[@]}" = 9 ]
+	grep -q '^sml_replay_records_total.* 9$' m
+	# A bad line behind the end is nobody's.
+	run -0 --separate-stderr sml-replay -c 2 --arrival --on-bad stop < <(head -n 2 a; echo '{"_sml":"begin"}x'; echo bad)
+	[ "${#lines[@]}" = 2 ]
+	[ -z "$stderr" ]
 }
 
 @test "--arrival stamps records, and replaces a stamp that is there" {
@@ -234,6 +254,14 @@ tenths() {
 	printf '# a comment\n\n client.id = me \nfoo=1\n' >props
 	misuse 'props:4: No such configuration property: "foo"' -F props kafka:t
 	misuse '-F: missing: No such file or directory' -F missing kafka:t
+	misuse 'brokers (from -b): "localhost:abc" is not HOST:PORT: a port is a number from 1 to 65535' -b localhost:abc kafka:t
+	misuse '"b:0" is not HOST:PORT' -b a:1,b:0 kafka:t
+	misuse '"b:65536" is not HOST:PORT' -b b:65536 kafka:t
+	misuse '"[::1]:" is not HOST:PORT' -b '[::1]:' kafka:t
+	misuse '"http://a/b" is not HOST:PORT' -b http://a/b kafka:t
+	misuse '":9092" names no host' -b :9092 kafka:t
+	misuse '"" names no host' -b a:1, kafka:t
+	misuse '(from the address): "a:b" is not HOST:PORT' kafka://a:b/t
 	# A password is not shown.
 	run -2 --separate-stderr sml-replay -X security.protocol=plaintext -X sasl.mechanisms=x -X ssl.key.passwordx=secret kafka:t
 	[[ $stderr != *secret* ]]
@@ -257,7 +285,22 @@ tenths() {
 	[[ $(cat unknown) == *"no broker answers at no.such.host.invalid:9092"* ]]
 }
 
+@test "a stop while brokers are waited for is a good end, of a chain none" {
+	for signal in INT TERM; do
+		run -0 --separate-stderr timeout --preserve-status -s $signal 0.5 sml-replay -b 127.0.0.1:1 -o end kafka:t
+		[ -z "$output$stderr" ]
+	done
+	run -143 timeout --preserve-status 0.5 sml replay -b 127.0.0.1:1 kafka:t 'then' features -d 'n = count()'
+}
+
 # ---- topics ----
+
+@test "the mock cluster of the tests and the demo has a usage" {
+	run -0 mock-broker --help
+	[[ ${lines[0]} == "usage: mock-broker "* ]]
+	run -2 mock-broker --no-such
+	[[ $output == *"usage: mock-broker "* ]]
+}
 
 @test "a topic whose broker can't look up times is handed over by scanning" {
 	mock live:2 empty:1
@@ -293,8 +336,31 @@ tenths() {
 	run -0 --separate-stderr sml-replay -e history kafka:empty
 	[ "${#lines[@]}" = 100 ]
 	echo '{"a":1}' >timeless
-	run -1 --separate-stderr sml-replay -e timeless kafka:live
+	run -2 --separate-stderr sml-replay -e timeless kafka:live
 	[[ $stderr == *'no line of the files'\'' end has an event time at "timestamp" (-T PATH[:UNIT])' ]]
+}
+
+@test "a message ahead of time does not give back what the files hold, where the broker looks up no times" {
+	mock live:2 first:1 late:1
+	events 1 300 >history
+	# Its time is an hour behind the files' end, its place in the middle.
+	ahead=$(events 4000 4000)
+	{ events 1 100; echo "$ahead"; events 101 310; } | produce live -p 0
+	events 290 305 | sed 's/"id":/"id":9/' >other
+	produce live -p 1 <other
+	run -0 --separate-stderr sml-replay -e history kafka:live
+	equal "$({ seq 310; ids other; echo 4000; } | sort -n)" "$(printf '%s\n' "${lines[@]}" | ids)"
+	equal "sml-replay: hand-over: gap 0 s, 61 duplicates suppressed, 139 older messages skipped; perhaps doubled: 1 ahead of time (first: kafka:live[0], offset 100, $(date -u -d "@$((BASE / 1000 + 4000))" +%Y-%m-%dT%H:%M:%SZ))" \
+		"$stderr"
+	# The first of its partition: the topic reaches back all the same.
+	{ echo "$ahead"; events 200 310; } | produce first
+	run -0 --separate-stderr sml-replay -e history kafka:first
+	equal "$({ seq 310; echo 4000; } | sort -n)" "$(printf '%s\n' "${lines[@]}" | ids)"
+	# Late ones, which the files do not hold, are lost neither behind it nor before it.
+	{ events 1 100; echo "$ahead"; events 101 300; events 5 5 | sed 's/"id":5/"id":555/'; events 301 310; } | produce late
+	run -0 --separate-stderr sml-replay -e history kafka:late
+	equal "$({ seq 310; echo 555; echo 4000; } | sort -n)" "$(printf '%s\n' "${lines[@]}" | ids)"
+	[[ $stderr == *", 1 from before the overlap (first: kafka:late[0], offset 301, "* ]]
 }
 
 @test "the report comes when the overlap has been passed, once" {
@@ -361,9 +427,34 @@ tenths() {
 	events 11 20 | produce live
 	wait_for 15 lines_are 20
 	grep -q 'a broker is reachable again' err
+	[[ $(cat err) != *"()"* ]]
 	kill $pid
 	wait $pid
 	equal "$(seq 20)" "$(ids out)"
+}
+
+@test "SIGTERM while the brokers are asked where the hand-over is: what was read is out, and the status 0" {
+	mock live:1
+	events 1 10 | produce live
+	mkfifo p
+	sml-replay - kafka:live <p >out 2>err 3>&- 9>&- &
+	pid=$!
+	stop_later $pid
+	exec 8>p
+	events 1 9 >&8
+	lines_are() { [ "$(wc -l <out)" = "$1" ]; }
+	wait_for 5 lines_are 9
+	# The brokers are there, and say nothing more.
+	kill -STOP "${stop_pids[0]}"
+	events 10 10 >&8
+	exec 8>&-
+	wait_for 5 lines_are 10		# out before the wait
+	kill $pid
+	wait $pid && status=0 || status=$?
+	kill -CONT "${stop_pids[0]}"
+	equal 0 "$status" "$(cat err)"
+	equal '' "$(cat err)"
+	equal 10 "$(wc -l <out)"
 }
 
 @test "--meta on the mock cluster, and a dump that hands over by offset" {

@@ -93,7 +93,8 @@ input() {
 	mkdir d
 	for i in $(seq 0 47); do echo "{\"i\":$i,\"timestamp\":$((1720000000000 + i * 3600000))}"; done >in
 	sml-route '*=d/{date}-{hour}.jsonl' <in
-	[ "$(ls d | wc -l)" = 48 ]
+	run -0 ls d
+	[ ${#lines[@]} = 48 ]
 	equal '{"i":0,"timestamp":1720000000000}' "$(cat d/2024-07-03-09.jsonl)"
 	sml-route -T t:s '*=d/%Y' <<<'{"t":0}'
 	equal '{"t":0}' "$(cat d/1970)"
@@ -109,7 +110,8 @@ input() {
 @test "replace: each record becomes the file" {
 	printf '{"v":1}\n{"v":2}\n' | sml-route '*=replace:model.json'
 	equal '{"v":2}' "$(cat model.json)"
-	[ "$(ls | wc -l)" = 1 ]
+	run -0 ls
+	[ ${#lines[@]} = 1 ]
 }
 
 @test "null drops and counts" {
@@ -158,6 +160,7 @@ input() {
 }
 
 @test "stdout closed: as by SIGPIPE, without a word" {
+	# shellcheck disable=SC2016 # of the bash within
 	run -141 --separate-stderr bash -c 'yes "{}" | sml-route | head -1 >/dev/null; exit ${PIPESTATUS[1]}'
 	[ -z "$stderr" ]
 }
@@ -167,4 +170,112 @@ input() {
 	equal "$A" "$(cat a)"
 	[ ! -s e ]
 	[[ $stderr == *"stdin:2: not JSON"* ]]
+}
+
+# classified N: labels yes and no in turn
+classified() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		((i % 2)) && echo '{"classification":"yes","features":{"late":true}}' || echo '{"classification":"no","features":{}}'
+	done
+}
+
+@test "a condition that looks like a path is refused, with both ways out" {
+	classified 4 >in
+	for condition in features.late 'items[0]'; do
+		run -2 --separate-stderr sml-route "$condition=late" <in
+		[[ $output == '' && $stderr == *"'($condition)=late'"*"'classification == \"$condition\"=late'"* ]]
+		[ ! -e late ]
+	done
+	sml-route -q '(features.late)=late' <in >rest
+	equal '2 2' "$(wc -l <late) $(wc -l <rest)"
+	echo '{"classification":"v1.2"}' | sml-route 'classification == "v1.2"=label'
+	[ -s label ]
+}
+
+@test "a label that is a word for error records but for its case or a letter is noted" {
+	for pair in ERROR:error Error:error errors:error eror:error parse_error:PARSE_ERROR PARSE_EROR:PARSE_ERROR late_data:LATE_DATA; do
+		run -0 --separate-stderr sml-route --check "${pair%:*}=x"
+		[[ $stderr == "sml-route: rule ${pair%:*}=x: taken for the label \"${pair%:*}\"; error records"*" are ${pair#*:}" ]]
+	done
+	for label in mirror terror high HIGH_VALUE A; do
+		run -0 --separate-stderr sml-route --check "$label=x" error=y PARSE_ERROR=z --all
+		equal '' "$stderr"
+	done
+	run -0 --separate-stderr sml-route -q --check ERROR=x
+	equal '' "$stderr"
+}
+
+@test "a label that none of 100 classified records has is noted, with the nearest that came" {
+	classified 99 >in
+	run -0 --separate-stderr sml-route YES=x <in
+	equal '' "$stderr"
+	classified 7990 >in
+	run -0 --separate-stderr sml-route YES=x yes=y maybe=z <in
+	equal 'sml-route: rule YES=x matched none of 7,990 records (did you mean "yes"?)
+sml-route: rule maybe=z matched none of 7,990 records' "$stderr"
+	run -0 --separate-stderr sml-route 'features.late == true=x' yes=y <in
+	equal 'sml-route: rule yes=y matched none of 7,990 records (rules before it took those of that label)' "$stderr"
+	run -0 --separate-stderr sml-route -q YES=x <in
+	equal '' "$stderr"
+	# Many labels, long ones among them: those that are kept are few, and what one rule is about is not lost.
+	for i in $(seq 300); do echo "{\"classification\":\"$(printf "%0$((i % 90 + 1))d" "$i")\"}"; done >many
+	run -0 --separate-stderr sml-route nobody=x "$(printf '%091d' 300)=y" 000090=z <many
+	equal 3 "$(wc -l <<<"$stderr")"
+	# Records without a label are another matter.
+	for i in $(seq 200); do echo '{}'; done >none
+	run -0 --separate-stderr sml-route yes=x <none
+	equal 'sml-route: none of 200 records has "classification"' "$stderr"
+}
+
+@test "a rule that can never be reached is refused, unless --all reaches it" {
+	while read -r rules; do
+		# shellcheck disable=SC2086
+		run -2 --separate-stderr sml-route $rules </dev/null
+		[[ -z $output && $stderr == "sml-route: rule \"${rules##* }\" is never reached: \"${rules%% *}\" before it takes "*--all* ]]
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr sml-route --all $rules </dev/null
+		equal '' "$stderr"
+	done <<-'RULES'
+		*=x A=y
+		*=x error=y
+		*=- PARSE_ERROR=y
+		*=x *=y
+		error=x LATE_DATA=y
+		error=x A=z error=y
+		A=x error=y A=z
+		n>1=x n>1=y
+	RULES
+	run -0 sml-route LATE_DATA=x error=y A=z B=z 'n > 1=-' '*=w' </dev/null
+}
+
+@test "operands are rules: a file gets a hint, and a default rule is called one" {
+	classified 1 >als.jsonl
+	run -2 --separate-stderr sml-route yes=x als.jsonl </dev/null
+	equal 'sml-route: rule "als.jsonl": a rule is CONDITION=DEST; sml-route reads stdin: <als.jsonl' "$output$stderr"
+	run -2 --separate-stderr sml-route yes=x none.jsonl </dev/null
+	equal 'sml-route: rule "none.jsonl": a rule is CONDITION=DEST' "$output$stderr"
+	# shellcheck disable=SC1010 # "then" is a word of sml
+	run -2 --separate-stderr sml features -d 'n = count()' als.jsonl then route als.jsonl
+	[[ $stderr == *'the input is the stage before'* ]]
+	run -2 --separate-stderr bash -c 'sml-route --select ip <als.jsonl 3>&- 4>&-'
+	[[ $stderr == 'sml-route: default rule HIGH_VALUE=3: descriptor 3 is not open'* ]]
+	run -2 --separate-stderr bash -c 'sml-route <als.jsonl 3>three 4>&-'
+	[[ $stderr == 'sml-route: default rule error=4: descriptor 4 is not open'* ]]
+}
+
+@test "a scheme that is nearly one and a field that is none are refused, before anything is opened" {
+	for dest in kafak:foo Kafka:foo fild:foo fD:3 replce:foo null:; do
+		run -2 --separate-stderr sml-route --check "yes=$dest"
+		[[ -z $output && $stderr == "sml-route: rule \"yes=$dest\": did you mean "*"file:$dest writes "* ]]
+		sml-route "yes=file:$dest" <<<'{"classification":"yes"}'
+		equal '{"classification":"yes"}' "$(cat "$dest")"
+	done
+	for dest in '{dte}' 'd/{Date}' 'file:x-{minute}' '{date}-{userId}.jsonl'; do
+		run -2 --separate-stderr sml-route --check "yes=$dest"
+		[[ -z $output && $stderr == "sml-route: rule \"yes=$dest\": there is no {"*'{date}'* ]]
+	done
+	sml-route '*={a,b}{}{' <<<'{}'
+	[ -s '{a,b}{}{' ]
+	run -0 sml-route --check A=log:x B=x:1 'C=./kafak:x' 'D={date}/{hour}'
 }

@@ -146,7 +146,7 @@ fits() {
 	EOT
 	run -0 --separate-stderr sml-train -y label -m m.json in
 	[[ $stderr == *"features: a, f, v[0], v[1]"$'\n'* ]]
-	[[ $stderr == *"left out: t (a string)"* ]]
+	[[ $stderr == *"left out: t (a string), z (null in every record)"$'\n'* ]]
 	jq -c 'del(.features) | .r = .id / 7' in >top
 	run -0 --separate-stderr sml-train -y label -m m.json top
 	[[ $stderr == *"features: n, ok, r"$'\n'* ]] # r has as many values as rows, but is no integer
@@ -157,6 +157,36 @@ fits() {
 	equal '0.6666666666666666' "$(jq -r '.features[2].mean' m.json)"
 	run -0 sml-classify -m m.json in
 	equal 3 "$(grep -c probability <<<"$output")"
+}
+
+@test "a member without a value is told of, also where nothing is left to learn from" {
+	small | jq -c 'del(.features) + {n: (.id % 7), gone: null, late: (if .id < 50 then null else .id % 3 end)}' >in
+	run -0 --separate-stderr sml-train -y label -m m.json in
+	[[ $stderr == *"features: late, n"$'\n'* && $stderr == *"gone (null in every record)"* ]]
+	jq -c '{label: .label, features: {gone: null, list: []}}' in >none
+	run -3 --separate-stderr sml-train -q -y label -m m.json none
+	equal 'sml-train: no feature to learn from: no number in `features` or in the records; left out: gone (null in every record), list (empty in every record)' "$stderr"
+}
+
+@test "-x: blanks around names, and hints for what is written in another way" {
+	small | jq -c '.agent = (if .id % 2 == 0 then "curl" else "wget" end) | .number = "12" | .nested = {a: 1}' >in
+	run -0 sml-train -q -y label -x ' a, b ,agent=curl' -m m.json in
+	equal 'a b agent=curl' "$(jq -r '[.features[].name] | join(" ")' m.json)"
+	run -3 --separate-stderr sml-train -q -y label -x features.a -m m.json in
+	equal 'sml-train: feature features.a: no row has a value: did you mean "a"? (names come without "features.")' "$stderr"
+	run -3 --separate-stderr sml-train -y label -x features.a --missing error -m m.json in
+	[[ $stderr == *'feature features.a is missing: did you mean "a"? (names come without "features."))'* ]]
+	run -3 --separate-stderr sml-train -q -y label -x nested.a -m m.json in
+	equal 'sml-train: feature nested.a: no row has a value (it is a name, and no path)' "$stderr"
+	run -3 --separate-stderr sml-train -y label -x agent -m m.json in
+	[[ $stderr == *'feature agent: agent is a string ("curl"), not a number (did you mean "agent=curl"?))'* ]]
+	# A number in quotes is no category.
+	run -3 --separate-stderr sml-train -y label -x number -m m.json in
+	[[ $stderr == *'feature number: number is a string ("12"), not a number)'* ]]
+	# A value that -x could not name is not suggested.
+	jq -c '.agent = "a,b"' in >comma
+	run -3 --separate-stderr sml-train -y label -x agent -m m.json comma
+	[[ $stderr == *'feature agent: agent is a string ("a,b"), not a number)'* ]]
 }
 
 @test "the label is never a feature" {
@@ -309,6 +339,15 @@ fits() {
 	equal "$(wc -l <in)" "$((rows + held))"
 	[ "$held" -gt $((rows / 5)) ] && [ "$held" -lt $((rows / 3)) ]
 	[[ $stderr == *"training     held out"* ]]
+	# The best constant is that of the training rows, judged on each.
+	read -r constant constant_held <<<"$(sed -n 's/^best constant  *\([0-9.]\)/\1/p' <<<"$stderr")"
+	equal "$constant" "$constant_held"
+	near constant "$constant" "$(jq '.training.positives / .training.rows' m.json)" 1e-6
+	read -r _ loss_held <<<"$(sed -n 's/^best constant loss  *//p' <<<"$stderr")"
+	share=$(sed -n 's/^sml-train: label .*: \([0-9,]*\) rows (positive)$/\1/p' <<<"$stderr" | tr -d ,)
+	share=$(jq -n "($share - $(jq .training.positives m.json)) / $held")
+	near loss "$loss_held" "$(jq -n "-($share * ($constant | log) + (1 - $share) * (1 - $constant | log))")" 1e-5
+	sml-train -q -y label -x basketSize,totalValue --holdout 20% --require "constant > $constant - 1e-5 and constant < $constant + 1e-5" -m n.json in
 	# Shuffled input: the same rows are held out, so the same model up to the order of sums.
 	tac in >shuffled
 	sml-train -q -y label -x basketSize,totalValue --holdout 20% -m n.json shuffled
@@ -323,7 +362,8 @@ fits() {
 @test "the table of steps and the figures" {
 	small >in
 	run -0 --separate-stderr sml-train -y label -m m.json in
-	[[ $stderr == *"      rows   step         loss     gradient"* ]]
+	[[ $stderr == *"      rows   step    objective     gradient"* ]]
+	equal 1 "$(grep -cw loss <<<"${stderr//constant loss/}")" # one thing has that name
 	for figure in rows loss auc accuracy brier calibration 'best constant' 'best constant loss'; do
 		grep -qE "^$figure +[0-9.]+$" <<<"$stderr"
 	done
@@ -334,6 +374,9 @@ fits() {
 	equal '' "$stderr"
 	run -0 --separate-stderr sml-train -v -y label -m m.json in
 	[[ $stderr == *"m.json: model $(jq -r .id m.json), solver newton, "* ]]
+	printf '%s\n' '{"x":1,"label":"A"}' '{"x":1.5,"label":"B"}' '{"x":1.5,"label":"B"}' >few
+	run -0 --separate-stderr sml-train -y label -m n.json few
+	[[ $stderr == *"label A: 1 row (positive)"*"label B: 2 rows"* ]]
 }
 
 @test "--evaluate judges what came with the records" {
@@ -364,6 +407,19 @@ fits() {
 	jq -c '.classification = "HIGH"' in >bands
 	equal down "$(sml-train -q -y label --evaluate bands | jq -r .positive)"
 	equal up "$(sml-train -q -y label --positive up --evaluate bands | jq -r .positive)"
+	# A wrong guess, or a wrong word, shows in the AUC.
+	run -0 --separate-stderr sml-train -y label --evaluate bands
+	equal 'sml-train: auc 0 is below 0.5: is "down" the positive label? (--positive)' "$stderr"
+	equal 'down 0' "$(jq -r '"\(.positive) \(.auc)"' <<<"$output")"
+	run -0 --separate-stderr sml-train -q -y label --evaluate bands
+	equal '' "$stderr"
+	run -0 --separate-stderr sml-train -y label --positive down --evaluate in
+	[[ $stderr == *'is "down" the positive label?'* ]]
+	run -0 --separate-stderr sml-train -y label --positive up --evaluate bands
+	equal '' "$stderr"
+	printf '{"label":%s,"probability":%s}\n' 1 0.5 0 0.5 >tie
+	run -0 --separate-stderr sml-train -y label --evaluate tie
+	equal '' "$stderr"
 	# One class only.
 	head -n 2 in >one
 	run -0 sml-train -q -y label --evaluate one

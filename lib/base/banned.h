@@ -15,6 +15,9 @@
 #include <string.h>
 #include <wchar.h>
 
+/* Macros of clang's under _FORTIFY_SOURCE. */
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf gets
 #pragma GCC poison strtok atoi atol atoll atof setlocale
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-int error_setv(struct error *why, const char *fmt, va_list ap)
+int (error_setv)(struct error *why, const char *fmt, va_list ap)
 {
 	char text[sizeof why->text];	/* an argument may be why->text itself */
 
@@ -13,7 +13,7 @@ int error_setv(struct error *why, const char *fmt, va_list ap)
 	return -1;
 }
 
-int error_set(struct error *why, const char *fmt, ...)
+int (error_set)(struct error *why, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -23,7 +23,7 @@ int error_set(struct error *why, const char *fmt, ...)
 	return -1;
 }
 
-int error_prefix(struct error *why, const char *fmt, ...)
+int (error_prefix)(struct error *why, const char *fmt, ...)
 {
 	char text[sizeof why->text];
 	size_t n;

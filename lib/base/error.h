@@ -21,4 +21,13 @@ int error_setv(struct error *why, const char *fmt, va_list ap);
 /* Puts "prefix: " before the text: context is added outwards.  -1. */
 int error_prefix(struct error *why, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The compiler knows the -1 too: what is set unless a call fails is not "maybe uninitialized" behind a check of it. */
+static inline int error_result(void)
+{
+	return -1;
+}
+#define error_set(...) (error_set(__VA_ARGS__), error_result())
+#define error_setv(why, fmt, ap) (error_setv(why, fmt, ap), error_result())
+#define error_prefix(...) (error_prefix(__VA_ARGS__), error_result())
+
 #endif

@@ -14,20 +14,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-
-static int write_all(int fd, const char *p, size_t n)
-{
-	while (n) {
-		const ssize_t written = write(fd, p, n);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return -1;
-		p += written;
-		n -= (size_t)written;
-	}
-	return 0;
-}
+#include "base/fd.h"
 
 /* The file that a path leads to through symbolic links, whether it exists or not; free it.  NULL: they go in circles. */
 static char *follow(const char *path)
@@ -49,7 +36,7 @@ static char *follow(const char *path)
 	return NULL;
 }
 
-/* The rename is durable once the folder is.  A folder that can't be opened or synced has the new name all the same. */
+/* The rename is durable once the folder is.  One that may not be read can't be synced, and has the new name all the same. */
 static int sync_folder(const char *path)
 {
 	char *folder = alloc_text(path), *slash = strrchr(folder, '/');
@@ -57,15 +44,61 @@ static int sync_folder(const char *path)
 
 	if (slash)
 		slash[slash == folder] = '\0';
-	const int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const int fd = TEMP_FAILURE_RETRY(open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	free(folder);
 	if (fd < 0)
-		return 0;
-	if (fsync(fd) && errno != EINVAL && errno != ENOTSUP)
+		return errno == EACCES ? 0 : -1;
+	if (TEMP_FAILURE_RETRY(fsync(fd)) && errno != EINVAL && errno != ENOTSUP)
 		result = errno;
 	close(fd);
 	errno = result;
 	return result ? -1 : 0;
+}
+
+static bool is_named(int fd, const char *name)
+{
+	struct stat ours, there;
+
+	return !fstat(fd, &ours) && !lstat(name, &there) && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
+static int create(const char *name)
+{
+	return TEMP_FAILURE_RETRY(open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+}
+
+/*
+ * An empty file beside `path` and its name: PATH.sml.tmp.  Who writes it holds a lock on it until it is renamed, so one
+ * without a lock was left by a process that was killed: it goes, and they do not pile up.  Where somebody is writing, or
+ * the file system has no locks, the name says whose it is.
+ */
+static int open_temporary(const char *path, char **name)
+{
+	*name = alloc_format("%s.sml.tmp", path);
+	for (int tries = 0; tries < 3; tries++) {
+		int fd = create(*name);
+		const bool made = fd >= 0;
+		if (!made && errno != EEXIST)
+			return -1;
+		if (!made)
+			fd = TEMP_FAILURE_RETRY(open(*name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+		if (fd < 0)
+			break;
+		const bool locked = !TEMP_FAILURE_RETRY(flock(fd, LOCK_EX | LOCK_NB));
+		/* Between the making and the lock it may have been taken for left behind. */
+		const bool ours = locked && is_named(fd, *name);
+		if (made && ours)
+			return fd;
+		if (ours || (made && !locked && errno != EWOULDBLOCK))
+			unlink(*name);
+		close(fd);
+		if (!locked)
+			break;
+	}
+	free(*name);
+	*name = alloc_format("%s.%ld.sml.tmp", path, (long)getpid());
+	unlink(*name);		/* left by a process of this number that was killed */
+	return create(*name);
 }
 
 static int fill(int fd, const struct stat *old, const void *bytes, size_t n)
@@ -75,31 +108,25 @@ static int fill(int fd, const struct stat *old, const void *bytes, size_t n)
 		errno = 0;	/* only root may; the content counts more */
 	if (old && fchmod(fd, old->st_mode & 07777))
 		return -1;
-	return write_all(fd, bytes, n) || fsync(fd) ? -1 : 0;
+	return fd_write(fd, bytes, n);
 }
 
 /* Replaces `path`, which is no link.  0, or -1 and errno. */
-static int replace(const char *path, const struct stat *old, const void *bytes, size_t n)
+static int replace(const char *path, const struct stat *old, const void *bytes, size_t n, bool durable)
 {
-	char *temporary = alloc_format("%s.%ld.tmp", path, (long)getpid());
+	char *temporary;
 	int failed = 0;
+	const int fd = open_temporary(path, &temporary);
 
-	unlink(temporary);		/* left by a process of this number that was killed */
-	const int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (fd < 0)
+	if (fd < 0 || fill(fd, old, bytes, n) || (durable && TEMP_FAILURE_RETRY(fsync(fd))) || rename(temporary, path)) {
 		failed = errno;
-	else {
-		if (fill(fd, old, bytes, n))
-			failed = errno;
-		if (close(fd) && !failed)
-			failed = errno;
-		if (!failed && rename(temporary, path))
-			failed = errno;
-		if (failed)
+		if (fd >= 0)
 			unlink(temporary);
 	}
+	if (fd >= 0)
+		close(fd);	/* and gives the lock back; synced, there is nothing that it could still lose */
 	free(temporary);
-	if (!failed && sync_folder(path))
+	if (!failed && durable && sync_folder(path))
 		failed = errno;
 	errno = failed;
 	return failed ? -1 : 0;
@@ -114,9 +141,11 @@ int savefile_write(const char *path, const void *bytes, size_t n, struct error *
 	if (!real)
 		return error_set(why, "%s: %s", path, strerror(errno));
 	const bool existed = !stat(real, &old);
-	if (existed && !S_ISREG(old.st_mode))
+	if (!existed && errno != ENOENT)
+		result = error_set(why, "%s: cannot be written: %s", path, strerror(errno));
+	else if (existed && !S_ISREG(old.st_mode))
 		result = error_set(why, "%s: is %s", path, S_ISDIR(old.st_mode) ? "a directory" : "not a regular file");
-	else if ((existed && faccessat(AT_FDCWD, real, W_OK, AT_EACCESS)) || replace(real, existed ? &old : NULL, bytes, n))
+	else if ((existed && faccessat(AT_FDCWD, real, W_OK, AT_EACCESS)) || replace(real, existed ? &old : NULL, bytes, n, true))
 		result = error_set(why, "%s: cannot be written: %s", path, strerror(errno));
 	else
 		result = 0;
@@ -124,9 +153,14 @@ int savefile_write(const char *path, const void *bytes, size_t n, struct error *
 	return result;
 }
 
+int savefile_refresh(const char *path, const void *bytes, size_t n, struct error *why)
+{
+	return replace(path, NULL, bytes, n, false) ? error_set(why, "%s: cannot be written: %s", path, strerror(errno)) : 0;
+}
+
 char *savefile_read(const char *path, size_t max, size_t *n, struct error *why)
 {
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const int fd = TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC));
 	size_t size = 0, room = 64 * 1024;
 	struct stat st;
 	char *bytes;
@@ -168,14 +202,14 @@ int savefile_lock(const char *path, struct error *why)
 {
 	char *real = follow(path), *lock = alloc_format("%s.lock", real ? real : path);
 	char pid[24] = {0};
-	const int fd = real ? open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666) : -1;
+	const int fd = real ? TEMP_FAILURE_RETRY(open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666)) : -1;
 	int result = fd;
 
 	if (fd < 0)
-		result = error_set(why, "%s: %s", lock, strerror(errno));
-	else if (flock(fd, LOCK_EX | LOCK_NB)) {
+		result = error_set(why, "%s: cannot be locked by %s: %s", path, lock, strerror(errno));
+	else if (TEMP_FAILURE_RETRY(flock(fd, LOCK_EX | LOCK_NB))) {
 		if (errno != EWOULDBLOCK)
-			result = error_set(why, "%s: cannot be locked: %s", lock, strerror(errno));
+			result = error_set(why, "%s: cannot be locked by %s: %s", path, lock, strerror(errno));
 		else {
 			const ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
 			pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
@@ -185,8 +219,8 @@ int savefile_lock(const char *path, struct error *why)
 		close(fd);
 	} else {
 		const int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-		if (ftruncate(fd, 0) || pwrite(fd, pid, (size_t)len, 0) != len) {
-			result = error_set(why, "%s: %s", lock, strerror(errno));
+		if (TEMP_FAILURE_RETRY(ftruncate(fd, 0)) || fd_write(fd, pid, (size_t)len)) {
+			result = error_set(why, "%s: cannot be locked by %s: %s", path, lock, strerror(errno));
 			close(fd);
 		}
 	}

@@ -36,9 +36,9 @@ int64_t wallclock_stamp_ms(void)
 	return wallclock_now() / NS_PER_MS;
 }
 
-void wallclock_sleep_until(int64_t at)
+void wallclock_sleep_until(int64_t monotonic_ns)
 {
-	const struct timespec t = { at / NS_PER_S, at % NS_PER_S };
+	const struct timespec t = { monotonic_ns / NS_PER_S, monotonic_ns % NS_PER_S };
 
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
 }

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/fieldpath.h"
 #include "base/number.h"
 #include "base/suggest.h"
@@ -45,16 +46,23 @@ static struct common *common_of(const struct part *p)
 static void say(const char *name, const char *fmt, va_list ap)
 {
 	struct buf line = BUF_INIT;
+	va_list again;
 	char *text;
 
-	if (vasprintf(&text, fmt, ap) < 0)
-		return;
-	buf_format(&line, "%s: %s\n", name, text);
-	/* One write: stages of a pipe share the terminal. */
-	if (write(STDERR_FILENO, line.data, line.len) < 0)
-		errno = 0;
-	buf_release(&line);
-	free(text);
+	va_copy(again, ap);
+	if (vasprintf(&text, fmt, ap) < 0) {	/* that may be what is to be said */
+		dprintf(STDERR_FILENO, "%s: ", name);
+		vdprintf(STDERR_FILENO, fmt, again);
+		dprintf(STDERR_FILENO, "\n");
+	} else {
+		buf_format(&line, "%s: %s\n", name, text);
+		/* One write: stages of a pipe share the terminal. */
+		if (fd_write(STDERR_FILENO, line.data, line.len))
+			errno = 0;
+		buf_release(&line);
+		free(text);
+	}
+	va_end(again);
 }
 
 static void complain(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -275,8 +283,10 @@ static int parts_setup(struct part *parts, size_t n, bool *done, int *status)
 static void hold_descriptors(void)
 {
 	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd) {
+			complain(program_invocation_short_name, "/dev/null: %s", strerror(errno));
 			exit(EXIT_FAILED);
+		}
 }
 
 static void note_terminal(const struct part *first)
@@ -320,7 +330,12 @@ static void metrics_run(struct service *service, int64_t now)
 
 /* ---- running ---- */
 
-static int run(const char *name, struct part *parts, size_t n)
+static void note_of_loop(const struct loop *l, const struct stage *s, const char *text)
+{
+	command_note((s ? s : &l->stages[l->n_stages - 1])->self, "%s", text);
+}
+
+static int run(struct part *parts, size_t n)
 {
 	const struct part *first = &parts[0], *final = &parts[n - 1];
 	struct stage *stages = alloc_zeroed(n, sizeof *stages);
@@ -342,6 +357,7 @@ static int run(const char *name, struct part *parts, size_t n)
 	loop.stages = stages;
 	loop.n_stages = n;
 	loop.on_usr1 = progress_line;
+	loop.on_note = note_of_loop;
 	note_terminal(first);
 	if (first->command->source) {
 		source = first->command->source(first->tool, &loop, &first->setup, &why);
@@ -352,11 +368,12 @@ static int run(const char *name, struct part *parts, size_t n)
 	}
 	if (!source) {
 		complain(first->command->name, "%s", why.text);
+		status = loop.verdict ? (int)loop.verdict : EXIT_FAILED;
 		goto out;
 	}
 	if (!final->command->writes_no_records) {
 		if (output_open(&output, STDOUT_FILENO, "stdout", &loop, &why)) {
-			complain(name, "%s", why.text);
+			complain(final->command->name, "%s", why.text);
 			goto out;
 		}
 		filter_output_init(&last, &output);
@@ -372,8 +389,11 @@ static int run(const char *name, struct part *parts, size_t n)
 	if (output.is_open && output_close(&output, status == EXIT_DONE ? &why : &later) && status == EXIT_DONE)
 		status = EXIT_FAILED;
 	progress_end(progress);
-	if (status != EXIT_DONE && why.text[0])
-		complain(loop.stopped_by ? parts[loop.stopped_by - stages].command->name : name, "%s", why.text);
+	if (status != EXIT_DONE && why.text[0]) {
+		/* The name that a pipe would have said; what happens to stdout happens to the last one. */
+		const struct stage *s = loop.stopped_by ? loop.stopped_by : loop.failed_in ? loop.failed_in : &stages[n - 1];
+		complain(parts[s - stages].command->name, "%s", why.text);
+	}
 	for (size_t i = 0; i < n; i++)
 		progress_summary(&loop, &stages[i], parts[i].tool);
 out:
@@ -393,10 +413,11 @@ static int run_parts(const char *name, struct part *parts, size_t n)
 	for (size_t i = 0; i < n && !status; i++)
 		status = part_parse(&parts[i]);
 	if (!status && !parts_setup(parts, n, &done, &status) && !done)
-		status = run(name, parts, n);
-	/* What --explain or a report printed; records have been seen to by the loop. */
-	if ((fflush(stdout) || ferror(stdout)) && status == EXIT_DONE) {
-		complain(name, "stdout: %s", strerror(errno));
+		status = run(parts, n);
+	/* What --explain or a report printed; records have been seen to by the loop, which has closed their stdout. */
+	const bool reported = done || parts[n - 1].command->writes_no_records;
+	if (reported && (fflush(stdout) || ferror(stdout) || close(STDOUT_FILENO)) && status == EXIT_DONE) {
+		complain(n ? parts[n - 1].command->name : name, "stdout: %s", strerror(errno));
 		status = EXIT_FAILED;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -498,6 +519,15 @@ static int chain_misuse(const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
+/* "than classify": a word that is nearly `then`, before a tool, and no file. */
+static bool is_near_then(const struct command *const *commands, const char *word, const char *behind)
+{
+	static const char *const then[] = { "then", NULL };
+
+	return behind && suggest_nearest(word, strlen(word), then) && access(word, F_OK) &&
+	    (chain_find(commands, behind) || (chain_nearest(commands, behind) && access(behind, F_OK)));
+}
+
 /* Cuts the arguments at `then`; argv[from] is the first tool.  0 or the exit status. */
 static int chain_cut(const struct command *const *commands, int argc, char **argv, int from, struct part *parts, size_t *n)
 {
@@ -515,8 +545,9 @@ static int chain_cut(const struct command *const *commands, int argc, char **arg
 			return chain_misuse("no tool is called \"%s\"", argv[i]);
 		}
 		p->argv = &argv[i];
-		while (i < argc && strcmp(argv[i], "then"))
-			i++;
+		while (++i < argc && strcmp(argv[i], "then"))
+			if (is_near_then(commands, argv[i], argv[i + 1]))
+				return chain_misuse("\"%s\": did you mean \"then\"?", argv[i]);
 		p->argc = (int)(&argv[i] - p->argv);
 		(*n)++;
 	}

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/eventtime.h"
@@ -78,7 +79,7 @@ _Noreturn static void mistake(const struct command *c, const char *fmt, ...)
 /* Whatever was printed has arrived, or the status says that it has not. */
 _Noreturn static void leave(const struct command *c)
 {
-	if (fflush(stdout) || ferror(stdout)) {
+	if (fflush(stdout) || ferror(stdout) || close(STDOUT_FILENO)) {
 		fprintf(stderr, "%s: stdout: cannot write: %m\n", c->name);
 		exit(EXIT_FAILED);
 	}

@@ -330,8 +330,29 @@ static void summarise(const struct loop *l, const struct stage *s, const struct 
 	buf_release(&b);
 }
 
+#define UNMET_FROM 100	/* records: of a few, one may well lack what others have */
+
+/* What no record has is null all along, and the results look like any others. */
+static void note_unmet(const struct loop *l, const struct stage *s, const struct common *c)
+{
+	const uint64_t data = s->tally.records - s->tally.n_errors - s->tally.passed;
+	struct buf paths = BUF_INIT;
+	char number[NUMBER_SHOW_MAX];
+
+	if (data < UNMET_FROM)
+		return;
+	for (const struct expectation *e = l->fields.expects->first; e; e = e->next)
+		if (!e->met && e->reader == s && paths.len < 300)
+			buf_format(&paths, "%s\"%s\"", paths.len ? ", " : "", e->path);
+	if (paths.len)
+		command_note(c, "none of %s records has %s", number_group(data, number), buf_text(&paths));
+	buf_release(&paths);
+}
+
 void progress_summary(const struct loop *l, const struct stage *s, const struct common *c)
 {
+	note_unmet(l, s, c);
+
 	/* The line that says why the run was stopped has said this. */
 	if (s->tally.n_errors && s != l->stopped_by)
 		summarise_errors(s, c);

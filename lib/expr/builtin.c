@@ -401,7 +401,7 @@ static int local_seconds(struct eval *c, const struct expr *e, int64_t *seconds)
 {
 	const struct zone *z = e->data;
 	struct value v = eval_value(c, e->kids[0]);
-	int64_t ns;
+	int64_t ns = 0;
 	struct error why;
 	char text[SHOW_SHORT];
 

@@ -22,7 +22,7 @@ struct origin {
 int caret_set(struct error *why, const struct origin *, size_t at, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* One character of UTF-8 at p < end: its length in bytes; 0: malformed. */
-size_t caret_character(const char *p, const char *end, uint32_t *code);
+/* One character of UTF-8 at text < end: its length in bytes; 0: malformed. */
+size_t caret_character(const char *text, const char *end, uint32_t *code);
 
 #endif

@@ -192,8 +192,10 @@ bool eval_order(struct eval *c, const struct expr *e, struct value a, struct val
 		*order = (a.number > b.number) - (a.number < b.number);
 	else if ((value_is_number(a) && value_is_number(b)) || (a.type == VALUE_STRING && b.type == VALUE_STRING))
 		*order = value_compare(a, b);
-	else
-		return wrong_order(c, e, a, b);
+	else {
+		wrong_order(c, e, a, b);
+		return false;
+	}
 	return true;
 }
 

@@ -440,6 +440,23 @@ static int arguments(struct parser *p, const struct builtin *f, const struct exp
 	return take(p);
 }
 
+/* What others call it, of names too far apart for a misspelling. */
+static const char *also_called(const char *name, size_t len)
+{
+	static const char *const names[][2] = {
+		{ "avg", "mean" }, { "average", "mean" }, { "count_distinct", "distinct" }, { "nunique", "distinct" },
+		{ "cardinality", "distinct" }, { "lag", "prev" }, { "diff", "delta" }, { "std", "stddev" }, { "stdev", "stddev" },
+		{ "var", "variance" }, { "percentile", "quantile" }, { "ifnull", "coalesce" }, { "nvl", "coalesce" },
+		{ "strlen", "length" }, { "tolower", "lower" }, { "toupper", "upper" }, { "ln", "log" }, { "power", "pow" },
+		{ "clamp", "clip" }, { "case", "if" }, { "iif", "if" }, { "dayofweek", "weekday" },
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strlen(names[i][0]) == len && !strncasecmp(names[i][0], name, len))
+			return names[i][1];
+	return NULL;
+}
+
 static struct expr *unknown_function(struct parser *p)
 {
 	const struct builtin *rows = builtin_rows();
@@ -456,7 +473,11 @@ static struct expr *unknown_function(struct parser *p)
 	for (size_t i = 0; i < n_rows; i++)
 		names[n++] = rows[i].row.name;
 	names[n] = NULL;
-	near = suggest_nearest(p->origin->text + p->tok.at, p->tok.len, names);
+	near = also_called(p->origin->text + p->tok.at, p->tok.len);
+	for (n = 0; near && names[n] && strcmp(names[n], near); n++)
+		;
+	if (!near || !names[n])
+		near = suggest_nearest(p->origin->text + p->tok.at, p->tok.len, names);
 	if (near)
 		return FAIL(p, p->tok.at, "unknown function \"%.*s\" (did you mean \"%s\"?)", SHOWN(p), near);
 	return FAIL(p, p->tok.at, "unknown function \"%.*s\"", SHOWN(p));
@@ -555,13 +576,16 @@ static int over(struct parser *p, struct expr_call *call)
 	return 0;
 }
 
+static struct expr *parenthesised(struct parser *p);
+
 static int by(struct parser *p, struct expr_call *call)
 {
 	struct kids k = { NULL, 0, 0 };
 	struct expr *e;
 
 	for (;;) {
-		e = path(p);
+		/* In parentheses: what an earlier feature stands for, where texts show features inlined. */
+		e = p->tok.kind == TOKEN_OPEN ? parenthesised(p) : path(p);
 		if (!e)
 			return -1;
 		kids_add(p, &k, e);

@@ -49,20 +49,22 @@ static const struct { const char *text; int level; } operators[] = {
 
 static void show(struct shower *, const struct expr *, struct around);
 
-/* From the step `from` on; a first name that is a reserved word, or no name as tokens go, is quoted. */
-static void steps(const struct fieldpath *path, size_t from, struct buf *out)
+/* From the step `from` on.  A name with which a path begins is quoted where it is a reserved word; `behind` a value none is
+ * the first. */
+static void steps(const struct fieldpath *path, size_t from, bool behind, struct buf *out)
 {
 	for (size_t i = from; i < path->n; i++) {
 		const struct step *s = &path->steps[i];
 		struct fieldpath one = { s, 1 };
+		const bool begins = i == 0 && !behind;
 
-		if (s->kind == STEP_NAME && i == 0 && token_is_reserved(s->name, s->len)) {
+		if (s->kind == STEP_NAME && begins && token_is_reserved(s->name, s->len)) {
 			buf_format(out, "[\"%s\"]", s->name);
 		} else if (s->kind == STEP_NAME) {
 			size_t start = out->len;
 
 			fieldpath_show(&one, out);
-			if (i > 0 && out->data[start] != '[') {
+			if (!begins && out->data[start] != '[') {
 				buf_add_byte(out, '.');
 				memmove(out->data + start + 1, out->data + start, out->len - 1 - start);
 				out->data[start] = '.';
@@ -77,7 +79,7 @@ static void steps(const struct fieldpath *path, size_t from, struct buf *out)
 
 void show_path(const struct fieldpath *path, struct buf *out)
 {
-	steps(path, 0, out);
+	steps(path, 0, false, out);
 }
 
 static void duration(const char *before, int64_t ns, struct buf *out)
@@ -101,6 +103,29 @@ static void kids(struct shower *s, const struct expr *const *v, size_t n)
 static bool has_clauses(const struct expr_call *call)
 {
 	return call->window != WINDOW_ALL || call->half_life || call->exclude_current || call->n_by || call->where;
+}
+
+/* What stands for an expression: a local's own, where locals are shown inlined. */
+static const struct expr *inlined(const struct shower *s, const struct expr *e)
+{
+	const bool is_local = e->op == OP_LOCAL || (e->op == OP_DEEP && e->in_local);
+
+	return is_local && s->local ? s->local(s->self, e->index) : NULL;
+}
+
+/* A path, or in parentheses what an earlier feature stands for. */
+static void show_by(struct shower *s, const struct expr *e)
+{
+	const struct expr *first = inlined(s, e), *last = e, *more;
+
+	for (more = first; more && last->op == OP_LOCAL; more = inlined(s, last))
+		last = more;
+	const bool is_path = last->form == OP_PATH && !inlined(s, last);
+	if (!is_path)
+		buf_add_byte(s->out, '(');
+	show(s, e, alone);
+	if (!is_path)
+		buf_add_byte(s->out, ')');
 }
 
 static void call(struct shower *s, const struct expr_call *call, struct around a)
@@ -139,7 +164,7 @@ static void call(struct shower *s, const struct expr_call *call, struct around a
 		buf_add_text(out, " exclude current");
 	for (size_t i = 0; i < call->n_by; i++) {
 		buf_add_text(out, i ? ", " : " by ");
-		show(s, call->by[i], (struct around){ LEVEL_PRIMARY, true, true });
+		show_by(s, call->by[i]);
 	}
 	if (call->where) {
 		buf_add_text(out, " where ");
@@ -161,16 +186,15 @@ static void looked_into(struct shower *s, const struct expr *e)
 
 static void path(struct shower *s, const struct expr *e, struct around a)
 {
-	bool is_local = e->op == OP_LOCAL || (e->op == OP_DEEP && e->in_local);
-	const struct expr *inlined = is_local && s->local ? s->local(s->self, e->index) : NULL;
+	const struct expr *own = inlined(s, e);
 
-	if (!inlined) {
-		steps(&e->path, 0, s->out);
+	if (!own) {
+		steps(&e->path, 0, false, s->out);
 	} else if (e->op == OP_DEEP) {
-		looked_into(s, inlined);
-		steps(&e->path, e->resolved, s->out);
+		looked_into(s, own);
+		steps(&e->path, e->resolved, false, s->out);
 	} else {
-		show(s, inlined, a);
+		show(s, own, a);
 	}
 }
 
@@ -254,7 +278,7 @@ static void show(struct shower *s, const struct expr *e, struct around a)
 		break;
 	case OP_LOOK:
 		looked_into(s, e->kids[0]);
-		steps(&e->path, 0, out);
+		steps(&e->path, 0, true, out);
 		break;
 	case OP_FUNCTION:
 		buf_add_text(out, e->function->row.name);

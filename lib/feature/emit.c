@@ -7,11 +7,22 @@
 
 #define INDEX_MAX 1000
 
+static bool begins_with(const struct spec_part *path, const char *name)
+{
+	const struct step *s = path->path.steps;
+
+	return s->kind == STEP_NAME && s->len == strlen(name) && !memcmp(s->name, name, s->len);
+}
+
 /* Adds a path to the tree; items of an array stand in order. */
 static int add_path(struct emit_part *root, const struct spec_part *path, struct arena *arena, struct error *why)
 {
 	struct emit_part *at = root;
 
+	if (path->path.n && begins_with(path, "features"))
+		return error_set(why, "emit features: %s: the member features is there already", path->text);
+	if (path->path.n && begins_with(path, "_sml"))
+		return error_set(why, "emit features: %s: a record that begins with _sml is a control record", path->text);
 	for (size_t i = 0; i < path->path.n; i++) {
 		const struct step *s = &path->path.steps[i];
 		struct emit_part **p = &at->below;

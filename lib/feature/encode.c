@@ -3,11 +3,14 @@
  * A schema that is known is read through slots.  One that grows is not: the members of each record are walked, and the
  * k-th is expected to be the k-th of the record before, so that a name is compared once and looked up seldom.  Both
  * end in the same conversion of a value to a number.
+ *
+ * A record that turns out to be faulty must not have taught the schema anything: what it changed is noted and taken back.
  */
 #include "feature/encode.h"
 
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,14 +37,21 @@ struct place {
 
 /* ---- a member that a growing schema has met ---- */
 
-enum what { NUMBER, ITEMS, LEFT_OUT };
+enum what { UNDECIDED, NUMBER, ITEMS, LEFT_OUT };
 
 struct met {
 	enum what what;
+	const char *name;
+	size_t len;
 	size_t column, *columns, n;	/* of NUMBER; of ITEMS, by index */
-	const char *name, *reason;	/* of LEFT_OUT; reason NULL: not to be told */
-	bool seen;
+	const char *reason;		/* of LEFT_OUT; NULL: not to be told */
+	bool seen;			/* of LEFT_OUT and UNDECIDED: in a record that was taken */
+	uint64_t turn;			/* the walk that last met it, and the last value it had there */
+	struct value value;
 };
+
+/* A met member as it was before this record. */
+struct undo { struct met *met; enum what what; size_t n; bool seen; };
 
 /* Which member stood where in the record before. */
 struct expected { struct met *met; const char *name; size_t len; };
@@ -54,6 +64,8 @@ struct encoder {
 	size_t room;
 	/* known schema */
 	struct place *places;
+	struct encode_missing missed;
+	size_t *absent;			/* the inputs that this record lacks */
 	/* growing schema */
 	struct schema *grows;
 	enum missing missing;
@@ -63,7 +75,11 @@ struct encoder {
 	struct table met;
 	struct walk walks[SIDES];
 	uint64_t *from_features;	/* per column: the row that last had it there */
-	uint64_t row;
+	uint64_t row, turn;
+	struct met **walked;		/* what this walk has met, once each */
+	size_t n_walked, walked_room;
+	struct undo *undo;		/* of this record */
+	size_t n_undo, undo_room;
 	struct arena arena;		/* of a record's walk */
 };
 
@@ -133,6 +149,8 @@ struct encoder *encode_new(const struct schema *schema, struct fields *fields)
 	e->room = schema->n + 1;
 	e->x = alloc_bytes(e->room * sizeof *e->x);
 	e->places = alloc_zeroed(schema->n + 1, sizeof *e->places);
+	e->missed.inputs = alloc_zeroed(schema->n + 1, sizeof *e->missed.inputs);
+	e->absent = alloc_bytes(e->room * sizeof *e->absent);
 	for (size_t i = 0; i < schema->n; i++) {
 		struct place *p = &e->places[i];
 		const char *name = schema->inputs[i].name;
@@ -203,8 +221,20 @@ static enum encode_result read_input(const struct encoder *e, size_t i, const st
 	return ENCODE_MISSING;
 }
 
+static void count_missing(struct encoder *e, size_t n)
+{
+	struct encode_missing *m = &e->missed;
+
+	for (size_t k = 0; k < n; k++)
+		m->inputs[e->absent[k]]++;
+	m->values += n;
+	m->blank += n == e->schema->n && m->blank == m->rows;
+}
+
 static enum encode_result fixed_row(struct encoder *e, const struct value *slots, struct encode_fault *fault)
 {
+	size_t n_absent = 0;
+
 	for (size_t i = 0; i < e->schema->n; i++) {
 		enum encode_result result = read_input(e, i, slots, &e->x[i], fault);
 		if (result == ENCODE_DONE)
@@ -212,6 +242,7 @@ static enum encode_result fixed_row(struct encoder *e, const struct value *slots
 		const struct input *in = &e->schema->inputs[i];
 		if (result == ENCODE_WRONG)
 			return result;
+		e->absent[n_absent++] = i;
 		switch (in->missing) {
 		case MISSING_MEAN:
 			e->x[i] = in->mean;
@@ -227,7 +258,15 @@ static enum encode_result fixed_row(struct encoder *e, const struct value *slots
 			return ENCODE_MISSING;
 		}
 	}
+	if (n_absent)
+		count_missing(e, n_absent);
+	e->missed.rows++;
 	return ENCODE_DONE;
+}
+
+const struct encode_missing *encode_missing(const struct encoder *e)
+{
+	return &e->missed;
 }
 
 /* ---- a schema that grows ---- */
@@ -246,10 +285,31 @@ struct encoder *encode_new_growing(struct schema *schema, enum missing missing, 
 		struct met *m = alloc_zeroed(1, sizeof *m);
 		struct table_row *row = table_add(&e->met, leave[i].name, strlen(leave[i].name));
 		free(row->pointer);
-		*m = (struct met){ .what = LEFT_OUT, .name = row->key, .reason = leave[i].reason };
+		*m = (struct met){ .what = LEFT_OUT, .name = row->key, .len = row->len, .reason = leave[i].reason };
 		row->pointer = m;
 	}
 	return e;
+}
+
+/* Before a met member changes. */
+static void note(struct encoder *e, struct met *m)
+{
+	if (e->n_undo == e->undo_room)
+		e->undo = alloc_again(e->undo, e->undo_room = e->undo_room * 2 + 16, sizeof *e->undo);
+	e->undo[e->n_undo++] = (struct undo){ m, m->what, m->n, m->seen };
+}
+
+/* The record is faulty: members and columns are as they were before it. */
+static void take_back(struct encoder *e, size_t columns)
+{
+	while (e->n_undo) {
+		const struct undo *u = &e->undo[--e->n_undo];
+		u->met->what = u->what;
+		u->met->n = u->n;
+		u->met->seen = u->seen;
+	}
+	while (e->schema->n > columns)
+		schema_drop(e->grows, e->schema->n - 1);
 }
 
 static size_t add_column(struct encoder *e, const char *name, size_t len)
@@ -271,19 +331,21 @@ static size_t add_column(struct encoder *e, const char *name, size_t len)
 }
 
 /* The k-th item of an array that is an input. */
-static void add_item(struct encoder *e, struct met *m, const char *name, size_t len)
+static void add_item(struct encoder *e, struct met *m)
 {
-	char *item = alloc_format("%.*s[%zu]", (int)len, name, m->n);
+	char *item = alloc_format("%s[%zu]", m->name, m->n);
 
+	note(e, m);
 	m->columns = alloc_again(m->columns, m->n + 1, sizeof *m->columns);
 	m->columns[m->n] = add_column(e, item, strlen(item));
 	m->n++;
 	free(item);
 }
 
-/* What a member is, by its first value; NULL: null and empty arrays do not tell. */
-static struct met *meet(struct encoder *e, struct value name, struct value v, int side)
+/* What a member is, by its first value that tells: null and empty arrays do not. */
+static void decide(struct encoder *e, struct met *m, int side)
 {
+	const struct value v = m->value;
 	const char *reason = NULL;
 	enum what what = NUMBER;
 	double x;
@@ -293,30 +355,37 @@ static struct met *meet(struct encoder *e, struct value name, struct value v, in
 		while (i < v.len && value_is_null(v.items[i]))
 			i++;
 		if (i == v.len)
-			return NULL;
+			return;
 		what = ITEMS;
 		if (convert(v.items[i], &x) != ENCODE_DONE)
 			reason = "an array, but not of numbers";
 	} else {
 		const enum encode_result result = convert(v, &x);
 		if (result == ENCODE_MISSING)
-			return NULL;
+			return;
 		if (result == ENCODE_WRONG)
 			reason = value_kind(v);
 	}
-	if (!name.len || memchr(name.text, 0, name.len))
+	if (!m->len || memchr(m->name, 0, m->len))
 		reason = "not a name that a model can hold";
 	if (!reason && e->frozen)
 		reason = "not in the first record";
 	if (!reason && e->schema->n >= ENCODE_INPUTS_MAX)
 		reason = "too many inputs";
+	note(e, m);
+	m->what = reason ? LEFT_OUT : what;
+	m->reason = reason;
+	if (m->what == NUMBER)
+		m->column = add_column(e, m->name, m->len);
+}
+
+static struct met *meet(struct encoder *e, struct value name)
+{
 	struct table_row *row = table_add(&e->met, name.text, name.len);
 	struct met *m = alloc_zeroed(1, sizeof *m);
-	*m = (struct met){ .what = reason ? LEFT_OUT : what, .name = row->key, .reason = reason, .seen = true };
-	if (m->what == NUMBER)
-		m->column = add_column(e, name.text, name.len);
-	row->pointer = m;
-	return m;
+
+	*m = (struct met){ .what = UNDECIDED, .name = row->key, .len = row->len };
+	return row->pointer = m;
 }
 
 static struct met *known(struct encoder *e, struct value name, size_t k, int side)
@@ -342,9 +411,10 @@ static struct met *known(struct encoder *e, struct value name, size_t k, int sid
 	return row->pointer;
 }
 
-static enum encode_result take(struct encoder *e, struct met *m, struct value name, struct value v, int side,
-    struct encode_fault *fault)
+static enum encode_result take(struct encoder *e, struct met *m, int side, struct encode_fault *fault)
 {
+	const struct value v = m->value;
+
 	if (m->what == NUMBER) {
 		if (side == IN_RECORD && e->from_features[m->column] == e->row)
 			return ENCODE_DONE;
@@ -354,11 +424,11 @@ static enum encode_result take(struct encoder *e, struct met *m, struct value na
 		if (result == ENCODE_MISSING)
 			e->x[m->column] = NAN;
 		else if (result == ENCODE_WRONG)
-			blame(fault, e->schema->inputs[m->column].name, name.text, name.len, side, "a number", v);
+			blame(fault, m->name, m->name, m->len, side, "a number", v);
 		return result == ENCODE_WRONG ? result : ENCODE_DONE;
 	}
 	if (!value_is_null(v) && v.type != VALUE_ARRAY) {
-		blame(fault, m->name, name.text, name.len, side, "an array", v);
+		blame(fault, m->name, m->name, m->len, side, "an array", v);
 		return ENCODE_WRONG;
 	}
 	const size_t len = v.type == VALUE_ARRAY ? v.len : 0;
@@ -366,7 +436,7 @@ static enum encode_result take(struct encoder *e, struct met *m, struct value na
 		if (i == m->n && (e->frozen || e->schema->n >= ENCODE_INPUTS_MAX))
 			break;
 		if (i == m->n)
-			add_item(e, m, name.text, name.len);
+			add_item(e, m);
 		const size_t column = m->columns[i];
 		if (side == IN_RECORD && e->from_features[column] == e->row)
 			continue;
@@ -374,31 +444,56 @@ static enum encode_result take(struct encoder *e, struct met *m, struct value na
 			e->from_features[column] = e->row;
 		e->x[column] = NAN;
 		if (i < len && convert(v.items[i], &e->x[column]) == ENCODE_WRONG) {
-			blame(fault, e->schema->inputs[column].name, name.text, name.len, side, "an array of numbers", v.items[i]);
+			/* The columns may be taken back: the name that stays is the member's. */
+			char *item = arena_get(&e->arena, m->len + 32);
+			snprintf(item, m->len + 32, "%s[%zu]", m->name, i);
+			blame(fault, item, m->name, m->len, side, "an array of numbers", v.items[i]);
 			return ENCODE_WRONG;
 		}
 	}
 	return ENCODE_DONE;
 }
 
-/* Takes what the members of an object give; `discover`: new names become inputs. */
-static enum encode_result walk_object(struct encoder *e, struct value object, int side, bool discover, struct encode_fault *fault)
+/* The members of an object, each name once, with the last of its values. `discover`: new names too. */
+static void meet_all(struct encoder *e, struct value object, int side, bool discover)
 {
 	struct json_walk w;
 	struct value name, v;
 
+	e->turn++;
+	e->n_walked = 0;
 	json_walk(&w, object);
 	for (size_t k = 0; json_walk_next(&w, &e->arena, &name, &v); k++) {
 		struct met *m = known(e, name, k, side);
 		if (!m && discover && !(side == IN_RECORD && name.len == 8 && !memcmp(name.text, "features", 8)))
-			m = meet(e, name, v, side);
-		if (!m)
+			m = meet(e, name);
+		if (!m || (m->what == LEFT_OUT && m->seen))
 			continue;
-		if (m->what == LEFT_OUT) {
+		m->value = v;
+		if (m->turn == e->turn)
+			continue;
+		m->turn = e->turn;
+		if (e->n_walked == e->walked_room)
+			e->walked = alloc_again(e->walked, e->walked_room = e->walked_room * 2 + 16, sizeof(struct met *));
+		e->walked[e->n_walked++] = m;
+	}
+}
+
+/* Takes what the members of an object give; `discover`: new names become inputs. */
+static enum encode_result walk_object(struct encoder *e, struct value object, int side, bool discover, struct encode_fault *fault)
+{
+	meet_all(e, object, side, discover);
+	for (size_t i = 0; i < e->n_walked; i++) {
+		struct met *m = e->walked[i];
+		if (m->what == UNDECIDED && discover)
+			decide(e, m, side);
+		if (m->what == UNDECIDED || m->what == LEFT_OUT) {
+			if (!m->seen)
+				note(e, m);
 			m->seen = true;
 			continue;
 		}
-		const enum encode_result result = take(e, m, name, v, side, fault);
+		const enum encode_result result = take(e, m, side, fault);
 		if (result != ENCODE_DONE)
 			return result;
 	}
@@ -410,16 +505,12 @@ static bool is_object(struct value v)
 	return v.type == VALUE_OBJECT || (v.type == VALUE_TREE && !json_is_array(v));
 }
 
-static enum encode_result growing_row(struct encoder *e, const struct value *slots, struct encode_fault *fault)
+static enum encode_result growing_values(struct encoder *e, const struct value *slots, struct encode_fault *fault)
 {
 	const struct value features = slots[e->features_slot];
 	enum encode_result result = ENCODE_DONE;
 	size_t found = 0;
 
-	arena_clear(&e->arena);
-	e->row++;
-	for (size_t j = 0; j < e->schema->n; j++)
-		e->x[j] = NAN;
 	if (!e->started)
 		e->top_level = !is_object(features);
 	if (is_object(features))
@@ -428,19 +519,32 @@ static enum encode_result growing_row(struct encoder *e, const struct value *slo
 		found += e->from_features[j] == e->row;
 	if (result == ENCODE_DONE && (e->top_level || found < e->schema->n))
 		result = walk_object(e, slots[e->record_slot], IN_RECORD, e->top_level, fault);
-	if (result != ENCODE_DONE)
-		return result;
-	e->started = true;
-	if (e->missing == MISSING_ERROR) {
-		e->frozen = true;
-		for (size_t j = 0; j < e->schema->n; j++)
-			if (isnan(e->x[j])) {
-				const char *name = e->schema->inputs[j].name;
-				blame(fault, name, name, strlen(name), !e->top_level, "a number", value_null());
-				return ENCODE_MISSING;
-			}
-	}
-	return ENCODE_DONE;
+	for (size_t j = 0; result == ENCODE_DONE && e->missing == MISSING_ERROR && j < e->schema->n; j++)
+		if (isnan(e->x[j])) {
+			const char *name = e->schema->inputs[j].name;
+			name = arena_copy(&e->arena, name, strlen(name));	/* the column may be taken back */
+			blame(fault, name, name, strlen(name), !e->top_level, "a number", value_null());
+			result = ENCODE_MISSING;
+		}
+	return result;
+}
+
+static enum encode_result growing_row(struct encoder *e, const struct value *slots, struct encode_fault *fault)
+{
+	const size_t columns = e->schema->n;
+
+	arena_clear(&e->arena);
+	e->row++;
+	e->n_undo = 0;
+	for (size_t j = 0; j < columns; j++)
+		e->x[j] = NAN;
+	const enum encode_result result = growing_values(e, slots, fault);
+	if (result == ENCODE_DONE) {
+		e->started = true;
+		e->frozen = e->missing == MISSING_ERROR;
+	} else
+		take_back(e, columns);
+	return result;
 }
 
 /* ---- both ---- */
@@ -474,8 +578,10 @@ bool encode_left_out(const struct encoder *e, size_t *at, struct encode_leave *o
 {
 	while (*at < e->met.n) {
 		const struct met *m = e->met.rows[(*at)++].pointer;
-		if (m->what == LEFT_OUT && m->seen && m->reason) {
-			*out = (struct encode_leave){ m->name, m->reason };
+		const char *reason = m->what == LEFT_OUT ? m->reason : m->what != UNDECIDED ? NULL :
+		    m->value.type == VALUE_ARRAY ? "empty in every record" : "null in every record";
+		if (m->seen && reason) {
+			*out = (struct encode_leave){ m->name, reason };
 			return true;
 		}
 	}
@@ -500,7 +606,11 @@ void encode_free(struct encoder *e)
 	for (int side = 0; side < SIDES; side++)
 		free(e->walks[side].at);
 	free(e->from_features);
+	free(e->walked);
+	free(e->undo);
 	free(e->places);
+	free(e->missed.inputs);
+	free(e->absent);
 	free(e->x);
 	arena_release(&e->arena);
 	free(e);

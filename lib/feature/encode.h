@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/value.h"
@@ -39,6 +40,17 @@ struct encoder *encode_new_growing(struct schema *, enum missing, double number,
 void encode_free(struct encoder *);
 
 enum encode_result { ENCODE_DONE, ENCODE_MISSING, ENCODE_WRONG };
+
+/*
+ * What a known schema did not find in the records whose vectors it gave: absent or null.  `blank`: how many of them, from
+ * the first on, lacked every input (0 if there is none).
+ */
+struct encode_missing {
+	uint64_t rows, blank, values;	/* values: the sum of inputs[] */
+	uint64_t *inputs;		/* per input; the encoder's own */
+};
+
+const struct encode_missing *encode_missing(const struct encoder *);
 
 /* What is wrong with a record; good as long as its values. */
 struct encode_fault {

@@ -36,6 +36,8 @@ struct engine {
 	struct taken *taken;
 	void *zeros;			/* the state of a key not met yet */
 	bool evicts;
+	uint64_t timed;			/* records whose time was read */
+	int64_t newest;			/* of these */
 	struct emit_part emitted;	/* for `emit features` */
 	struct buf line;
 	struct arena arena;
@@ -344,6 +346,8 @@ static bool look_at(struct engine *e, struct record *r, size_t i)
 		record_fail(r, INVALID_DATA, "time %s %s", s->time.text, why.text);
 		return false;
 	}
+	e->timed += s->needs_time;
+	e->newest = e->times[i] > e->newest ? e->times[i] : e->newest;
 	for (unsigned k = 0; k < s->n_keys; k++) {
 		struct key_ref *ref = &e->refs[i * s->n_keys + k];
 		if (!s->keys[k].is_early) {
@@ -419,7 +423,7 @@ struct engine *engine_new(const struct spec *s, struct fields *fields, uint64_t 
 	struct engine *e = alloc_zeroed(1, sizeof *e);
 	size_t largest = 8;
 
-	*e = (struct engine){ .spec = s, .state = state_new(s, max_keys), .evicts = max_keys };
+	*e = (struct engine){ .spec = s, .state = state_new(s, max_keys), .evicts = max_keys, .newest = EVENTTIME_NONE };
 	e->refs = alloc_zeroed(BATCH_MAX * s->n_keys, sizeof *e->refs);
 	e->locals = alloc_zeroed(s->n_features, sizeof *e->locals);
 	e->calls = alloc_zeroed(s->n_calls + 1, sizeof *e->calls);
@@ -459,4 +463,10 @@ void engine_free(struct engine *e)
 struct state *engine_state(struct engine *e)
 {
 	return e->state;
+}
+
+uint64_t engine_times(const struct engine *e, int64_t *newest)
+{
+	*newest = e->newest;
+	return e->timed;
 }

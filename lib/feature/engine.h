@@ -30,6 +30,9 @@ void engine_free(struct engine *);
 /* Error records are left alone; a record that fails becomes one. At most BATCH_MAX. */
 void engine_records(struct engine *, struct record **, size_t n);
 
+/* Of how many records the event time was read, and the newest of these times (EVENTTIME_NONE: of none). */
+uint64_t engine_times(const struct engine *, int64_t *newest);
+
 /* To look at, save, or restore before the first record. */
 struct state *engine_state(struct engine *);
 

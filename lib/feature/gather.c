@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "base/number.h"
 #include "feature/encode.h"
 #include "stream/record.h"
 
@@ -133,11 +134,42 @@ static void note_time(struct gather *g, struct value v)
 	g->to = g->to == EVENTTIME_NONE || at > g->to ? at : g->to;
 }
 
-static void refuse(struct record *r, const struct encode_fault *fault, enum encode_result result)
+/* A name that was typed and that no record has: how names are written. */
+static void hint_name(const char *name, struct buf *b)
+{
+	if (!strncmp(name, "features.", 9) && name[9])
+		buf_format(b, ": did you mean \"%s\"? (names come without \"features.\")", name + 9);
+	else if (strchr(name, '.'))
+		buf_add_text(b, " (it is a name, and no path)");
+}
+
+/* A string under a plain name: one of its values could be an input. */
+static void hint_category(const struct encode_fault *fault, struct buf *b)
+{
+	const struct value v = fault->value;
+	struct error ignored;
+	double number;
+
+	if (v.type != VALUE_STRING || !v.len || v.len > 40 || fault->path_len != strlen(fault->name) || strpbrk(fault->name, "=["))
+		return;
+	for (uint32_t i = 0; i < v.len; i++)
+		if ((unsigned char)v.text[i] < ' ' || v.text[i] == ',')
+			return;
+	char *text = alloc_span(v.text, v.len);
+	if (number_parse_double(text, &number, &ignored))
+		buf_format(b, " (did you mean \"%s=%s\"?)", fault->name, text);
+	free(text);
+}
+
+static void refuse(const struct gather *g, struct record *r, const struct encode_fault *fault, enum encode_result result)
 {
 	struct buf text = BUF_INIT;
 
 	encode_explain(fault, result, &text);
+	if (!g->grows && result == ENCODE_MISSING)
+		hint_name(fault->name, &text);
+	else if (!g->grows)
+		hint_category(fault, &text);
 	record_fail(r, result == ENCODE_MISSING ? MISSING_FEATURE : INVALID_DATA, "%s", buf_text(&text));
 	buf_release(&text);
 }
@@ -151,7 +183,7 @@ static int gather_example(struct gather *g, struct record *r, const struct value
 	const enum encode_result result = encode_row(g->encoder, v, &x, &fault);
 
 	if (result != ENCODE_DONE) {
-		refuse(r, &fault, result);
+		refuse(g, r, &fault, result);
 		return 0;
 	}
 	if (g->regression) {
@@ -229,6 +261,16 @@ static void leave_out(struct buf *b, const char *name, const char *reason)
 	buf_format(b, "%s%s (%s)", b->len ? ", " : "", name, reason);
 }
 
+static int no_value(const char *name, struct error *why)
+{
+	struct buf hint = BUF_INIT;
+
+	hint_name(name, &hint);
+	error_set(why, "feature %s: no row has a value%s", name, buf_text(&hint));
+	buf_release(&hint);
+	return -1;
+}
+
 /* Of inputs that were met, not named: those without values go, and of top-level members those that look like ids. */
 static void settle_inputs(struct gather *g, struct buf *left_out)
 {
@@ -297,7 +339,7 @@ int gather_finish(struct gather *g, const char *wanted, struct buf *left_out, st
 		settle_inputs(g, left_out);
 	for (size_t j = 0; j < s->n; j++) {
 		if (!dataset_any(&g->rows, j))
-			return error_set(why, "feature %s: no row has a value", s->inputs[j].name);
+			return no_value(s->inputs[j].name, why);
 		s->inputs[j].missing = g->missing;
 		s->inputs[j].number = g->missing_number;
 	}

@@ -105,6 +105,7 @@ static int resolve_member(void *self, const struct fieldpath *path, struct expr_
 
 	(void)why;
 	*ref = (struct expr_ref){ EXPR_SLOT, fields_read(c->fields, path), path->n, false };
+	fields_expect(c->fields, ref->index, path);
 	return 0;
 }
 
@@ -123,9 +124,8 @@ static int read_part(struct compiler *c, const struct line *l, size_t from, size
 	const struct fieldpath *path;
 
 	part->expr = expr_compile_path(&c->spec->arena, l->text + from, to - from, &place, &names, c->why);
-	if (!part->expr)
+	if (!part->expr || !expr_is_path(part->expr, &path))
 		return -1;
-	expr_is_path(part->expr, &path);
 	if (has_all_step(path))
 		return REFUSE(c, l, from, "[*] stands for many values, here must be one");
 	part->path = *path;
@@ -205,7 +205,7 @@ static int read_time(struct compiler *c, const struct line *l)
 {
 	struct spec *s = c->spec;
 	const size_t end = path_end(l, l->body, " \t:");
-	size_t unit = end, unit_end = l->len;
+	size_t unit, unit_end = l->len;
 	char text[16];
 	struct error why;
 
@@ -271,6 +271,14 @@ static const struct directive directives[] = {
 
 #define N_DIRECTIVES (sizeof directives / sizeof *directives)
 
+static const struct directive *directive_named(const char *name, size_t len)
+{
+	for (size_t i = 0; i < N_DIRECTIVES; i++)
+		if (strlen(directives[i].name) == len && !memcmp(directives[i].name, name, len))
+			return &directives[i];
+	return NULL;
+}
+
 static int unknown_line(struct compiler *c, const struct line *l)
 {
 	const char *names[N_DIRECTIVES + 1], *near;
@@ -308,10 +316,8 @@ static int add_line(struct compiler *c, struct line l)
 		l.is_definition = true;
 		l.body = skip_space(l.text, l.len, l.body + 1);
 	} else {
-		for (size_t i = 0; i < N_DIRECTIVES && !l.directive; i++)
-			if (strlen(directives[i].name) == l.word_len && !memcmp(directives[i].name, l.text + l.word, l.word_len) &&
-			    (l.body > l.word + l.word_len || l.body == l.len))
-				l.directive = &directives[i];
+		if (l.body > l.word + l.word_len || l.body == l.len)
+			l.directive = directive_named(l.text + l.word, l.word_len);
 	}
 	if (c->n_lines == c->room) {
 		const size_t more = c->room ? c->room * 2 : 32;
@@ -470,7 +476,7 @@ static int keys_of(struct compiler *c, const struct expr_call *call, struct erro
 	for (size_t i = 0; i < call->n_by; i++) {
 		const struct fieldpath *path;
 		if (!expr_is_path(call->by[i], &path))
-			return error_set(why, "behind by stand paths");
+			return error_set(why, "by takes paths and earlier features: give (%s) a name and say by NAME", show_expr(c, call->by[i], true));
 		if (has_all_step(path))
 			return error_set(why, "by: [*] stands for many values, here must be one");
 		parts[i] = (struct spec_part){ show_expr(c, call->by[i], true), *path, call->by[i], slot_of(c, call->by[i]) };
@@ -579,6 +585,9 @@ static int add_step(struct compiler *c, const struct line *l)
 		const int earlier = feature_named(s, name, l->word_len);
 		if (expr_is_reserved(name, l->word_len))
 			return REFUSE(c, l, l->word, "\"%.*s\" is a word of the language and no name for a feature", (int)l->word_len, name);
+		const struct directive *meant = directive_named(name, l->word_len);
+		if (meant && meant->read)
+			return REFUSE(c, l, l->word, "\"%s\" is a directive, written without \"=\", and no name for a feature", meant->name);
 		if (earlier >= 0) {
 			const struct spec_step *first = s->steps;
 			while (first->local != earlier)

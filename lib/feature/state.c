@@ -162,6 +162,20 @@ static size_t first_line(const struct snapshot_reader *in)
 	return lf ? (size_t)(lf - in->section) : in->section_len;
 }
 
+/* Whether some state of the spec has the same key and time, which stand behind the definition. */
+static bool is_related(const struct spec *s, const struct snapshot_reader *in)
+{
+	const char *rest = in->section + first_line(in);
+	const size_t len = in->section_len - first_line(in);
+
+	for (size_t i = 0; i < s->n_states; i++) {
+		const char *own = strchr(s->states[i].identity, '\n');
+		if (own && strlen(own) == len && !memcmp(own, rest, len))
+			return true;
+	}
+	return false;
+}
+
 static bool is_keys_section(const struct snapshot_reader *in)
 {
 	return in->section_len >= 5 && !memcmp(in->section, "keys ", 5);
@@ -228,6 +242,8 @@ int state_restore(struct state *state, struct snapshot_reader *in, struct state_
 				met[section.state - s->states] = true;
 			else if (news && section.keys < 0 && !is_keys_section(in))
 				list(&news->dropped, &news->n_dropped, in->section, first_line(in));
+			if (news && !is_keys_section(in) && is_related(s, in))
+				news->is_related = true;
 		} else if (section.keys >= 0)
 			result = restore_row(state, in, &section, why);
 	for (size_t i = 0; !result && news && i < s->n_states; i++)

@@ -11,6 +11,7 @@
 #ifndef FEATURE_STATE_H
 #define FEATURE_STATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,7 +44,11 @@ void state_figures(const struct state *, struct state_figures *);
 void state_save(const struct state *, struct snapshot_writer *);
 
 /* What a restore found besides: lists of texts, ", " between them. */
-struct state_news { struct buf fresh, dropped; size_t n_fresh, n_dropped; };
+struct state_news {
+	struct buf fresh, dropped;
+	size_t n_fresh, n_dropped;
+	bool is_related;		/* some of it has a key and a time of the spec's */
+};
 
 /* All items of an opened snapshot, into an empty state.  `news` may be NULL; its bufs are the caller's. */
 int state_restore(struct state *, struct snapshot_reader *, struct state_news *, struct error *why);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "json/field.h"
 #include "json/write.h"
 
@@ -17,6 +18,8 @@ void fields_init(struct fields *fs)
 {
 	*fs = (struct fields){ .arena = ARENA_INIT };
 	fs->root = field_new(fs, "", 0);
+	fs->expects = arena_get(&fs->arena, sizeof *fs->expects);
+	*fs->expects = (struct expectations){ NULL, 0 };
 }
 
 void fields_release(struct fields *fs)
@@ -108,6 +111,32 @@ int fields_read_name(struct fields *fs, const char *name)
 {
 	const struct step step = { .kind = STEP_NAME, .name = name, .len = (uint32_t)strlen(name) };
 	return fields_read(fs, &(struct fieldpath){ &step, 1 });
+}
+
+void fields_expect(struct fields *fs, int slot, const struct fieldpath *path)
+{
+	struct expectation **end = &fs->expects->first;
+	struct buf text = BUF_INIT;
+
+	if (!fs->reader || slot < 0)
+		return;
+	for (; *end; end = &(*end)->next)
+		if ((*end)->slot == slot && (*end)->reader == fs->reader)
+			return;
+	fieldpath_show(path, &text);
+	*end = arena_get(&fs->arena, sizeof **end);
+	**end = (struct expectation){ arena_copy(&fs->arena, text.data, text.len), fs->reader, slot, false, NULL };
+	fs->expects->n_unmet++;
+	buf_release(&text);
+}
+
+void fields_meet_each(const struct fields *fs, const struct value *slots)
+{
+	for (struct expectation *e = fs->expects->first; e; e = e->next)
+		if (!e->met && slots[e->slot].type != VALUE_MISSING) {
+			e->met = true;
+			fs->expects->n_unmet--;
+		}
 }
 
 const struct added *fields_add(struct fields *fs, const char *name)

@@ -9,6 +9,7 @@
 #ifndef JSON_FIELDS_H
 #define JSON_FIELDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,12 +26,21 @@ struct added {
 	unsigned index;			/* its bit in a record's `present` */
 };
 
+/*
+ * A path that somebody has typed.  One that no record has is most likely mistyped, which nothing else would show: what is
+ * missing is null.
+ */
+struct expectation { const char *path; const void *reader; int slot; bool met; struct expectation *next; };
+struct expectations { struct expectation *first; size_t n_unmet; };
+
 struct fields {
 	struct arena arena;
 	struct field *root;		/* the record itself */
 	size_t n_slots;
 	const struct added *added[FIELDS_ADDED_MAX];
 	unsigned n_added;
+	const void *reader;		/* the stage that registers at present; NULL: nobody is told */
+	struct expectations *expects;	/* in the order of registration */
 };
 
 void fields_init(struct fields *);
@@ -40,6 +50,18 @@ void fields_release(struct fields *);
  * members added since. */
 int fields_read(struct fields *, const struct fieldpath *);
 int fields_read_name(struct fields *, const char *name);	/* a top-level member, by literal name */
+
+/* The path of a slot is one that the reader's user has typed. */
+void fields_expect(struct fields *, int slot, const struct fieldpath *);
+
+/* Looks which of them a record has.  All that changes in a set once records have come. */
+void fields_meet_each(const struct fields *, const struct value *slots);
+
+static inline void fields_meet(const struct fields *fs, const struct value *slots)
+{
+	if (fs->expects->n_unmet)
+		fields_meet_each(fs, slots);
+}
 
 /* A handle for record_add; the same name has the same handle.  NULL: more than FIELDS_ADDED_MAX. */
 const struct added *fields_add(struct fields *, const char *name);

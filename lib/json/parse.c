@@ -283,18 +283,42 @@ void json_read_member(const struct added *added, struct value v, struct arena *a
 
 /* ---- text ---- */
 
+static bool is_white(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/*
+ * Where yyjson stopped, from 1.  Of "[1,]," it takes the last comma for the one with nothing behind it; of a text that is
+ * blank it gives no place.
+ */
+static size_t place_of(const yyjson_read_err *err, const char *text, size_t len)
+{
+	size_t i = err->pos;
+
+	if (err->code == YYJSON_READ_ERROR_EMPTY_CONTENT)
+		return len + 1;
+	if (i > 1 && i < len && text[i] == ',' && (text[i - 1] == ']' || text[i - 1] == '}')) {
+		for (i -= 2; i && is_white(text[i]);)
+			i--;
+		if (text[i] != ',')
+			i = err->pos;
+	}
+	return i + 1;
+}
+
 static yyjson_val *parse(struct arena *arena, const char *text, size_t len, struct json_error *e)
 {
 	const yyjson_alc alc = { pool_get, pool_resize, pool_free, arena };
 	yyjson_read_err err;
 	yyjson_doc *doc = yyjson_read_opts((char *)text, len, YYJSON_READ_BIGNUM_AS_RAW, &alc, &err);
+	yyjson_val *root = yyjson_doc_get_root(doc);
 
-	if (!doc) {
-		*e = (struct json_error){ err.pos + 1, err.msg };
+	if (!root) {
+		*e = (struct json_error){ place_of(&err, text, len), err.msg };
 		return NULL;
 	}
 	/* yyjson allocates for the worst case; given back, a batch's parses stay in the cache. */
-	yyjson_val *root = yyjson_doc_get_root(doc);
 	arena_trim(arena, root + yyjson_doc_get_val_count(doc));
 	return root;
 }
@@ -305,7 +329,7 @@ const void *json_parse(struct arena *arena, const char *text, size_t len, struct
 
 	if (root && !yyjson_is_obj(root)) {
 		*e = (struct json_error){ 1, "not an object" };
-		while (e->byte < len && strchr(" \t\r\n", text[e->byte - 1]))
+		while (e->byte < len && is_white(text[e->byte - 1]))
 			e->byte++;
 		return NULL;
 	}

@@ -9,6 +9,7 @@
 #include <yyjson.h>
 
 #include "base/alloc.h"
+#include "base/number.h"
 
 void json_write_integer(struct buf *b, int64_t n)
 {
@@ -119,7 +120,7 @@ static void write_escape(struct buf *b, unsigned char c)
 
 void json_write_string(struct buf *b, const char *s, size_t n)
 {
-	const char *end = s + n, *from = s;
+	const char *end = n ? s + n : s, *from = s;	/* of nothing s may be NULL */
 
 	buf_reserve(b, n + 2);
 	buf_add_byte(b, '"');
@@ -168,6 +169,20 @@ struct name json_name(struct arena *arena, const char *text, size_t len)
 
 struct open { yyjson_val *at; size_t left; bool is_object; };
 
+/* An integer beyond 64 bits is the nearest double, as everywhere; what no double holds is its text. */
+static void write_raw(struct buf *b, const char *text, size_t len)
+{
+	char *copy = alloc_span(text, len);
+	struct error ignored;
+	double x;
+
+	if (number_parse_double(copy, &x, &ignored))
+		buf_add(b, text, len);
+	else
+		json_write_value(b, value_number(x));
+	free(copy);
+}
+
 static void write_scalar(struct buf *b, yyjson_val *v)
 {
 	switch (unsafe_yyjson_get_tag(v)) {
@@ -180,7 +195,7 @@ static void write_scalar(struct buf *b, yyjson_val *v)
 	if (yyjson_is_str(v))
 		json_write_string(b, unsafe_yyjson_get_str(v), unsafe_yyjson_get_len(v));
 	else if (yyjson_is_raw(v))
-		buf_add(b, unsafe_yyjson_get_raw(v), unsafe_yyjson_get_len(v));
+		write_raw(b, unsafe_yyjson_get_raw(v), unsafe_yyjson_get_len(v));
 	else
 		buf_add(b, "null", 4);
 }
@@ -254,7 +269,7 @@ void json_write_value(struct buf *b, struct value v)
 
 int json_is_utf8(const char *text, size_t n)
 {
-	const unsigned char *s = (const unsigned char *)text, *end = s + n;
+	const unsigned char *s = (const unsigned char *)text, *end = n ? s + n : s;	/* of nothing text may be NULL */
 
 	while (s < end) {
 		uint64_t word;

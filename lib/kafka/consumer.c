@@ -28,6 +28,7 @@
 #define AT_ONCE 10000			/* messages that may be skipped before signals are looked at */
 #define LAG_NS NS_PER_S
 #define CLOSE_NS (5 * NS_PER_S)
+#define PASSED 1000			/* messages in a row from behind the overlap: no single one has the wrong time */
 #define DOWN_NS (60 * NS_PER_S)		/* a bounded run gives up when no broker has been reachable for so long */
 #define MISSING_NS (10 * NS_PER_S)	/* a topic that brokers do not know is asked for again after that */
 
@@ -73,8 +74,8 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
 		if (!c->down_since && c->begun) {
 			c->down_since = wallclock_monotonic();
-			consumer_tell(c, true, "no broker is reachable any more (%.*s); going on when one is", (int)c->reason.len,
-			    c->reason.len ? c->reason.data : "");
+			consumer_tell(c, true, "no broker is reachable any more (%s); going on when one is",
+			    c->reason.len ? buf_text(&c->reason) : text);
 		}
 		if (c->reason.len)
 			return;
@@ -223,8 +224,10 @@ static int find_topic(struct consumer *c, struct topic *t, struct error *why)
 	if (!(t->handle = kafka_topic_find(c->rk, t->name, c->brokers, &c->reason, &n, why)))
 		return -1;
 	for (size_t i = 0; i < c->o->n_partitions; i++)
-		if (c->o->partitions[i] >= n)
+		if (c->o->partitions[i] >= n) {
+			c->o->loop->verdict = EXIT_USAGE;
 			return error_set(why, "kafka:%s: there is no partition %d: it has %d, from 0", t->name, (int)c->o->partitions[i], (int)n);
+		}
 	for (int32_t i = n; i-- > 0;)
 		if (is_wanted(c->o, i))
 			partition_new(c, t, i);
@@ -296,6 +299,16 @@ int consumer_stored(struct consumer *c, struct error *why)
 	return 0;
 }
 
+bool consumer_may_wait(const struct consumer *c)
+{
+	return c->o->loop->source && !c->begun;
+}
+
+bool consumer_was_cut(const struct consumer *c)
+{
+	return c->cut;
+}
+
 int consumer_resolve(struct consumer *c, struct handover *h, struct error *why)
 {
 	return start_resolve(c, h, why);
@@ -308,6 +321,50 @@ void consumer_expect(const struct consumer *c, struct handover *h)
 }
 
 /* ---- messages to records ---- */
+
+static void stray_add(struct stray *s, uint64_t n, const struct partition *p, int64_t offset, int64_t ms)
+{
+	if (!s->n)
+		*s = (struct stray){ 0, p, offset, ms };
+	s->n += n;
+}
+
+/* What has seemed to be behind the files' end has older ones behind it, `skipped` or not. */
+static void note_ahead(struct consumer *c, struct partition *p, bool skipped)
+{
+	if (p->n_ahead) {
+		stray_add(&c->ahead, p->n_ahead, p, p->ahead_offset, p->ahead_ms);
+		p->was_ahead = true;
+	}
+	p->n_ahead = 0;
+	c->n_skipped += skipped && p->was_ahead;
+}
+
+static bool is_held(const struct consumer *c, const rd_kafka_message_t *m)
+{
+	return c->handover && m->payload && handover_holds(c->handover, m->payload, m->len);
+}
+
+/* The hand-over, of one message: how far it has come, and whether the files may hold it. */
+static bool watch(struct consumer *c, struct partition *p, const rd_kafka_message_t *m, int64_t ms, bool skipped)
+{
+	const bool is_before = p->skip_before_ms != INT64_MIN && p->skip_to != OFFSETS_NONE;
+
+	if (!p->compares)
+		return false;
+	if (skipped)
+		note_ahead(c, p, true);
+	else if (ms > c->watched_until_ms || (is_before && !is_held(c, m))) {
+		if (!p->n_ahead++) {
+			p->ahead_offset = m->offset;
+			p->ahead_ms = ms;
+		}
+		if (p->n_ahead >= PASSED && !is_before)
+			p->compares = p->watched = false;
+	} else if (ms >= c->watched_from_ms)
+		note_ahead(c, p, false);
+	return ms <= c->watched_until_ms;
+}
 
 /* Whether the message becomes record n of the batch. */
 static bool take(struct consumer *c, rd_kafka_message_t *m, size_t n)
@@ -326,16 +383,17 @@ static bool take(struct consumer *c, rd_kafka_message_t *m, size_t n)
 	p->taken = m->offset + 1;
 	c->source.done++;
 	c->counts.records++;
-	if (p->compares && timestamp > c->watched_until_ms)
-		p->compares = p->watched = false;
-	const bool compares = p->compares;
-	if (p->watched && p->taken >= p->watched_to)
-		p->watched = false;
+	if (p->skip_to != OFFSETS_NONE && m->offset >= p->skip_to)
+		p->skip_before_ms = INT64_MIN;
 	const bool is_last = p->taken >= p->end;
 	const bool skipped = p->skip_before_ms != INT64_MIN && timestamp != -1 && timestamp < p->skip_before_ms;
 	const bool tombstone = !m->payload, blank = !tombstone && message_is_blank(m);
+	const bool compares = watch(c, p, m, timestamp, skipped);
+	if (p->watched && p->taken >= p->watched_to)
+		p->watched = false;
 	if (!skipped) {
-		p->skip_before_ms = INT64_MIN;
+		if (p->skip_to == OFFSETS_NONE)
+			p->skip_before_ms = INT64_MIN;
 		c->counts.tombstones += tombstone;
 		c->counts.blanks += blank;
 	}
@@ -345,7 +403,7 @@ static bool take(struct consumer *c, rd_kafka_message_t *m, size_t n)
 		return false;
 	}
 	message_record(c, &c->record[n], m, p, timestamp);
-	c->entry[n] = (struct entry){ m, p, p->generation, compares };
+	c->entry[n] = (struct entry){ m, p, p->generation, compares, compares && timestamp != -1 && timestamp < c->watched_from_ms };
 	if (is_last)
 		consumer_finish(c, p, p->end);
 	return true;
@@ -489,7 +547,7 @@ static int consumer_next(struct source *source, struct record **out, struct erro
 	all_passed(c);
 	source->until = INT64_MAX;
 	if (!c->begun && start_reading(c, why))
-		return SOURCE_FAILED;
+		return c->cut ? SOURCE_WAIT : SOURCE_FAILED;
 	for (;;) {
 		rd_kafka_message_t *m;
 		for (int looked = 0; n < BATCH_MAX && (m = rd_kafka_consume_queue(c->queue, 0)); looked++) {
@@ -529,8 +587,15 @@ static int consumer_next(struct source *source, struct record **out, struct erro
 
 bool consumer_drops(struct consumer *c, size_t i, const char *line, size_t len)
 {
-	if (!c->entry[i].compares || !c->handover || !handover_drops(c->handover, line, len))
+	const struct entry *e = &c->entry[i];
+
+	if (!e->compares || !c->handover)
 		return false;
+	if (!handover_drops(c->handover, line, len)) {
+		if (e->is_old)
+			stray_add(&c->old, 1, e->part, e->message->offset, rd_kafka_message_timestamp(e->message, NULL));
+		return false;
+	}
 	c->counts.duplicates++;
 	return true;
 }
@@ -586,6 +651,17 @@ struct consumer_counts consumer_counts(const struct consumer *c)
 	return c->counts;
 }
 
+static void show_stray(struct buf *out, const char *before, const char *what, const struct stray *s)
+{
+	char number[NUMBER_SHOW_MAX], time[EVENTTIME_SHOW_MAX];
+
+	if (!s->n)
+		return;
+	eventtime_show(offsets_ns(s->ms), time);
+	buf_format(out, "%s%s %s (first: %s, offset %lld, %s)", before, number_group(s->n, number), what, s->part->place,
+	    (long long)s->offset, time);
+}
+
 bool consumer_report(struct consumer *c, bool at_end, struct buf *out)
 {
 	char number[NUMBER_SHOW_MAX];
@@ -597,6 +673,10 @@ bool consumer_report(struct consumer *c, bool at_end, struct buf *out)
 			return false;
 	c->watches = false;
 	buf_format(out, "hand-over: gap %s, %s duplicates suppressed", *c->gap ? c->gap : "0 s", number_group(c->counts.duplicates, number));
+	if (c->n_skipped)
+		buf_format(out, ", %s older messages skipped", number_group(c->n_skipped, number));
+	show_stray(out, "; perhaps doubled: ", "ahead of time", &c->ahead);
+	show_stray(out, c->ahead.n ? ", " : "; perhaps doubled: ", "from before the overlap", &c->old);
 	return true;
 }
 
@@ -604,6 +684,10 @@ bool consumer_report(struct consumer *c, bool at_end, struct buf *out)
 
 static void leave_group(struct consumer *c)
 {
+	if (c->busy) {		/* left to the end of the process */
+		c->rk = NULL;
+		return;
+	}
 	const int64_t until = wallclock_monotonic() + CLOSE_NS;
 	rd_kafka_queue_t *last = rd_kafka_queue_new(c->rk);
 	rd_kafka_error_t *e = rd_kafka_consumer_close_queue(c->rk, last);

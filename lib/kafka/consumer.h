@@ -3,7 +3,7 @@
  * consumer.h - topics as a source.
  *
  * Knows brokers, partitions, offsets and groups; of records no more than their bytes.  Never waits in `next`, but for two things
- * that are bounded: asking the brokers for offsets when live reading begins, and when partitions are handed out.
+ * that are bounded: asking the brokers for offsets when live reading begins (a stop ends that), and when partitions are handed out.
  *
  * While its reader is blocked, `alive` serves the group and nothing is taken: what has been fetched waits in a queue
  * of QUEUE_KBYTES at most, so a membership outlives any wait.
@@ -79,6 +79,9 @@ void consumer_expect(const struct consumer *, struct handover *);	/* handover_ex
  */
 int consumer_resolve(struct consumer *, struct handover *, struct error *why);
 
+/* Whether a stop has ended a question to the brokers before its answer: what has failed for it is no failure. */
+bool consumer_was_cut(const struct consumer *);
+
 /* ---- of the batch that the source has given last ---- */
 
 /* Whether record i is one that the files held: then it goes no further. */
@@ -106,7 +109,7 @@ void consumer_leave(struct consumer *);
 struct consumer_counts { uint64_t records, tombstones, blanks, duplicates, commits; };
 struct consumer_counts consumer_counts(const struct consumer *);
 
-/* "hand-over: gap 0 s, 17 duplicates suppressed", once the overlap has been passed in all partitions, or with at_end whatever
+/* "hand-over: gap 0 s, 17 duplicates suppressed", and what came with a wrong time, once the overlap has been passed in all partitions, or with at_end whatever
  * is left; once.  False: not now. */
 bool consumer_report(struct consumer *, bool at_end, struct buf *);
 

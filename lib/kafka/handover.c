@@ -365,32 +365,26 @@ static int read_through(struct handover *h, const char *path, struct error *why)
 	return n == SOURCE_FAILED ? -1 : 0;
 }
 
-static bool is_packed(int fd, off_t from)
-{
-	unsigned char magic[4] = {0};
-	const ssize_t n = pread(fd, magic, sizeof magic, from);
-
-	return (n >= 2 && magic[0] == 0x1f && magic[1] == 0x8b) || (n == 4 && !memcmp(magic, "\x28\xb5\x2f\xfd", 4));
-}
-
 int handover_read(struct handover *h, const char *path, struct error *why)
 {
 	const bool is_stdin = !strcmp(path, "-");
 	const char *name = reader_name(path);
 	struct tail t = { .h = h, .greatest = EVENTTIME_NONE };
 	struct stat st;
-	int fd, result;
+	int fd, packing, result;
 	off_t from;
 
 	if ((is_stdin ? fstat(0, &st) : stat(path, &st)))
 		return error_set(why, "%s: %s", name, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return 1;
-	fd = is_stdin ? 0 : open(path, O_RDONLY | O_CLOEXEC);
+	fd = is_stdin ? 0 : TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC));
 	if (fd < 0)
 		return error_set(why, "%s: %s", name, strerror(errno));
 	from = is_stdin ? lseek(0, 0, SEEK_CUR) : 0;
-	if (is_packed(fd, from))
+	if ((packing = reader_packing(fd, name, why)) < 0)
+		result = -1;
+	else if (packing)
 		/* A reader of its own would move the position that the shell has given. */
 		result = is_stdin ? 1 : read_through(h, path, why);
 	else
@@ -413,7 +407,7 @@ static struct held *slot(const struct handover *h, uint64_t hash)
 
 void handover_settle(struct handover *h)
 {
-	const int64_t oldest = before(h->greatest, h->o.overlap_ns);
+	const int64_t oldest = before(before(h->greatest, h->o.overlap_ns), h->o.overlap_ns);
 
 	if (h->greatest != EVENTTIME_NONE && !h->last_is_ours) {
 		for (h->n_held = 16; h->n_held < 2 * (h->n - h->first);)
@@ -432,15 +426,25 @@ void handover_settle(struct handover *h)
 	h->first = h->n = h->room = 0;
 }
 
+/* NULL: none that is left. */
+static struct held *find_held(struct handover *h, const char *line, size_t len)
+{
+	const uint64_t hash = h->left ? hash_of(h, line, len, h->same_slot >= 0 ? parse(h, line, len) : NULL) : 0;
+	struct held *s = hash ? slot(h, hash) : NULL;
+
+	return s && s->n ? s : NULL;
+}
+
+bool handover_holds(struct handover *h, const char *line, size_t len)
+{
+	return find_held(h, line, len) != NULL;
+}
+
 bool handover_drops(struct handover *h, const char *line, size_t len)
 {
-	uint64_t hash;
-	struct held *s;
+	struct held *s = find_held(h, line, len);
 
-	if (!h->left)
-		return false;
-	hash = hash_of(h, line, len, h->same_slot >= 0 ? parse(h, line, len) : NULL);
-	if (!hash || !(s = slot(h, hash))->n)
+	if (!s)
 		return false;
 	s->n--;
 	h->left--;

@@ -4,7 +4,8 @@
  *
  * Knows lines of JSON, files and event times; no brokers, no loop.  The files' time is the greatest event time in their
  * last `overlap`.  Live reading begins that much before it, and of the records in between at most as many equal ones
- * are dropped as the files held.  Lines dumped with --meta say by their offsets exactly where it begins.
+ * are dropped as the files held in their last two overlaps: messages may be stamped by so much later than their events, or
+ * stand so much out of order.  Lines dumped with --meta say by their offsets exactly where it begins.
  *
  * Regular files are read from their end, before their first line is sent (handover_read, in the order of the operands); where
  * one of the inputs can't be, the lines of all are noted as they pass (handover_note).  Disorder of up to one `overlap` is
@@ -58,6 +59,9 @@ int64_t handover_end(const struct handover *);		/* an `overlap` after it */
  */
 bool handover_by_offset(const struct handover *);
 int64_t handover_offset(const struct handover *, const char *topic, int32_t partition);
+
+/* Whether the end of the files holds such a record: then what stands before it in its partition is older than their end. */
+bool handover_holds(struct handover *, const char *line, size_t len);
 
 /* Whether a live record is one that the files held; each of theirs counts once. */
 bool handover_drops(struct handover *, const char *line, size_t len);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/number.h"
 #include "base/savefile.h"
 #include "base/wallclock.h"
 #include "kafka/client.h"
@@ -72,6 +73,43 @@ struct kafka_brokers kafka_brokers_of(const struct kafka_options *o, const char 
 	if (environment && *environment)
 		return (struct kafka_brokers){ environment, "from $KAFKA_BOOTSTRAP_SERVERS" };
 	return (struct kafka_brokers){ KAFKA_DEFAULT_BROKERS, "the default: neither -b nor $KAFKA_BOOTSTRAP_SERVERS is set" };
+}
+
+/* HOST:PORT, HOST, [::1]:PORT, PROTOCOL://HOST:PORT; of an address without brackets the colons are its own. */
+static int check_broker(const char *text, struct error *why)
+{
+	const char *scheme = strstr(text, "://"), *host = scheme ? scheme + 3 : text, *bracket = strchr(host, ']');
+	const char *colon = strrchr(bracket ? bracket : host, ':');
+	struct error ignored;
+	int64_t port;
+
+	if (!*host || colon == host || *host == '/')
+		return error_set(why, "\"%s\" names no host", text);
+	if (strpbrk(host, " \t/"))
+		return error_set(why, "\"%s\" is not HOST:PORT", text);
+	if (!colon || (!bracket && strchr(host, ':') != colon))
+		return 0;
+	if (strspn(colon + 1, "0123456789") != strlen(colon + 1) || number_parse_integer(colon + 1, &port, &ignored) || port < 1 || port > 65535)
+		return error_set(why, "\"%s\" is not HOST:PORT: a port is a number from 1 to 65535", text);
+	return 0;
+}
+
+/* librdkafka takes what is no port for 0. */
+static int check_brokers(struct kafka_brokers brokers, struct error *why)
+{
+	char *list = alloc_text(brokers.list), *rest = list, *item;
+	int result = 0;
+
+	while (!result && (item = strsep(&rest, ","))) {
+		while (isspace((unsigned char)*item))
+			item++;
+		for (size_t len = strlen(item); len && isspace((unsigned char)item[len - 1]);)
+			item[--len] = '\0';
+		if (check_broker(item, why))
+			result = error_prefix(why, "brokers (%s)", brokers.from);
+	}
+	free(list);
+	return result;
 }
 
 /* ---- properties ---- */
@@ -163,7 +201,7 @@ rd_kafka_conf_t *kafka_conf(const struct kafka_options *o, struct kafka_brokers 
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	char words[512];
-	int result = 0;
+	int result = check_brokers(brokers, why);
 
 	for (const struct kafka_property *p = own; !result && p->name; p++)
 		if (rd_kafka_conf_set(conf, p->name, p->value, words, sizeof words) != RD_KAFKA_CONF_OK && !p->may_be_unknown)

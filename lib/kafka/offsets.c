@@ -2,14 +2,21 @@
 #include "kafka/offsets.h"
 
 #include <librdkafka/rdkafka.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/number.h"
 #include "base/wallclock.h"
 #include "kafka/kafka.h"
+#include "kafka/reading.h"
+#include "kafka/seam.h"
 
 #define RETRY_NS (100 * NS_PER_MS)
 #define NONE_SEEN INT64_MIN
@@ -33,26 +40,105 @@ static rd_kafka_resp_err_t first_error(const rd_kafka_topic_partition_list_t *li
 	return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+/* What librdkafka asks, and waits for in one piece. */
+struct question {
+	rd_kafka_t *rk;
+	rd_kafka_topic_partition_list_t *list;	/* offsets, and answers in their place */
+	bool about_group;
+	int timeout;				/* ms */
+	rd_kafka_resp_err_t e;
+	int answered;				/* an eventfd; -1 */
+	atomic_bool one_left;			/* of two threads that hold it: who leaves last frees it */
+};
+
+static void put_to_brokers(struct question *q)
+{
+	q->e = q->about_group ? rd_kafka_committed(q->rk, q->list, q->timeout) : rd_kafka_offsets_for_times(q->rk, q->list, q->timeout);
+	if (!q->e)
+		q->e = first_error(q->list);
+}
+
+static void question_free(struct question *q)
+{
+	rd_kafka_topic_partition_list_destroy(q->list);
+	if (q->answered >= 0)
+		close(q->answered);
+	free(q);
+}
+
+static void *run_question(void *self)
+{
+	struct question *q = self;
+	const uint64_t one = 1;
+
+	put_to_brokers(q);
+	while (write(q->answered, &one, sizeof one) < 0)
+		;
+	if (atomic_exchange(&q->one_left, true))
+		question_free(q);
+	return NULL;
+}
+
+/*
+ * In the middle of a run the wait is the loop's: outputs are flushed, and a stop cuts it short.  The thread is then left to the end of
+ * the process, with the client that it uses.  0: answered; 1: could not begin; -1.
+ */
+static int put_in_thread(struct consumer *c, struct question *q, struct error *why)
+{
+	struct loop *l = c->o->loop;
+	sigset_t all, before;
+	pthread_t thread;
+	uint64_t one;
+	int result = 0;
+
+	if ((q->answered = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0)
+		return 1;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	const bool failed = pthread_create(&thread, NULL, run_question, q) != 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (failed)
+		return 1;
+	pthread_detach(thread);
+	while (!result && !l->stopping && read(q->answered, &one, sizeof one) < 0)
+		result = loop_wait(l, &(struct wait_for){ .fd = q->answered }, INT64_MAX, why);
+	if (!result && !l->stopping) {
+		while (!atomic_load(&q->one_left))	/* it is about to leave */
+			sched_yield();
+		return 0;
+	}
+	c->busy = true;
+	c->cut = !result;
+	if (atomic_exchange(&q->one_left, true))
+		question_free(q);
+	return result ? result : error_set(why, "stopped");
+}
+
 /* A leader may be changing, a coordinator starting: asked again until the time is up. */
 static int ask(rd_kafka_t *rk, struct partition *const *p, size_t n, int64_t offset, int64_t *offsets, bool about_group,
     struct error *why)
 {
+	struct consumer *c = rd_kafka_opaque(rk);
 	const int64_t until = wallclock_monotonic() + KAFKA_CONNECT_MS * NS_PER_MS;
 	rd_kafka_resp_err_t e;
 
 	if (!n)
 		return 0;
 	for (;;) {
-		rd_kafka_topic_partition_list_t *list = list_of(p, n, offset);
 		const int64_t left = (until - wallclock_monotonic()) / NS_PER_MS;
-		const int timeout = left > 100 ? (int)left : 100;
-		e = about_group ? rd_kafka_committed(rk, list, timeout) : rd_kafka_offsets_for_times(rk, list, timeout);
-		if (!e)
-			e = first_error(list);
+		struct question *q = alloc_zeroed(1, sizeof *q);
+		*q = (struct question){ .rk = rk, .list = list_of(p, n, offset), .about_group = about_group,
+		    .timeout = left > 100 ? (int)left : 100, .answered = -1 };
+		const int beside = consumer_may_wait(c) ? put_in_thread(c, q, why) : 1;
+		if (beside < 0)
+			return -1;
+		if (beside)
+			put_to_brokers(q);
+		e = q->e;
 		/* The list keeps its order, and the offsets of partitions that have none are below 0. */
 		for (size_t i = 0; !e && i < n; i++)
-			offsets[i] = list->elems[i].offset >= 0 ? list->elems[i].offset : OFFSETS_NONE;
-		rd_kafka_topic_partition_list_destroy(list);
+			offsets[i] = q->list->elems[i].offset >= 0 ? q->list->elems[i].offset : OFFSETS_NONE;
+		question_free(q);
 		if (!e)
 			return 0;
 		if (wallclock_monotonic() + RETRY_NS > until)
@@ -98,42 +184,27 @@ int offsets_stored(rd_kafka_t *rk, struct partition *const *p, size_t n, struct 
 
 /* ---- times ---- */
 
-/* What a partition's first messages say; `times` NONE_SEEN: it has none (markers, what a compaction has left). */
-static int first_times(rd_kafka_t *rk, struct partition *const *p, size_t n, int64_t *times, struct error *why)
+/*
+ * What a partition's first messages say; `times` NONE_SEEN: it has none (markers, what a compaction has left).  The first one counts,
+ * unless most are not later than `end_ms`: then that one is ahead of time, and the first of those counts.
+ */
+static int first_times(rd_kafka_t *rk, struct partition *const *p, size_t n, int64_t end_ms, int64_t *times, struct error *why)
 {
-	const int64_t until = wallclock_monotonic() + KAFKA_CONNECT_MS * NS_PER_MS;
-	bool *seen = alloc_zeroed(n + 1, sizeof *seen);
-	rd_kafka_topic_partition_list_t *list = list_of(p, n, 0);
-	size_t left = n;
-	rd_kafka_resp_err_t e;
-	int result = 0;
+	struct glimpse *g = alloc_zeroed(n + 1, sizeof *g);
+	int result;
 
 	for (size_t i = 0; i < n; i++) {
-		list->elems[i].offset = p[i]->low;
+		g[i].part = p[i];
+		g[i].from = p[i]->low;
 		times[i] = NONE_SEEN;
 	}
-	e = n ? rd_kafka_assign(rk, list) : RD_KAFKA_RESP_ERR_NO_ERROR;
-	while (!e && left && wallclock_monotonic() < until) {
-		rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, 100);
-		const char *topic = m && m->rkt ? rd_kafka_topic_name(m->rkt) : NULL;
-		for (size_t i = 0; topic && i < n; i++)
-			if (!seen[i] && p[i]->id == m->partition && !strcmp(p[i]->topic, topic) &&
-			    (!m->err || m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)) {
-				seen[i] = true;
-				left--;
-				if (!m->err)
-					times[i] = rd_kafka_message_timestamp(m, NULL);
-			}
-		if (m)
-			rd_kafka_message_destroy(m);
-	}
-	if (n)
-		rd_kafka_assign(rk, NULL);
-	if (e || left)
-		result = error_set(why, "kafka:%s: its first messages could not be read: %s", p[0]->topic,
-		    e ? rd_kafka_err2str(e) : "no answer");
-	rd_kafka_topic_partition_list_destroy(list);
-	free(seen);
+	if (!(result = seam_look(rk, g, n, GLIMPSE_MAX, NULL, why)))
+		for (size_t i = 0; i < n; i++) {
+			const bool reaches = 2 * seam_count_from(&g[i], end_ms + 1) < g[i].n;
+			for (size_t k = 0; k < g[i].n && (!k || (reaches && times[i] > end_ms)); k++)
+				times[i] = g[i].seen[k].ms;
+		}
+	free(g);
 	return result;
 }
 
@@ -148,6 +219,7 @@ int offsets_start_at(rd_kafka_t *rk, struct partition *const *p, size_t n, int64
 	for (size_t i = 0; i < n; i++) {
 		const bool tells = any[i] != OFFSETS_NONE;
 		p[i]->skip_before_ms = tells ? INT64_MIN : ms;
+		p[i]->skip_to = OFFSETS_NONE;
 		p[i]->start = !tells ? p[i]->low : at[i] != OFFSETS_NONE ? at[i] : p[i]->high;
 		if (p[i]->start < p[i]->low)
 			p[i]->start = p[i]->low;
@@ -169,6 +241,11 @@ int offsets_outside(const struct partition *p, int64_t offset, const char *whose
 		    (long long)(p->low - offset));
 	return error_set(why, "%s: %s %lld is beyond its end at %lld: is it the same topic?  -o beginning and -o end begin elsewhere",
 	    p->place, whose, (long long)offset, (long long)p->high);
+}
+
+int64_t offsets_ns(int64_t ms)
+{
+	return ms > INT64_MAX / NS_PER_MS ? INT64_MAX : ms * NS_PER_MS;
 }
 
 static int64_t to_ms(int64_t ns)
@@ -206,8 +283,8 @@ static int refuse_gap(const struct partition *p, int64_t first_ms, int64_t end, 
 	if (first_ms == NONE_SEEN)
 		return error_set(why, "%s no longer reaches back to where the files end (%s): all its messages have been deleted.  "
 		    "--allow-gap goes on nevertheless, -o end begins with what comes from now on", p->place, last);
-	eventtime_show(first_ms * NS_PER_MS, first);
-	eventtime_duration_show(first_ms * NS_PER_MS - end, length);
+	eventtime_show(offsets_ns(first_ms), first);
+	eventtime_duration_show(offsets_ns(first_ms) - end, length);
 	return error_set(why, "%s does not reach back to where the files end: they end at %s, its first message (offset %lld) is of "
 	    "%s, a gap of %s.  --allow-gap goes on behind it, -o end begins with what comes from now on", p->place, last,
 	    (long long)p->low, first, length);
@@ -264,7 +341,7 @@ static int check_reach(rd_kafka_t *rk, struct partition *const *p, size_t n, int
 			unclear[n_unclear++] = p[i];
 	}
 	/* The first message is later, or the broker can't tell. */
-	if (first_times(rk, unclear, n_unclear, times, why))
+	if (first_times(rk, unclear, n_unclear, to_ms(end), times, why))
 		goto out;
 	for (size_t i = 0; i < n_unclear; i++)
 		one_reaches = one_reaches || (times[i] != NONE_SEEN && times[i] <= to_ms(end));
@@ -289,7 +366,7 @@ out:
 	return result;
 }
 
-int offsets_hand_over(rd_kafka_t *rk, struct partition *const *p, size_t n, const struct handover *h, bool allows_gap,
+int offsets_hand_over(rd_kafka_t *rk, struct partition *const *p, size_t n, struct handover *h, bool allows_gap,
     char gap[64], struct error *why)
 {
 	struct partition **others = alloc_zeroed(n + 1, sizeof *others);
@@ -317,7 +394,8 @@ int offsets_hand_over(rd_kafka_t *rk, struct partition *const *p, size_t n, cons
 		if (check_reach(rk, p + from, to - from, handover_time(h), allows_gap, gap, why))
 			goto out;
 	}
-	result = offsets_start_at(rk, others, n_others, to_ms(handover_begin(h)), why);
+	if (!(result = offsets_start_at(rk, others, n_others, to_ms(handover_begin(h)), why)) && !handover_by_offset(h))
+		result = seam_find(rk, others, n_others, h, why);
 out:
 	free(others);
 	return result;

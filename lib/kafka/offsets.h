@@ -2,7 +2,8 @@
 /*
  * offsets.h - where partitions begin and end: questions to the brokers, inside kafka/ alone.
  *
- * Each question waits, KAFKA_CONNECT_MS at most, and fails with a sentence that names the topic.
+ * Each question waits, KAFKA_CONNECT_MS at most, and fails with a sentence that names the topic; where a stop cuts the wait short the
+ * consumer is `cut`.
  */
 #ifndef KAFKA_OFFSETS_H
 #define KAFKA_OFFSETS_H
@@ -25,7 +26,8 @@ struct partition {
 	int64_t low, high;		/* first offset, and the one behind the last, when last asked */
 	int64_t stored;			/* the group's; OFFSETS_NONE */
 	int64_t start;
-	int64_t skip_before_ms;		/* from `start` on, until a message is of that time or later; INT64_MIN: none is skipped */
+	int64_t skip_before_ms;		/* what is older is skipped, from `start` on; INT64_MIN: nothing is */
+	int64_t skip_to;		/* as far as this offset; OFFSETS_NONE: until a message is of that time or later */
 	bool is_new;			/* has come since the topic was first seen */
 	/* while it is read, see consumer.c */
 	bool assigned, started, over, watched, compares;
@@ -33,6 +35,10 @@ struct partition {
 	int64_t taken, passed, written, committed, end, watched_to;
 	uint32_t generation;
 	struct rd_kafka_queue_s *queue;
+	/* messages that may be ahead of time, which shows when older ones follow: how many, and the first one */
+	uint64_t n_ahead;
+	int64_t ahead_offset, ahead_ms;
+	bool was_ahead;			/* one of them was */
 };
 
 /* Sets low and high. */
@@ -48,11 +54,14 @@ int offsets_stored(struct rd_kafka_s *, struct partition *const *, size_t n, str
 int offsets_start_at(struct rd_kafka_s *, struct partition *const *, size_t n, int64_t ms, struct error *why);
 
 /*
- * `start` where the files end.  *gap: the time between them and the first message, or of offsets, "3600 s" or "20 messages";
+ * `start` where the files end, and what is to be skipped from there.  *gap: the time between them and the first message, or of offsets, "3600 s" or "20 messages";
  * empty: there is none.  -1 also for a gap that is not allowed, naming it and the ways on.
  */
-int offsets_hand_over(struct rd_kafka_s *, struct partition *const *, size_t n, const struct handover *, bool allows_gap,
+int offsets_hand_over(struct rd_kafka_s *, struct partition *const *, size_t n, struct handover *, bool allows_gap,
     char gap[64], struct error *why);
+
+/* A message's time in ns; one that is beyond them is the last one. */
+int64_t offsets_ns(int64_t ms);
 
 /* "kafka:purchases[0]: offset 120 is gone: ...": for a start below `low` or above `high`. */
 int offsets_outside(const struct partition *, int64_t offset, const char *whose, struct error *why);

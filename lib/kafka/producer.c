@@ -93,7 +93,7 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 	struct error why;
 
 	if (code == RD_KAFKA_RESP_ERR__FATAL) {
-		code = rd_kafka_fatal_error(rk, words, sizeof words);
+		rd_kafka_fatal_error(rk, words, sizeof words);
 		error_set(&why, "Kafka at %s: %s", p->brokers.list, words);
 		fail(p, &why);
 		return;

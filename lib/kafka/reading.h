@@ -26,7 +26,11 @@ struct entry {
 	struct partition *part;
 	uint32_t generation;
 	bool compares;			/* the files may hold it */
+	bool is_old;			/* older than where the hand-over begins, and given all the same */
 };
+
+/* Messages of which the hand-over's report has a word, and the first one. */
+struct stray { uint64_t n; const struct partition *part; int64_t offset, ms; };
 
 struct consumer {
 	struct source source;
@@ -42,10 +46,14 @@ struct consumer {
 	struct entry entry[BATCH_MAX];
 	size_t n_batch;
 	bool begun, has_assignment, closing;
+	bool cut;			/* a stop has ended a question to the brokers before its answer */
+	bool busy;			/* the client is: a thread that nobody waits for uses it */
 	size_t n_assigned, n_over;
 	uint32_t generation;
 	struct handover *handover;	/* NULL: none, or done with */
-	int64_t watched_until_ms;	/* of messages: behind it no record is one of the files' */
+	int64_t watched_from_ms, watched_until_ms;	/* of messages: a record outside is not one of the files', or too old to tell */
+	struct stray ahead, old;	/* ahead of time, with older ones behind; from before the overlap, behind the seam */
+	uint64_t n_skipped;		/* behind those ahead of time */
 	bool watches, by_offset;
 	char gap[64];
 	struct consumer_counts counts;
@@ -64,6 +72,9 @@ void consumer_fail(struct consumer *, const struct error *why);
 
 struct partition *consumer_find(const struct consumer *, const char *topic, int32_t id);	/* NULL: not one of ours */
 struct partition *consumer_find_or_new(struct consumer *, const char *topic, int32_t id);
+
+/* Whether the loop runs and this is no callback: then it may be waited in. */
+bool consumer_may_wait(const struct consumer *);
 
 /* Nothing of the partition from offset `end` on is given. */
 void consumer_finish(struct consumer *, struct partition *, int64_t end);

@@ -76,6 +76,7 @@ int start_resolve(struct consumer *c, struct handover *h, struct error *why)
 		if (handover_time(h) != EVENTTIME_NONE) {
 			c->watches = true;
 			c->handover = c->by_offset ? NULL : h;
+			c->watched_from_ms = eventtime_floor(handover_begin(h), NS_PER_MS, 0) / NS_PER_MS;
 			c->watched_until_ms = eventtime_floor(handover_end(h), NS_PER_MS, 0) / NS_PER_MS;
 		}
 		break;
@@ -175,8 +176,8 @@ int start_reading(struct consumer *c, struct error *why)
 	rd_kafka_topic_partition_list_t *list;
 	rd_kafka_resp_err_t e;
 
-	c->begun = true;
 	if (c->o->group && !c->o->partitions) {
+		c->begun = true;
 		list = rd_kafka_topic_partition_list_new((int)c->o->n_topics);
 		for (size_t i = 0; i < c->o->n_topics; i++)
 			rd_kafka_topic_partition_list_add(list, c->topics[i].name, RD_KAFKA_PARTITION_UA);
@@ -184,6 +185,7 @@ int start_reading(struct consumer *c, struct error *why)
 	} else {
 		if (start_take_over(c, c->parts, c->n_parts, why))
 			return -1;
+		c->begun = true;
 		list = list_of(c->parts, c->n_parts);
 		e = rd_kafka_assign(c->rk, list);
 		start_finish_empty(c);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "json/write.h"
 
 int bands_parse(struct bands *bs, const char *text, struct arena *arena, struct error *why)
 {
@@ -20,6 +21,8 @@ int bands_parse(struct bands *bs, const char *text, struct arena *arena, struct 
 		if (!equals || equals == item || number_parse_double(equals + 1, &b->from, &ignored) || !(b->from >= 0 && b->from <= 1))
 			return error_set(why, "\"%s\" is not NAME=P with P from 0 to 1", item);
 		b->name = value_text(item, (size_t)(equals - item));
+		if (!json_is_utf8(b->name.text, b->name.len))
+			return error_set(why, "a name is not UTF-8");
 		for (size_t i = 0; i < bs->n; i++)
 			if (value_equal(bs->bands[i].name, b->name))
 				return error_set(why, "\"%.*s\" is there twice", (int)b->name.len, b->name.text);

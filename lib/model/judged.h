@@ -30,10 +30,10 @@ int judged_add(struct judged *, double probability, struct value label, struct v
 void judged_add_value(struct judged *, double prediction, double answer, double weight);
 
 /*
- * The figures; *positive: the label that the probabilities are of (borrowed), NULL in regression.  `wanted` says which it is; NULL: the one
+ * The figures; *name: the label that the probabilities are of (borrowed), NULL in regression.  `wanted` says which it is; NULL: the one
  * that goes with the higher probabilities where `classification` tells, else as in training.  Accuracy is that of
  * `classification` where it is one of the labels.  -1: no rows, or the positive label cannot be told.
  */
-int judged_quality(const struct judged *, const char *wanted, struct quality *, const char **positive, struct error *why);
+int judged_quality(const struct judged *, const char *wanted, struct quality *, const char **name, struct error *why);
 
 #endif

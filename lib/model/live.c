@@ -13,7 +13,7 @@
 /* Which content a path stands for, as far as stat tells. */
 struct identity { dev_t device; ino_t inode; off_t size; struct timespec changed; };
 
-struct refusal { char *path; struct identity identity; };
+struct refusal { char *path; struct identity identity; bool read; };	/* !read: worth another try */
 
 struct live {
 	char *path;
@@ -23,7 +23,7 @@ struct live {
 	char *file;			/* that `model` came from, */
 	struct identity identity;	/* as it was then */
 	char stated[64];
-	struct refusal *refused;	/* what is not to be read again until it changes */
+	struct refusal *refused;	/* what has been told of; if read, not to be read again until it changes */
 	size_t n_refused;
 	bool lost;			/* it has been told that the path can't be read */
 	uint64_t loads, refusals;
@@ -45,15 +45,16 @@ static bool same(const struct identity *a, const struct identity *b)
 	    a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
-static bool is_refused(const struct live *l, const char *path, const struct identity *id)
+/* That which this content has met, or NULL. */
+static const struct refusal *find_refusal(const struct live *l, const char *path, const struct identity *id)
 {
 	for (size_t i = 0; i < l->n_refused; i++)
 		if (!strcmp(l->refused[i].path, path) && same(&l->refused[i].identity, id))
-			return true;
-	return false;
+			return &l->refused[i];
+	return NULL;
 }
 
-static void refuse(struct live *l, const char *path, const struct identity *id)
+static void refuse(struct live *l, const char *path, const struct identity *id, bool read)
 {
 	size_t i = 0;
 
@@ -65,6 +66,7 @@ static void refuse(struct live *l, const char *path, const struct identity *id)
 		l->refused[i].path = alloc_text(path);
 	}
 	l->refused[i].identity = *id;
+	l->refused[i].read = read;
 }
 
 /* What is no longer there need not be remembered. */
@@ -93,22 +95,29 @@ static enum outcome try_file(struct live *l, const char *path, struct error *why
 	struct model *m;
 	struct error reason;
 	char stated[64];
+	bool read;
 
-	if (identify(path, &id, &reason))	/* gone since the folder was read */
+	if (identify(path, &id, &reason)) {
+		if (errno != ENOENT && !why->text[0])	/* ENOENT: gone since the folder was read */
+			*why = reason;
 		return REFUSED;
+	}
 	if (l->model && !strcmp(path, l->file) && same(&id, &l->identity))
 		return USED;
-	if (is_refused(l, path, &id))
+	const struct refusal *before = find_refusal(l, path, &id);
+	if (before && before->read)
 		return REFUSED;
-	m = modelfile_load(path, stated, &reason);
+	m = modelfile_load(path, stated, &read, &reason);
 	if (m && l->check && l->check(l->self, m, &reason)) {
 		error_prefix(&reason, "%s", path);
 		model_release(m);
 		free(m);
 		m = NULL;
 	}
+	if (!m && before && !read)
+		return REFUSED;
 	if (!m) {
-		refuse(l, path, &id);
+		refuse(l, path, &id, read);
 		if (!why->text[0])
 			*why = reason;
 		return REFUSED;
@@ -129,8 +138,15 @@ static int newest_first(const void *a, const void *b)
 	return strverscmp(*(char *const *)b, *(char *const *)a);
 }
 
-/* Paths of the versions in a folder, newest first; each and the array to be freed.  -1: cannot be read. */
-static int versions(const char *folder, char ***out, size_t *n, struct error *why)
+static void release(char **paths, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(paths[i]);
+	free(paths);
+}
+
+/* Paths of the versions in a folder, newest first, to be released.  -1 and errno: it cannot be read, or not to its end. */
+static int versions(const char *folder, char ***out, size_t *n)
 {
 	DIR *dir = opendir(folder);
 	struct dirent *e;
@@ -138,18 +154,22 @@ static int versions(const char *folder, char ***out, size_t *n, struct error *wh
 	*out = NULL;
 	*n = 0;
 	if (!dir)
-		return error_set(why, "%s: %s", folder, strerror(errno));
-	while ((e = readdir(dir))) {
+		return -1;
+	while (errno = 0, (e = readdir(dir))) {
 		const size_t len = strlen(e->d_name);
 		if (e->d_name[0] == '.' || len < 6 || strcmp(e->d_name + len - 5, ".json"))
 			continue;
 		*out = alloc_again(*out, *n + 1, sizeof **out);
 		(*out)[(*n)++] = alloc_format("%s/%s", folder, e->d_name);
 	}
+	const int failed = errno;
 	closedir(dir);
-	if (*n)
+	if (failed)
+		release(*out, *n);
+	else if (*n)
 		qsort(*out, *n, sizeof **out, newest_first);
-	return 0;
+	errno = failed;
+	return failed ? -1 : 0;
 }
 
 /* A path that gives no model any more is told once. */
@@ -164,20 +184,16 @@ static void lose(struct live *l, struct error *why, const char *reason)
 static int try_folder(struct live *l, struct error *why)
 {
 	enum outcome got = REFUSED;
-	struct error reason;
 	char **paths;
 	size_t n;
 
-	if (versions(l->path, &paths, &n, &reason)) {
+	if (versions(l->path, &paths, &n)) {
 		lose(l, why, strerror(errno));
 		return 0;
 	}
-	for (size_t i = 0; i < n; i++) {
-		if (got == REFUSED)
-			got = try_file(l, paths[i], why);
-		free(paths[i]);
-	}
-	free(paths);
+	for (size_t i = 0; i < n && got == REFUSED; i++)
+		got = try_file(l, paths[i], why);
+	release(paths, n);
 	if (got == REFUSED)
 		lose(l, why, n ? "none of its *.json files is a valid model" : "no *.json file in this folder");
 	else
@@ -210,6 +226,8 @@ struct live *live_open(const char *path, live_check *check, void *self, struct e
 	l->self = self;
 	if (live_look(l, why))
 		return l;
+	if (!why->text[0])	/* it went in between */
+		error_set(why, "%s: %s", path, strerror(ENOENT));
 	live_close(l);
 	return NULL;
 }

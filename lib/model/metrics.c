@@ -103,6 +103,23 @@ void metrics_binary(const struct scored *r, size_t n, double threshold, struct q
 	q->auc = auc(r, n, up, all - up);
 }
 
+void metrics_constant_binary(struct quality *q, double constant)
+{
+	const double share = q->constant, p = held(constant);
+
+	q->constant = constant;
+	q->constant_loss = -share * log(p) - (1 - share) * log(1 - p);
+}
+
+void metrics_constant_regression(struct quality *q, double constant)
+{
+	const double away = q->constant - constant;
+
+	/* The spread about any point is that about the mean and the distance of the two. */
+	q->constant = constant;
+	q->constant_loss += away * away / 2;
+}
+
 void metrics_regression(const struct scored *r, size_t n, struct quality *q)
 {
 	struct sum weights = {0}, answers = {0}, squares = {0}, spread = {0};

@@ -20,7 +20,7 @@ struct scored {
 struct quality {
 	size_t rows;
 	double loss;		/* mean log loss, probabilities held to [2^-52, 1 - 2^-52]; of regression: mean of half the squared error */
-	double constant, constant_loss;	/* the best constant prediction (the share of positives; the mean) and its loss */
+	double constant, constant_loss;	/* the best constant prediction (the share of positives; the mean) and its loss on these rows */
 	double auc;		/* area under the ROC curve, ties count half */
 	double accuracy;	/* share on the right side of the threshold */
 	double brier;		/* mean (p - y)^2 */
@@ -30,6 +30,10 @@ struct quality {
 
 void metrics_binary(const struct scored *, size_t n, double threshold, struct quality *);
 void metrics_regression(const struct scored *, size_t n, struct quality *);
+
+/* Of rows that were held out: their own best constant gives way to that of the training rows. */
+void metrics_constant_binary(struct quality *, double constant);
+void metrics_constant_regression(struct quality *, double constant);
 
 /* A row per figure but `rows`, in the order in which they are printed; the kinds of model it is of. */
 struct metrics_row { const char *name, *title; size_t offset; bool binary, regression; };

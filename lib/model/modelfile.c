@@ -156,6 +156,18 @@ static int read_model(struct model *m, struct value root, struct arena *arena, s
 	return read_any(root, "bias", "", &m->bias, arena, why);
 }
 
+static int read_root(const char *text, size_t len, struct arena *arena, struct value *root, struct error *why)
+{
+	struct error reason;
+	size_t blank = 0;
+
+	while (blank < len && memchr(" \t\r\n", text[blank], 4))
+		blank++;
+	if (blank == len)
+		return error_set(why, "is no model: it is empty");
+	return json_document(arena, text, len, root, &reason) ? error_set(why, "is no model: not JSON at %s", reason.text) : 0;
+}
+
 struct model *modelfile_parse(const char *text, size_t len, char stated[64], struct error *why)
 {
 	struct arena arena = ARENA_INIT;
@@ -163,7 +175,7 @@ struct model *modelfile_parse(const char *text, size_t len, char stated[64], str
 	struct value root, id;
 
 	stated[0] = '\0';
-	if (json_document(&arena, text, len, &root, why) || read_model(m, root, &arena, why)) {
+	if (read_root(text, len, &arena, &root, why) || read_model(m, root, &arena, why)) {
 		arena_release(&arena);
 		model_release(m);
 		free(m);
@@ -177,12 +189,13 @@ struct model *modelfile_parse(const char *text, size_t len, char stated[64], str
 	return m;
 }
 
-struct model *modelfile_load(const char *path, char stated[64], struct error *why)
+struct model *modelfile_load(const char *path, char stated[64], bool *read, struct error *why)
 {
 	size_t len;
 	char *text = savefile_read(path, MODELFILE_MAX, &len, why);
 	struct model *m;
 
+	*read = text != NULL;
 	if (!text)
 		return NULL;
 	m = modelfile_parse(text, len, stated, why);

@@ -8,6 +8,7 @@
 #ifndef MODEL_MODELFILE_H
 #define MODEL_MODELFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -17,10 +18,12 @@
 #define MODELFILE_FORMAT 1
 #define MODELFILE_MAX (64u << 20)	/* bytes */
 
-/* A new model (model_release and free it).  NULL: no JSON ("1:17: ..."), or not a model.  Its id is computed; the one that
- * the text states, where it is another, is given in stated (NUL-terminated, cut off), else "". */
+/* A new model (model_release and free it).  NULL: empty, no JSON ("is no model: not JSON at 1:17: ..."), or not a model.
+ * Its id is computed; the one that the text states, where it is another, is given in stated (NUL-terminated, cut off), else "". */
 struct model *modelfile_parse(const char *text, size_t len, char stated[64], struct error *why);
-struct model *modelfile_load(const char *path, char stated[64], struct error *why);
+
+/* The same from a file; *read: it was read whole, so trying again is of no use before it changes. */
+struct model *modelfile_load(const char *path, char stated[64], bool *read, struct error *why);
 
 /* Lines: one per feature; or all on one line, as a record. */
 void modelfile_show(const struct model *, struct buf *, bool one_line);

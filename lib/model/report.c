@@ -5,7 +5,7 @@
 
 void report_head(struct buf *b)
 {
-	buf_format(b, "%10s %6s %12s %12s\n", "rows", "step", "loss", "gradient");
+	buf_format(b, "%10s %6s %12s %12s\n", "rows", "step", "objective", "gradient");
 }
 
 void report_step(struct buf *b, const struct problem *p, unsigned step, double objective, double gradient)

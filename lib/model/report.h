@@ -11,7 +11,7 @@
 #include "model/metrics.h"
 #include "model/solver.h"
 
-/* The table of steps: its head, and a line per step; loss is the objective per unit of weight, penalties included. */
+/* The table of steps: its head, and a line per step; the objective is per unit of weight, penalties included. */
 void report_head(struct buf *);
 void report_step(struct buf *, const struct problem *, unsigned step, double objective, double gradient);
 

@@ -41,13 +41,17 @@ size_t schema_find(const struct schema *s, const char *name, size_t len)
 int schema_parse_list(struct schema *s, const char *list, enum missing missing, double number, struct error *why)
 {
 	for (const char *from = list;; from++) {
-		const size_t len = strcspn(from, ",");
+		from += strspn(from, " \t\n");
+		const char *end = from + strcspn(from, ",");
+		size_t len = (size_t)(end - from);
+		while (len && strchr(" \t\n", from[len - 1]))
+			len--;
 		if (!len)
 			return error_set(why, "\"%s\" has an empty name", list);
 		if (schema_find(s, from, len) < s->n)
 			return error_set(why, "\"%.*s\" is there twice", (int)(len > 200 ? 200 : len), from);
 		schema_add(s, from, len, missing, number);
-		if (!*(from += len))
+		if (!*(from = end))
 			return 0;
 	}
 }

@@ -43,7 +43,7 @@ void schema_drop(struct schema *, size_t i);
 /* The index of a name, or n. */
 size_t schema_find(const struct schema *, const char *name, size_t len);
 
-/* "a,b[0],color=red": adds each. -1: an empty name, or one that is there already. */
+/* "a, b[0], color=red": adds each, without the blanks around it. -1: an empty name, or one that is there already. */
 int schema_parse_list(struct schema *, const char *list, enum missing, double number, struct error *why);
 
 /* "mean", "error" or a number. */

@@ -16,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/eventtime.h"
+#include "base/suggest.h"
 #include "base/wallclock.h"
 
 #define FILES_OPEN 8
@@ -57,7 +58,7 @@ static int open_file(struct sink *s, struct one_file *one, const char *path, str
 {
 	struct file_sink *f = s->self;
 	const bool anew = f->truncates && !was_seen(f, path);
-	const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (anew ? O_TRUNC : 0) | O_APPEND, 0666);
+	const int fd = TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (anew ? O_TRUNC : 0) | O_APPEND, 0666));
 
 	if (fd < 0)
 		return error_set(why, "%s: %s", path, strerror(errno));
@@ -101,6 +102,24 @@ static char *pattern_of(const char *dest, bool *is_pattern)
 	pattern = alloc_span(b.data, b.len);
 	buf_release(&b);
 	return pattern;
+}
+
+/* {dte} would stay as it is, in the name of one file for all days. */
+static int file_check(const char *dest, struct error *why)
+{
+	static const char *const fields[] = { "date", "hour", NULL };
+
+	for (const char *p = dest; (p = strchr(p, '{')); p++) {
+		const size_t len = strspn(p + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+		if (!len || p[1 + len] != '}')
+			continue;
+		const char *near = suggest_nearest(p + 1, len, fields);
+		if (near && strlen(near) == len && !strncmp(p + 1, near, len))
+			continue;
+		return near ? error_set(why, "there is no {%.*s} (did you mean {%s}?)", (int)len, p + 1, near)
+		    : error_set(why, "there is no {%.*s}: a path has {date}, {hour} and the fields of strftime, as %%M", (int)len, p + 1);
+	}
+	return 0;
 }
 
 static int file_open(struct sink *s, const char *dest, const struct sink_options *o, struct error *why)
@@ -201,5 +220,5 @@ static int file_close(struct sink *s, bool clean, struct error *why)
 
 const struct sink_kind sink_file = {
 	.scheme = "file:", .help = "PATH, file:PATH: appended to; {date} {hour} and strftime's fields of event time",
-	.is = file_is, .open = file_open, .put = file_put, .close = file_close,
+	.is = file_is, .check = file_check, .open = file_open, .put = file_put, .close = file_close,
 };

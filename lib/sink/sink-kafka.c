@@ -18,6 +18,7 @@ struct kafka_sink {
 	struct producer *producer;	/* the pool's */
 	struct producer_topic *topic;
 	bool returns;			/* --oversize=error */
+	int64_t latest_ms;		/* the time of the last record that had one; -1: none had */
 	struct buf key;
 };
 
@@ -58,6 +59,7 @@ static int kafka_open(struct sink *s, const char *dest, const struct sink_option
 
 	s->self = k;
 	k->returns = o->oversize_is_error;
+	k->latest_ms = -1;
 	if (kafka_address_parse(&k->address, dest, why))
 		return -2;
 	if (!(k->producer = producer_for(o, k->address.brokers, &usage, why)))
@@ -88,10 +90,15 @@ static int kafka_put(struct sink *s, const struct parcel *p, struct error *why)
 	struct kafka_sink *k = s->self;
 	size_t key_len;
 	const void *key = key_of(k, p->key, &key_len);
-	const int64_t ms = p->event_time == EVENTTIME_NONE ? -1 : eventtime_floor(p->event_time, NS_PER_MS, 0) / NS_PER_MS;
 
+	/* One without a time goes with the one before it: "now" would stand far ahead of history, and mislead who looks up times. */
+	if (p->event_time != EVENTTIME_NONE) {
+		k->latest_ms = eventtime_floor(p->event_time, NS_PER_MS, 0) / NS_PER_MS;
+		if (k->latest_ms < 1)
+			k->latest_ms = 1;	/* what is earlier is no time to Kafka */
+	}
 	for (;;) {
-		const int answer = producer_send(k->producer, k->topic, key, key_len, p->line, p->len, ms, why);
+		const int answer = producer_send(k->producer, k->topic, key, key_len, p->line, p->len, k->latest_ms, why);
 		if (answer == PRODUCER_SENT)
 			return 0;
 		if (answer == PRODUCER_TOO_LARGE && k->returns) {

@@ -2,10 +2,12 @@
 #include "sink/sink.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/suggest.h"
 #include "kafka/producer.h"
 #include "sink/sink-fd.h"
 #include "sink/sink-file.h"
@@ -55,27 +57,68 @@ bool sink_is_stdout(const char *dest)
 	return !strcmp(dest, "1") || !strcmp(dest, "fd:1") || sink_same(dest, "-");
 }
 
+/* The kind that takes a destination; *rest: what stands behind its scheme. */
+static const struct sink_kind *kind_of(const char *dest, const char **rest)
+{
+	for (const struct sink_kind *const *k = sink_kinds; *k; k++) {
+		const size_t n = strlen((*k)->scheme);
+		const bool by_scheme = n && has_scheme(dest, (*k)->scheme);
+		*rest = dest + (by_scheme ? n : 0);
+		if (by_scheme || ((*k)->is && (*k)->is(dest)))
+			return *k;
+	}
+	return NULL;
+}
+
+/* "kafak:alerts" would be the name of a file. */
+static int refuse_near_scheme(const char *dest, struct error *why)
+{
+	const size_t len = strspn(dest, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	const char *names[8] = { "null" }, *near;
+	char name[7][16];
+	int n = 1;
+
+	if (dest[len] != ':')
+		return 0;
+	for (const struct sink_kind *const *k = sink_kinds; *k && n < 7; k++)
+		if (*(*k)->scheme) {
+			snprintf(name[n], sizeof name[n], "%.*s", (int)strlen((*k)->scheme) - 1, (*k)->scheme);
+			names[n] = name[n];
+			n++;
+		}
+	if (!(near = suggest_nearest(dest, len, names)))
+		return 0;
+	return error_set(why, "did you mean \"%s%s\"?  file:%s writes a file of that name", near, strcmp(near, "null") ? ":" : "", dest);
+}
+
+int sink_check(const char *dest, struct error *why)
+{
+	const char *rest;
+	const struct sink_kind *k = kind_of(dest, &rest);
+
+	if (k == &sink_file && rest == dest && refuse_near_scheme(dest, why))
+		return -1;
+	return k && k->check ? k->check(rest, why) : 0;
+}
+
 int sink_open(struct sink *s, const char *dest, const struct sink_options *o, bool *usage, struct error *why)
 {
 	struct error ignored;
 
 	*s = (struct sink){ .dest = dest, .loop = o->loop, .fd = -1 };
 	*usage = true;
-	for (const struct sink_kind *const *k = sink_kinds; *k; k++) {
-		const size_t n = strlen((*k)->scheme);
-		const bool by_scheme = n && !strncmp(dest, (*k)->scheme, n);
-		if (!by_scheme && !((*k)->is && (*k)->is(dest)))
-			continue;
-		s->kind = *k;
-		s->wants_time = (*k)->wants_time;
-		s->wants_key = (*k)->wants_key;
-		const int result = (*k)->open(s, dest + (by_scheme ? n : 0), o, why);
-		*usage = result == -2;
-		if (result)
-			sink_close(s, false, &ignored);
-		return result ? -1 : 0;
-	}
-	return error_set(why, "\"%s\" is no destination", dest);
+	const char *rest;
+	const struct sink_kind *k = kind_of(dest, &rest);
+	if (!k)
+		return error_set(why, "\"%s\" is no destination", dest);
+	s->kind = k;
+	s->wants_time = k->wants_time;
+	s->wants_key = k->wants_key;
+	const int result = k->open(s, rest, o, why);
+	*usage = result == -2;
+	if (result)
+		sink_close(s, false, &ignored);
+	return result ? -1 : 0;
 }
 
 int sink_flush(struct sink *s, struct error *why)

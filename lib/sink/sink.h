@@ -53,6 +53,7 @@ struct sink_kind {
 	const char *scheme;		/* "kafka:"; the first whose scheme or test fits takes the destination */
 	const char *help;
 	bool (*is)(const char *dest);	/* where there is no scheme; NULL */
+	int (*check)(const char *dest, struct error *why);	/* of its text alone, without its scheme; NULL: nothing to tell */
 	/* The destination without its scheme.  Opens it, checks all that can be told before data.  -1: failed, -2: wrong usage. */
 	int (*open)(struct sink *, const char *dest, const struct sink_options *, struct error *why);
 	int (*put)(struct sink *, const struct parcel *, struct error *why);
@@ -88,6 +89,10 @@ bool sink_same(const char *a, const char *b);
 
 /* `dest` is standard output ("-", "1", "fd:1", another descriptor of it), which is the caller's. */
 bool sink_is_stdout(const char *dest);
+
+/* What can be told from the text: an unknown field in a path, a scheme that is nearly one.  Opens nothing.  -1 with
+ * a sentence that does not name the destination. */
+int sink_check(const char *dest, struct error *why);
 
 /* -1 with a sentence; the status is 2 where a retry cannot help (*usage). */
 int sink_open(struct sink *, const char *dest, const struct sink_options *, bool *usage, struct error *why);

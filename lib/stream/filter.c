@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/wallclock.h"
 #include "stream/intake.h"
 
@@ -15,7 +17,7 @@
 #define SMALL_LINE (64 * 1024)		/* a --max-line below this is held against each line as it would be written */
 #define JUDGED_FROM 1000		/* records before --max-errors N% is judged */
 #define SAME_STOP_NS (100 * NS_PER_MS)	/* timeout(1) sends its signal twice */
-#define POLLED 128
+#define WATCHED 64		/* descriptors that a stage may watch */
 
 /* ---- signals: flags, looked at in waits only ---- */
 
@@ -23,6 +25,7 @@ static volatile sig_atomic_t stop_asked, hangup_asked, usr1_asked;
 static volatile int64_t stop_asked_at;
 static sigset_t open_signals;		/* as they were: open during a wait */
 static bool hangup_stops;
+static volatile sig_atomic_t ends_at_once;
 
 static void on_signal(int sig)
 {
@@ -30,10 +33,10 @@ static void on_signal(int sig)
 		usr1_asked = 1;
 	else if (sig == SIGHUP && !hangup_stops)
 		hangup_asked = 1;
-	else if (!stop_asked) {
+	else if (!stop_asked && !ends_at_once) {
 		stop_asked_at = wallclock_monotonic();
 		stop_asked = 1;
-	} else if (wallclock_monotonic() - stop_asked_at > SAME_STOP_NS) {
+	} else if (!stop_asked || wallclock_monotonic() - stop_asked_at > SAME_STOP_NS) {
 		signal(sig, SIG_DFL);	/* the second one, whichever it is, ends the process at once */
 		raise(sig);
 	}
@@ -100,6 +103,10 @@ void loop_init(struct loop *l)
 void loop_release(struct loop *l)
 {
 	fields_release(&l->fields);
+	free(l->outputs);
+	free(l->polled);
+	l->outputs = NULL;
+	l->polled = NULL;
 }
 
 void loop_add_service(struct loop *l, struct service *s)
@@ -126,15 +133,39 @@ void loop_end_services(struct loop *l)
 	run_services(l, INT64_MAX);
 }
 
+/* ---- whose failure it is ---- */
+
+/* The first failure is the cause; in a chain of passes the innermost stage sees it first. */
+static int blame(struct loop *l, struct stage *s, int result)
+{
+	if (result < 0 && !l->failed_in)
+		l->failed_in = s;
+	return result;
+}
+
+static int blame_output(struct loop *l, const struct output *o, int result)
+{
+	return blame(l, o->owner ? o->owner : l->n_stages ? &l->stages[l->n_stages - 1] : NULL, result);
+}
+
 static int flush_all(struct loop *l, struct error *why)
 {
 	for (size_t i = 0; !l->failed && i < l->n_stages; i++)
-		if (l->stages[i].tool->flush && l->stages[i].tool->flush(l->stages[i].self, why))
+		if (l->stages[i].tool->flush && blame(l, &l->stages[i], l->stages[i].tool->flush(l->stages[i].self, why)))
 			return -1;
 	for (size_t i = 0; i < l->n_outputs; i++)
-		if (!l->outputs[i]->failed && output_try(l->outputs[i], why))
+		if (!l->outputs[i]->failed && blame_output(l, l->outputs[i], output_try(l->outputs[i], why)))
 			return -1;
 	return 0;
+}
+
+static struct pollfd *room_to_poll(struct loop *l)
+{
+	const size_t most = l->n_outputs + l->n_stages * WATCHED + 2;
+
+	if (most > l->polled_room)
+		l->polled = alloc_again(l->polled, l->polled_room = most, sizeof *l->polled);
+	return l->polled;
 }
 
 static bool has_what_it_wants(const struct wait_for *w)
@@ -145,7 +176,6 @@ static bool has_what_it_wants(const struct wait_for *w)
 
 int loop_wait(struct loop *l, const struct wait_for *w, int64_t until, struct error *why)
 {
-	struct pollfd fds[POLLED];
 	struct source *source = w->source;
 	int64_t from = wallclock_monotonic(), *blocked = w->room || w->empty ? &l->blocked_out : &l->blocked_in;
 	int result = 0;
@@ -162,10 +192,11 @@ int loop_wait(struct loop *l, const struct wait_for *w, int64_t until, struct er
 		*blocked += now - from;		/* metrics of a stream that is idle move as well */
 		from = now;
 		int64_t due = run_services(l, now);
-		if (!l->failed && l->source && l->source->alive && l->source->alive(l->source, why))
+		if (!l->failed && l->source && l->source->alive && blame(l, l->stages, l->source->alive(l->source, why)))
 			return -1;
 		if (now >= until && looked)	/* a signal is seen even where there is no time to wait */
 			break;
+		struct pollfd *fds = room_to_poll(l);
 		fds[n++] = (struct pollfd){ source ? source->fd : -1, POLLIN, 0 };
 		const size_t first = n;
 		for (size_t i = 0; i < l->n_outputs; i++)
@@ -173,7 +204,7 @@ int loop_wait(struct loop *l, const struct wait_for *w, int64_t until, struct er
 		watched = n;
 		for (size_t i = 0; source && i < l->n_stages; i++)
 			if (l->stages[i].tool->watch)
-				n += l->stages[i].tool->watch(l->stages[i].self, fds + n, POLLED - 1 - n);
+				n += l->stages[i].tool->watch(l->stages[i].self, fds + n, WATCHED);
 		if (w->fd > 0)
 			fds[n++] = (struct pollfd){ w->fd, POLLIN, 0 };
 		due = due < until ? due : until;
@@ -201,7 +232,8 @@ int loop_wait(struct loop *l, const struct wait_for *w, int64_t until, struct er
 		if (ready > 0 && now - l->looked_at >= BUSY_NS)
 			look_for_signals(l, now);
 		for (size_t i = 0; i < l->n_outputs; i++)
-			if (fds[first + i].revents & (POLLERR | POLLHUP | POLLNVAL) && output_check(l->outputs[i], why))
+			if (fds[first + i].revents & (POLLERR | POLLHUP | POLLNVAL) &&
+			    blame_output(l, l->outputs[i], output_check(l->outputs[i], why)))
 				return -1;
 		if (fds[0].revents)
 			break;
@@ -220,6 +252,11 @@ bool loop_look(struct loop *l)
 	if (stop_asked)
 		see_signals(l);		/* it came while signals were open */
 	return l->stopping;
+}
+
+void loop_end_at_once(bool yes)
+{
+	ends_at_once = yes;
 }
 
 int loop_sleep(struct loop *l, int64_t until, struct error *why)
@@ -327,13 +364,19 @@ static int stage_pass(struct next *next, struct record **r, size_t n, struct err
 			/* Half is for the members added: where lines may be large, these are small. */
 			if (r[i]->len > s->policy.max_line / 2 || s->policy.max_line < SMALL_LINE)
 				hold_to_limit(s, r[i]);
+			if (r[i]->values)	/* with what the stages before have added */
+				fields_meet(&s->loop->fields, r[i]->values);
 		}
 		if (r[i]->kind == RECORD_REFUSED)
 			make_error(s, r[i]);
 		else if (r[i]->kind == RECORD_ERROR && r[i]->failed_by != &s->tally)
 			s->tally.passed++;
 	}
-	return s->tool->records(s->self, r, n, s->behind, why);
+	struct stage *before = s->loop->running;
+	s->loop->running = s;
+	const int result = blame(s->loop, s, s->tool->records(s->self, r, n, s->behind, why));
+	s->loop->running = before;
+	return result;
 }
 
 static bool too_many_errors(struct stage *s, bool at_end)
@@ -390,8 +433,9 @@ static int ticks(struct loop *l, int64_t now, struct error *why)
 
 	for (size_t i = 0; !result && i < l->n_stages; i++) {
 		struct stage *s = &l->stages[i];
+		l->running = s;
 		if (s->tool->deadline && s->tool->deadline(s->self) <= now)
-			result = s->tool->tick(s->self, now, s->behind, why);
+			result = blame(l, s, s->tool->tick(s->self, now, s->behind, why));
 	}
 	return result;
 }
@@ -399,14 +443,15 @@ static int ticks(struct loop *l, int64_t now, struct error *why)
 /* Descriptors that tools watch themselves: a server's answers, a store's. */
 static int hear_watched(struct loop *l, struct error *why)
 {
-	struct pollfd fds[POLLED];
+	struct pollfd fds[WATCHED];
 	int result = 0;
 
 	for (size_t i = 0; !result && i < l->n_stages; i++) {
 		struct stage *s = &l->stages[i];
-		const size_t n = s->tool->watch ? s->tool->watch(s->self, fds, POLLED) : 0;
+		const size_t n = s->tool->watch ? s->tool->watch(s->self, fds, WATCHED) : 0;
+		l->running = s;
 		if (n && poll(fds, n, 0) > 0)
-			result = s->tool->ready(s->self, s->behind, why);
+			result = blame(l, s, s->tool->ready(s->self, s->behind, why));
 	}
 	return result;
 }
@@ -418,7 +463,7 @@ static int reload(struct loop *l, struct error *why)
 	l->reload_asked = false;
 	for (size_t i = 0; !result && i < l->n_stages; i++)
 		if (l->stages[i].tool->reload)
-			result = l->stages[i].tool->reload(l->stages[i].self, why);
+			result = blame(l, &l->stages[i], l->stages[i].tool->reload(l->stages[i].self, why));
 	return result;
 }
 
@@ -432,7 +477,7 @@ static int busy(struct loop *l, int64_t now, struct error *why)
 	l->flushed_at = now;
 	look_for_signals(l, now);
 	run_services(l, now);
-	if (l->source->alive && l->source->alive(l->source, why))
+	if (l->source->alive && blame(l, l->stages, l->source->alive(l->source, why)))
 		return -1;
 	return flush_all(l, why) ? -1 : hear_watched(l, why);
 }
@@ -452,8 +497,9 @@ static int control_line(struct loop *l, struct source *source, struct error *why
 
 	if (source->control->kind == CONTROL_BEGIN && !l->stages[0].tally.records) {
 		l->verdict = EXIT_USAGE;
-		return error_set(why, "%s: the first line is a begin record: this is a stream under a checkpoint, and this tool "
+		error_set(why, "%s: the first line is a begin record: this is a stream under a checkpoint, and this tool "
 		    "was started without one", r->at.source);
+		return blame(l, l->stages, -1);
 	}
 	r->kind = RECORD_REFUSED;
 	r->refusal = &reserved;
@@ -470,7 +516,7 @@ static int run(struct loop *l, struct source *source, enum end *how, struct erro
 	*how = END_CLEAN;
 	while ((got = source->next(source, batch, why)) != SOURCE_END) {
 		if (got == SOURCE_FAILED)
-			return -1;
+			return blame(l, l->stages, -1);
 		int64_t now = wallclock_monotonic();
 		if (got > 0) {
 			l->batch_at = now;
@@ -545,19 +591,18 @@ static int flush_outputs(struct loop *l, int result, struct error *why)
 
 	l->failed = result < 0;
 	for (size_t i = 0; i < l->n_outputs; i++)
-		if (!l->outputs[i]->failed && output_flush(l->outputs[i], result < 0 ? &later : why) && result >= 0)
+		if (!l->outputs[i]->failed && blame_output(l, l->outputs[i], output_flush(l->outputs[i], result < 0 ? &later : why)))
 			result = -1;
 	return result;
 }
 
 static int finish(struct loop *l, enum end how, struct error *why)
 {
-	int result = 0;
-
 	sigprocmask(SIG_SETMASK, &open_signals, NULL);	/* it may take long, and a second signal must end it */
 	for (size_t i = 0; i < l->n_stages; i++) {
 		struct stage *s = &l->stages[i];
-		if (s->tool->finish && (result = s->tool->finish(s->self, how, s->behind, why)) < 0)
+		l->running = s;
+		if (s->tool->finish && blame(l, s, s->tool->finish(s->self, how, s->behind, why)) < 0)
 			return -1;
 		/* Errors among the last records count as well. */
 		if (l->stopped_by || judge(l, true))
@@ -572,7 +617,7 @@ static int settle(struct loop *l, struct error *why)
 	struct error failure;
 
 	for (size_t i = 0; i < l->n_stages; i++)
-		if (l->stages[i].tool->settle && l->stages[i].tool->settle(l->stages[i].self, &failure)) {
+		if (l->stages[i].tool->settle && blame(l, &l->stages[i], l->stages[i].tool->settle(l->stages[i].self, &failure))) {
 			*why = failure;
 			l->stopped_by = NULL;
 			l->verdict = EXIT_FAILED;
@@ -584,11 +629,22 @@ static int settle(struct loop *l, struct error *why)
 int loop_settle(struct loop *l, struct error *why)
 {
 	for (size_t i = 0; i < l->n_stages; i++)
-		if (l->stages[i].tool->settle && l->stages[i].tool->settle(l->stages[i].self, why))
+		if (l->stages[i].tool->settle && blame(l, &l->stages[i], l->stages[i].tool->settle(l->stages[i].self, why)))
 			return -1;
 	for (size_t i = 0; i < l->n_outputs; i++)
-		if (output_flush(l->outputs[i], why))
+		if (blame_output(l, l->outputs[i], output_flush(l->outputs[i], why)))
 			return -1;
+	return 0;
+}
+
+/* A full disk may be told of only then. */
+static int close_outputs(struct loop *l, struct error *why)
+{
+	while (l->n_outputs) {
+		struct output *o = l->outputs[0];
+		if (blame_output(l, o, output_close(o, why)))
+			return -1;
+	}
 	return 0;
 }
 
@@ -596,7 +652,7 @@ int loop_settle(struct loop *l, struct error *why)
 static int commit(struct loop *l, enum end how, struct error *why)
 {
 	for (size_t i = l->n_stages; i-- > 0;)
-		if (l->stages[i].tool->commit && l->stages[i].tool->commit(l->stages[i].self, how, why) < 0)
+		if (l->stages[i].tool->commit && blame(l, &l->stages[i], l->stages[i].tool->commit(l->stages[i].self, how, why)) < 0)
 			return -1;
 	return 0;
 }
@@ -610,9 +666,12 @@ enum exit_status filter_run(struct loop *l, struct source *source, struct stage 
 	why->text[0] = '\0';
 	set_up(l, source, stages, n, last);
 	catch_signals();
-	for (size_t i = 0; !result && i < n; i++)
+	for (size_t i = 0; !result && i < n; i++) {
+		l->running = &stages[i];
+		l->fields.reader = &stages[i];
 		if (stages[i].tool->start)
-			result = stages[i].tool->start(stages[i].self, l, why);
+			result = blame(l, &stages[i], stages[i].tool->start(stages[i].self, l, why));
+	}
 	if (result)
 		return result > 0 || l->verdict ? l->verdict : EXIT_FAILED;
 	result = run(l, source, &how, why);
@@ -624,7 +683,7 @@ enum exit_status filter_run(struct loop *l, struct source *source, struct stage 
 		result = settle(l, why);
 	}
 	result = flush_outputs(l, result, why);
-	if (result >= 0 && !l->verdict)
+	if (result >= 0 && !l->verdict && !(result = close_outputs(l, why)))
 		result = commit(l, how, why);
 	loop_end_services(l);
 	if (result < 0)

@@ -77,7 +77,7 @@ struct filter_tool {
 	int (*finish)(void *tool, enum end how, struct next *, struct error *why);	/* the last records */
 	/* Waits for what has been sent elsewhere (topics): where a policy stops the run, and by loop_settle. */
 	int (*settle)(void *tool, struct error *why);
-	/* Behind every finish, when all outputs are written, and only where the status will be 0: states, models, offsets. */
+	/* Behind every finish, when all outputs are written and closed, and only where the status will be 0: states, models, offsets. */
 	int (*commit)(void *tool, enum end how, struct error *why);
 	void (*metrics)(void *tool, struct metrics *);	/* its own samples; also on an idle stream */
 	void (*summary)(void *tool, struct buf *);	/* lines for -v at the end, each with LF */
@@ -125,20 +125,26 @@ struct loop {
 	struct source *source;
 	struct stage *stages;
 	size_t n_stages;
-	struct output *outputs[64];	/* flushed before each wait */
-	size_t n_outputs;
+	struct output **outputs;	/* flushed before each wait */
+	size_t n_outputs, outputs_room;
+	struct pollfd *polled;		/* what loop_wait waits for */
+	size_t polled_room;
 	struct service *services;
 	bool refuses_control;		/* sml-replay: {"_sml": in its input is data (RESERVED), never control */
 	bool stopping;			/* a signal has come */
 	bool failed;			/* a hook or the source has: outputs alone are still served */
 	enum exit_status verdict;	/* a status that a hook has chosen for its "enough" or failure; 0: the usual one */
 	struct stage *stopped_by;	/* whose policy ended the run; NULL: none's */
+	struct stage *running;		/* whose hook is being called: outputs opened now are its own; NULL: none's */
+	struct stage *failed_in;	/* the stage that failed: a pipe would have said its name; NULL: none */
 	int64_t batch_at;		/* monotonic ns at which the present batch was read */
 	uint64_t bytes_in, bytes_out;
 	int64_t started_at, blocked_in, blocked_out;	/* monotonic ns; ns spent waiting for input, for output */
 	uint64_t latency[64];		/* histogram by power of two of us, from read to handed over, per record */
 	uint64_t latency_ns;		/* their sum */
 	void (*on_usr1)(struct loop *);	/* one line of progress; NULL: none */
+	/* A line for the user, of a stage (NULL: the last one); NULL: nobody is told. */
+	void (*on_note)(const struct loop *, const struct stage *, const char *text);
 	bool reload_asked;
 	int64_t flushed_at;		/* when a busy loop last flushed; 0: it has waited since */
 	int64_t looked_at;		/* when signals were last let in beside a wait */
@@ -157,8 +163,12 @@ int loop_wait(struct loop *, const struct wait_for *, int64_t until, struct erro
 /* Waits until a time whatever comes, for pacing; 1: a stop was asked for meanwhile. */
 int loop_sleep(struct loop *, int64_t until, struct error *why);
 
-/* For work that takes long and waits for nothing (training): lets signals in; true: a stop was asked for. */
+/* For work that waits for somebody else than the loop knows (a broker's answer): lets signals in; true: a stop was asked for. */
 bool loop_look(struct loop *);
+
+/* For work that takes long and leaves nothing if it is not finished (training).  True: from here on the first stop ends the
+ * process at once, as a second one does anyway; false: as before. */
+void loop_end_at_once(bool);
 
 void loop_add_service(struct loop *, struct service *);
 

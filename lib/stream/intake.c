@@ -16,9 +16,10 @@ static bool has_prefix(const char *p, size_t n, const char *prefix)
 
 size_t intake_limit(const struct intake *in, const char *start, size_t n)
 {
-	if (has_prefix(start, n, INTAKE_CONTROL) && !in->refuses_control)
-		return SIZE_MAX;
-	return has_prefix(start, n, ERROR_HEAD) ? 8 * in->max_line : in->max_line;
+	/* As far as it is known: what may yet become an error record has the limit of one, in however small pieces it comes. */
+	const size_t head = sizeof ERROR_HEAD - 1;
+
+	return !memcmp(start, ERROR_HEAD, n < head ? n : head) ? 8 * in->max_line : in->max_line;
 }
 
 static void refuse(struct record *r, enum error_type type, const char *message, size_t full_len)
@@ -77,7 +78,7 @@ void intake_too_long(struct record *r, const char *start, size_t n, size_t full_
 	size_t kept = n;
 
 	/* Cut between characters, where these are characters. */
-	for (int cut = 0; cut < 3 && kept && !json_is_utf8(start, kept); cut++)
+	for (int cut = 0; n < full_len && cut < 3 && kept && !json_is_utf8(start, kept); cut++)
 		kept--;
 	if (!json_is_utf8(start, kept))
 		kept = n;

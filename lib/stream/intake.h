@@ -24,7 +24,8 @@ struct intake {
 
 #define INTAKE_CONTROL "{\"_sml\":"
 
-/* How long a line that begins so may be. */
+/* How long a line that begins so may be.  What begins as a control record has the limit of any other line: without a checkpoint it
+ * is data, and RESERVED at most. */
 size_t intake_limit(const struct intake *, const char *start, size_t n);
 
 /* After record_init, with its place set. */

@@ -18,6 +18,8 @@ int nest_init(struct nest *n, const char *name, struct arena *arena, struct erro
 	*n = (struct nest){0};
 	if (!*name)
 		return error_set(why, "the name is empty");
+	if (!strcmp(name, "_sml"))
+		return error_set(why, "\"_sml\" begins a control record");
 	if (!json_is_utf8(name, strlen(name)))
 		return error_set(why, "the name is not UTF-8");
 	for (size_t i = 0; outside[i]; i++)

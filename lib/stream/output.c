@@ -8,9 +8,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "stream/filter.h"
 
 #define PIPE_BYTES (256 * 1024)
@@ -27,10 +29,10 @@ bool output_private(int fd, int mode)
 	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR)
 		mode = O_RDWR;
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	const int own = open(path, mode | O_NONBLOCK | O_CLOEXEC);
+	const int own = TEMP_FAILURE_RETRY(open(path, mode | O_NONBLOCK | O_CLOEXEC));
 	if (own < 0)
 		return false;
-	const bool done = dup2(own, fd) == fd;
+	const bool done = TEMP_FAILURE_RETRY(dup2(own, fd)) == fd;
 	close(own);
 	return done;
 }
@@ -39,15 +41,15 @@ int output_open(struct output *o, int fd, const char *name, struct loop *l, stru
 {
 	struct stat st;
 
-	if (l->n_outputs == sizeof l->outputs / sizeof *l->outputs)
-		return error_set(why, "%s: more than %zu outputs", name, sizeof l->outputs / sizeof *l->outputs);
-	*o = (struct output){ .fd = fd, .name = name, .loop = l, .is_open = true, .is_stdout = fd == 1 };
+	*o = (struct output){ .fd = fd, .name = name, .loop = l, .owner = l->running, .is_open = true, .is_stdout = fd == 1 };
 	if (fstat(fd, &st))
 		return error_set(why, "%s: %s", name, strerror(errno));
 	o->is_pipe = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
 	if (S_ISFIFO(st.st_mode))
 		fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);	/* where it is allowed */
 	o->nonblocking = output_private(fd, O_WRONLY);
+	if (l->n_outputs == l->outputs_room)
+		l->outputs = alloc_again(l->outputs, l->outputs_room = l->outputs_room * 2 + 8, sizeof *l->outputs);
 	l->outputs[l->n_outputs++] = o;
 	return 0;
 }
@@ -104,18 +106,59 @@ static void settle(struct output *o)
 		buf_release(&o->buf);
 }
 
+/* Whether what is written next stands behind a line without an end.  A file that cannot be read cannot be asked. */
+static bool is_behind_torn_line(int fd)
+{
+	const int flags = fcntl(fd, F_GETFL);
+	char path[32], last = '\n';
+	struct stat st;
+
+	if (flags < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) || !st.st_size)
+		return false;
+	if (!(flags & O_APPEND) && lseek(fd, 0, SEEK_CUR) != st.st_size)
+		return false;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	const int own = TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC));
+	if (own < 0)
+		return false;
+	const bool torn = TEMP_FAILURE_RETRY(pread(own, &last, 1, st.st_size - 1)) == 1 && last != '\n';
+	close(own);
+	return torn;
+}
+
+/* Before the first byte, and not when it is opened: a run that writes nothing leaves the file alone. */
+static int end_torn_line(struct output *o, struct error *why)
+{
+	char note[PATH_MAX + 64];
+
+	if (!is_behind_torn_line(o->fd))
+		return 0;
+	if (TEMP_FAILURE_RETRY(write(o->fd, "\n", 1)) != 1) {
+		o->failed = true;
+		return error_set(why, "%s: %s", o->name, strerror(errno));
+	}
+	o->written++;
+	o->loop->bytes_out++;
+	snprintf(note, sizeof note, "%s: its last line has no end: it gets one", o->name);
+	if (o->loop->on_note)
+		o->loop->on_note(o->loop, o->owner, note);
+	return 0;
+}
+
 int output_try(struct output *o, struct error *why)
 {
 	if (o->failed)
 		return error_set(why, "%s: an earlier write failed", o->name);
 	if (o->closed)
 		o->buf.len = o->done = 0;
+	if (!o->written && !o->is_pipe && output_left(o) && end_torn_line(o, why))
+		return -1;
 	while (o->done < o->buf.len) {
 		size_t n = o->buf.len - o->done;
 		if (o->is_pipe && !o->nonblocking) {
 			/* The description is shared and blocks: no more than is sure to fit. */
 			struct pollfd p = { o->fd, POLLOUT, 0 };
-			if (poll(&p, 1, 0) == 0)
+			if (TEMP_FAILURE_RETRY(poll(&p, 1, 0)) <= 0)
 				return 0;
 			n = n < PIPE_BUF ? n : PIPE_BUF;
 		}

@@ -16,6 +16,7 @@
 #include "base/error.h"
 
 struct loop;
+struct stage;
 
 #define OUTPUT_LIMIT (128 * 1024)	/* bytes buffered before a write */
 
@@ -31,12 +32,17 @@ struct output {
 	bool closed;			/* ... and has closed */
 	uint64_t lost;			/* lines that were in the buffer then */
 	struct loop *loop;
+	struct stage *owner;		/* whose hook has opened it; NULL: it stands behind the last stage */
 };
 
 /* Takes over fd and registers with the loop.  0 or -1. */
 int output_open(struct output *, int fd, const char *name, struct loop *, struct error *why);
 
-/* Writes what the kernel takes now; what it does not take stays.  0, or -1: failed (a closed stdout ends the process as by SIGPIPE). */
+/*
+ * Writes what the kernel takes now; what it does not take stays.  0, or -1: failed (a closed stdout ends the process as by SIGPIPE).
+ * Where a regular file is appended to and its last line has no LF (a full disk leaves such a one), that comes first, so that
+ * the next record is not glued to it; loop->on_note says so.
+ */
 int output_try(struct output *, struct error *why);
 
 /* Whether the reader has closed, without writing. */

@@ -13,6 +13,7 @@
 #endif
 #ifdef HAVE_ZSTD
 #include <zstd.h>
+#include <zstd_errors.h>
 #endif
 
 #include "base/alloc.h"
@@ -29,13 +30,34 @@ struct plain {
 	int fd;
 	const char *name;
 	bool asks_first;	/* a read may block, so poll before */
+	unsigned char head[4];	/* the first bytes of what is no regular file */
+	size_t n_head;
 };
+
+static enum reader_packing packing_of(const unsigned char magic[4])
+{
+	if (magic[0] == 0x1f && magic[1] == 0x8b)
+		return READER_GZIP;
+	return memcmp(magic, "\x28\xb5\x2f\xfd", 4) ? READER_PLAIN : READER_ZSTD;
+}
+
+/* Packed bytes on a pipe are one mistake, and not as many bad lines as there happen to be LFs in them. */
+static int refuse_packed(struct plain *p, const unsigned char *bytes, size_t n, struct error *why)
+{
+	while (n-- && p->n_head < sizeof p->head)
+		p->head[p->n_head++] = *bytes++;
+	const enum reader_packing packing = packing_of(p->head);
+	if (packing == READER_PLAIN)
+		return 0;
+	return error_set(why, "%s: a pipe of %s data: put %s before it, or give the file itself", p->name,
+	    packing == READER_GZIP ? "gzip" : "Zstandard", packing == READER_GZIP ? "zcat" : "zstdcat");
+}
 
 static ssize_t plain_read(struct reader *r, void *bytes, size_t n, struct error *why)
 {
 	struct plain *p = (struct plain *)r;
 
-	if (p->asks_first && poll(&(struct pollfd){ p->fd, POLLIN, 0 }, 1, 0) == 0)
+	if (p->asks_first && TEMP_FAILURE_RETRY(poll(&(struct pollfd){ p->fd, POLLIN, 0 }, 1, 0)) <= 0)
 		return SOURCE_WAIT;
 	ssize_t got;
 	do
@@ -43,6 +65,8 @@ static ssize_t plain_read(struct reader *r, void *bytes, size_t n, struct error 
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return errno == EAGAIN ? SOURCE_WAIT : error_set(why, "%s: %s", p->name, strerror(errno));
+	if (r->is_pipe && p->n_head < sizeof p->head && refuse_packed(p, bytes, (size_t)got, why))
+		return -1;
 	r->done += (uint64_t)got;
 	return got;
 }
@@ -64,6 +88,7 @@ struct packed {
 	struct reader *from;
 	const char *name;
 	bool at_eof, inside;	/* inside: a member has begun and not ended */
+	bool another, padding;	/* a member has ended; only NUL bytes may follow */
 	unsigned char *in;
 	size_t at, end;
 #ifdef HAVE_ZLIB
@@ -107,6 +132,16 @@ static void packed_close(struct packed *p)
 #endif
 
 #ifdef HAVE_ZLIB
+/* As gzip(1): a tape's or a block device's NUL bytes behind the last member are no data.  True: all that is here was that. */
+static bool is_padding(struct packed *p)
+{
+	while (p->at < p->end && !p->in[p->at]) {
+		p->padding = true;
+		p->at++;
+	}
+	return p->at == p->end;
+}
+
 static ssize_t gzip_read(struct reader *r, void *bytes, size_t n, struct error *why)
 {
 	struct packed *p = (struct packed *)r;
@@ -119,8 +154,12 @@ static ssize_t gzip_read(struct reader *r, void *bytes, size_t n, struct error *
 			if (got < 0)
 				return got;
 		}
+		if (p->at < p->end && p->another && !p->inside && is_padding(p))
+			continue;
 		if (p->at == p->end)
 			return p->inside ? error_set(why, "%s: the gzip data are cut short", p->name) : 0;
+		if (p->padding || (p->another && !p->inside && p->in[p->at] != 0x1f))
+			return error_set(why, "%s: behind the gzip data stands something else", p->name);
 		p->z.next_in = p->in + p->at;
 		p->z.avail_in = (uInt)(p->end - p->at);
 		p->inside = true;
@@ -129,8 +168,10 @@ static ssize_t gzip_read(struct reader *r, void *bytes, size_t n, struct error *
 		if (result == Z_STREAM_END) {		/* another member may follow, as after cat a.gz b.gz */
 			inflateReset(&p->z);
 			p->inside = false;
+			p->another = true;
 		} else if (result != Z_OK && result != Z_BUF_ERROR)
-			return error_set(why, "%s: not gzip data: %s", p->name, p->z.msg ? p->z.msg : "damaged");
+			return result == Z_MEM_ERROR ? error_set(why, "%s: out of memory", p->name)
+			    : error_set(why, "%s: not gzip data: %s", p->name, p->z.msg ? p->z.msg : "damaged");
 	}
 	return (ssize_t)(n - p->z.avail_out);
 }
@@ -161,7 +202,8 @@ static ssize_t zstd_read(struct reader *r, void *bytes, size_t n, struct error *
 		ZSTD_inBuffer in = { p->in, p->end, p->at };
 		const size_t left = ZSTD_decompressStream(p->zstd, &out, &in);
 		if (ZSTD_isError(left))
-			return error_set(why, "%s: not Zstandard data: %s", p->name, ZSTD_getErrorName(left));
+			return ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation ? error_set(why, "%s: out of memory", p->name)
+			    : error_set(why, "%s: not Zstandard data: %s", p->name, ZSTD_getErrorName(left));
 		p->inside = left != 0;
 		if (p->at_eof && in.pos == p->at && !out.pos && left)
 			return error_set(why, "%s: the Zstandard data are cut short", p->name);
@@ -202,7 +244,7 @@ const char *reader_codecs(void)
 static int open_fd(const char *path, struct stat *st, struct error *why)
 {
 	/* Non-blocking: to open a named pipe waits for no writer; the loop does. */
-	const int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : 0;
+	const int fd = strcmp(path, "-") ? TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)) : 0;
 
 	if (fd < 0 || fstat(fd, st))
 		return error_set(why, "%s: %s", reader_name(path), strerror(errno));
@@ -242,19 +284,38 @@ uint64_t reader_size(const char *const *paths, size_t n)
 	return sum;
 }
 
+int reader_packing(int fd, const char *name, struct error *why)
+{
+	unsigned char magic[4] = {0};
+	const off_t at = lseek(fd, 0, SEEK_CUR);
+
+	for (size_t n = 0; n < sizeof magic;) {
+		const ssize_t got = at < 0 ? -1 : pread(fd, magic + n, sizeof magic - n, at + (off_t)n);
+		if (got == 0 || (got < 0 && errno == ESPIPE))	/* a file of the kernel's may have no positions */
+			break;
+		if (got < 0 && errno != EINTR)
+			return error_set(why, "%s: %s", name, strerror(errno));
+		n += got > 0 ? (size_t)got : 0;
+	}
+	return packing_of(magic);
+}
+
 /* What a regular file's first bytes say; `from` is taken over in any case. */
 static struct reader *unpack(struct reader *from, int fd, const char *name, struct error *why)
 {
-	unsigned char magic[4] = {0};
-	const ssize_t n = pread(fd, magic, sizeof magic, lseek(fd, 0, SEEK_CUR));
+	const int packing = reader_packing(fd, name, why);
 
-	if (n >= 2 && magic[0] == 0x1f && magic[1] == 0x8b) {
+	if (packing < 0) {
+		from->close(from);
+		return NULL;
+	}
+	if (packing == READER_GZIP) {
 #ifdef HAVE_ZLIB
 		struct reader *r = packed_new(from, name, gzip_read, gzip_close);
 		if (inflateInit2(&((struct packed *)r)->z, 15 + 16) == Z_OK)
 			return r;
 		packed_close((struct packed *)r);
-		error_set(why, "%s: zlib does not start", name);
+		error_set(why, "%s: zlib does not start: out of memory", name);
 		return NULL;
 #else
 		from->close(from);
@@ -262,13 +323,13 @@ static struct reader *unpack(struct reader *from, int fd, const char *name, stru
 		return NULL;
 #endif
 	}
-	if (n == 4 && magic[0] == 0x28 && magic[1] == 0xb5 && magic[2] == 0x2f && magic[3] == 0xfd) {
+	if (packing == READER_ZSTD) {
 #ifdef HAVE_ZSTD
 		struct reader *r = packed_new(from, name, zstd_read, zstd_close);
 		if ((((struct packed *)r)->zstd = ZSTD_createDStream()))
 			return r;
 		packed_close((struct packed *)r);
-		error_set(why, "%s: zstd does not start", name);
+		error_set(why, "%s: zstd does not start: out of memory", name);
 		return NULL;
 #else
 		from->close(from);

@@ -25,12 +25,16 @@ struct reader {
 
 /*
  * Opens a path; "-" is stdin.  A regular file is decompressed by its magic bytes (gzip, also several members; Zstandard);
- * one cut short is a failure at its end.  NULL: no such file, a directory, unreadable, or a codec that this build lacks.
+ * one cut short is a failure at its end.  On a pipe such bytes are a failure.  NULL: no such file, a directory, unreadable, or a codec that this build lacks.
  */
 struct reader *reader_open(const char *path, struct error *why);
 
 /* Whether reader_open would give one: fails before anything is read. */
 int reader_check(const char *path, struct error *why);
+
+/* How a regular file is packed, by the bytes at its position, which stays; -1 where they can't be read. */
+enum reader_packing { READER_PLAIN, READER_GZIP, READER_ZSTD };
+int reader_packing(int fd, const char *name, struct error *why);
 
 /* Bytes of all of them together; 0: one is no regular file. */
 uint64_t reader_size(const char *const *paths, size_t n);

@@ -12,9 +12,10 @@
 #include "json/span.h"
 #include "json/write.h"
 
-#define LIT(b, s) buf_add(b, s, sizeof s - 1)
+#define LIT(b, s) buf_add(b, s, sizeof (s) - 1)
 #define ERROR_HEAD "{\"errorType\":\""
 #define ERROR_TAIL ",\"_sml\":\"error\"}"
+#define CONTROL_HEAD "{\"_sml\":"
 
 const char *const record_error_types[ERROR_TYPES + 1] = {
 	"PARSE_ERROR", "INVALID_DATA", "MISSING_FEATURE", "LATE_DATA", "TOO_LONG", "RESERVED", "REMOTE_ERROR", NULL
@@ -66,6 +67,7 @@ const struct value *record_values(struct record *r)
 	r->empty = json_is_empty(root);
 	r->values = arena_get(r->arena, (r->fields->n_slots + 1) * sizeof *r->values);
 	json_read(root, r->fields, r->arena, r->values, &r->present);
+	fields_meet(r->fields, r->values);
 	return r->values;
 }
 
@@ -168,13 +170,28 @@ static bool replaces(const struct record *r)
 	return false;
 }
 
+/* Where what stood before a member `_sml` has gone, the line from `start` on would pass for a control record: a space is put in. */
+static void keep_data(struct buf *b, size_t start)
+{
+	const size_t head = sizeof CONTROL_HEAD - 1;
+
+	if (b->len - start < head || memcmp(b->data + start, CONTROL_HEAD, head))
+		return;
+	buf_reserve(b, 1);
+	memmove(b->data + start + 2, b->data + start + 1, b->len - start - 1);
+	b->data[start + 1] = ' ';
+	b->len++;
+}
+
 /* The line without what is replaced; behind the last brace stands what stood there: white space, seldom. */
 static void write_replaced(const struct record *r, struct buf *b)
 {
 	struct cut c = { r, NULL, 0 };
 	struct buf tail = BUF_INIT;
+	const size_t start = b->len;
 
 	span_cut(b, r->line, r->len, is_dropped, &c);
+	keep_data(b, start);
 	while (b->data[--b->len] != '}')
 		buf_add_byte(&tail, b->data[b->len]);
 	add_members(b, r, c.kept == 0);
@@ -235,6 +252,22 @@ static void add_integer(struct buf *b, const char *name, int64_t n)
 	json_write_integer(b, n);
 }
 
+/* What was cut or quoted in the middle of a character loses the rest of it. */
+static void keep_characters(char *text)
+{
+	size_t kept = 0, n;
+
+	for (const char *s = text, *end = text + strlen(text); s < end; s += n) {
+		for (n = 1; n < 4 && s + n < end && ((unsigned char)s[n] & 0xc0) == 0x80;)
+			n++;
+		if (!json_is_utf8(s, n))
+			continue;
+		memmove(text + kept, s, n);
+		kept += n;
+	}
+	text[kept] = '\0';
+}
+
 static void count(struct record *r, enum error_type type, const char *message, const struct buf *raw)
 {
 	struct tally *t = r->at.tally;
@@ -257,8 +290,7 @@ static void fail(struct record *r, enum error_type type, const char *member, int
 	char text[1024];
 
 	vsnprintf(text, sizeof text, fmt, ap);
-	for (size_t end = strlen(text); !json_is_utf8(text, end);)	/* cut or quoted in the middle of a character */
-		text[--end] = '\0';
+	keep_characters(text);
 	write_line(r, &raw);
 	count(r, type, text, &raw);
 	LIT(&out, ERROR_HEAD);
@@ -383,12 +415,14 @@ int record_original(const char *line, size_t len, struct buf *out, struct error 
 		return 0;
 	if (!error_read(line, len, &arena, member))
 		result = error_set(why, "ends like an error record and is none");
-	else if (member[0].len == 8 && !memcmp(member[0].text, "TOO_LONG", 8))
-		result = error_set(why, "TOO_LONG: the original is not in the record");
 	else if (member[2].type == VALUE_STRING)
 		buf_add(out, member[2].text, member[2].len);
 	else if (json_read_base64(out, member[3].text, member[3].len) < 0)
 		result = error_set(why, "rawBase64 is not base64");
+	if (result > 0 && member[10].type == VALUE_INTEGER && member[10].integer != (int64_t)(out->len - before)) {
+		out->len = before;
+		result = error_set(why, "only the beginning of the original is in the record");
+	}
 	if (result > 0 && out->len > before && memchr(out->data + before, '\n', out->len - before)) {
 		out->len = before;
 		result = error_set(why, "its original is more than one line");

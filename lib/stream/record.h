@@ -134,12 +134,12 @@ const char *record_error_name(const struct record *, size_t *len);
 
 /* A copy that lives on (heap, one piece), and back into a batch's arena: hold, join, remote calls. */
 struct record *record_keep(const struct record *);
-void record_wake(struct record *kept, struct arena *);
-void record_free(struct record *kept);
+void record_wake(struct record *r, struct arena *);
+void record_free(struct record *r);
 
 /*
  * --retry: the original line of an error record, appended to `out`.  1; 0: not an error record; -1 with `why`: it
- * pretends to be one, or the original is not in it (TOO_LONG).
+ * pretends to be one, or only the beginning of the original is in it (TOO_LONG).
  */
 int record_original(const char *line, size_t len, struct buf *out, struct error *why);
 

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "stream/stats.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/alloc.h"
 #include "base/number.h"
+#include "base/savefile.h"
 #include "stream/filter.h"
 
 #define LATENCY_FIRST 4		/* buckets shown: 16 us ... */
@@ -142,27 +138,11 @@ void stats_render(struct metrics *m, const struct loop *l, const struct stage *s
 		s->tool->metrics(s->self, m);
 }
 
-static int write_all(int fd, const struct buf *text)
-{
-	size_t done = 0;
-
-	while (done < text->len) {
-		ssize_t n = write(fd, text->data + done, text->len - done);
-
-		if (n < 0 && errno != EINTR)
-			return -1;
-		done += n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
 int stats_write(const char *path, const struct loop *l, const struct stage *s, struct error *why)
 {
 	const char *pipeline = getenv("SML_PIPELINE"), *shard = getenv("SML_SHARD");
 	struct metrics m = { .text = BUF_INIT, .tool = s->tool->name };
 	struct buf labels = BUF_INIT;
-	char *temporary = alloc_format("%s.%ld.tmp", path, (long)getpid());
-	int fd, result = 0;
 
 	if (pipeline && *pipeline)
 		stats_label(&labels, "pipeline", pipeline);
@@ -171,23 +151,8 @@ int stats_write(const char *path, const struct loop *l, const struct stage *s, s
 		stats_label(&labels, "shard", shard);
 	m.labels = buf_text(&labels);
 	stats_render(&m, l, s);
-
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-	if (fd < 0) {
-		result = error_set(why, "%s: %s", temporary, strerror(errno));
-		goto out;
-	}
-	if (write_all(fd, &m.text))
-		result = error_set(why, "%s: %s", temporary, strerror(errno));
-	if (close(fd) && !result)
-		result = error_set(why, "%s: %s", temporary, strerror(errno));
-	if (!result && rename(temporary, path))
-		result = error_set(why, "%s: %s", path, strerror(errno));
-	if (result)
-		unlink(temporary);
-out:
+	const int result = savefile_refresh(path, m.text.data, m.text.len, why);
 	buf_release(&m.text);
 	buf_release(&labels);
-	free(temporary);
 	return result;
 }

@@ -2,7 +2,7 @@
 /*
  * mock-broker - librdkafka's mock cluster as a program: a Kafka for tests and the demo that needs no Java.
  *
- *	mock-broker [--brokers N] [--topic NAME:PARTITIONS]... [--seconds S]
+ *	mock-broker [--brokers N] [--topic NAME:PARTITIONS]... [--seconds S] [--help]
  *
  * Prints the bootstrap list (host:port,...) on stdout, one line, when the topics are there.  Ends with 0 on SIGTERM or
  * SIGINT, when its standard input (a pipe or a terminal) ends, when its parent ends, and after S seconds (1800).
@@ -102,9 +102,14 @@ static void serve(rd_kafka_mock_cluster_t *cluster, int brokers, long seconds)
 	}
 }
 
+static const char usage[] =
+	"usage: mock-broker [--brokers N] [--topic NAME:PARTITIONS]... [--seconds S]\n"
+	"A Kafka of librdkafka's mock cluster: prints its bootstrap list, serves until its input or S seconds (1800) end.\n"
+	"Input: \"down N\" makes broker N unreachable, \"up N\" brings it back.\n";
+
 static const struct option long_options[] = {
 	{ "brokers", required_argument, NULL, 'b' }, { "topic", required_argument, NULL, 't' },
-	{ "seconds", required_argument, NULL, 's' }, { NULL, 0, NULL, 0 },
+	{ "seconds", required_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 };
 
 int main(int argc, char **argv)
@@ -131,7 +136,10 @@ int main(int argc, char **argv)
 		case 's':
 			seconds = whole(optarg, "--seconds", 1, 86400);
 			break;
+		case 'h':
+			return fputs(usage, stdout) < 0 || fflush(stdout) != 0;
 		default:
+			fputs(usage, stderr);
 			return 2;
 		}
 	}

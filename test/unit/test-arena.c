@@ -30,7 +30,7 @@ static void test_pieces(void)
 	for (int round = 0; round < 60; round++) {
 		unsigned char *pieces[PIECES];
 		size_t sizes[PIECES];
-		volatile unsigned char behind = 0;
+		__attribute__((unused)) volatile unsigned char behind = 0;
 
 		for (int i = 0; i < PIECES; i++) {
 			sizes[i] = prng_below(&p, prng_below(&p, 20) ? 200 : 100000);

@@ -47,8 +47,12 @@ static void figures(void)
 		struct dataset ds = of(x, N);
 		dataset_figures(&ds, 0, &f);
 		is_int(f.n, n, "%s: values", cases[c].what);
-		is_near(f.mean / cases[c].spread, (double)(mean / cases[c].spread), 1e-13, "the mean");
-		is_near(f.deviation / cases[c].spread, (double)sqrtl(squares / n), 1e-12, "the deviation");
+		if (has_wide_double()) {
+			is_near(f.mean / cases[c].spread, (double)(mean / cases[c].spread), 1e-13, "the mean");
+			is_near(f.deviation / cases[c].spread, (double)sqrtl(squares / n), 1e-12, "the deviation");
+		} else {
+			skip_check("long double is no wider than double here");
+		}
 		dataset_release(&ds);
 	}
 	for (int i = 0; i < N; i++)

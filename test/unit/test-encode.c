@@ -135,6 +135,10 @@ static void growing(void)
 	is_str(row(e, &s, &fs, "{\"a\":3,\"b\":4,\"features\":{\"n\":null},\"n\":7}"), "3 nan nan nan nan", "known names outside `features`; null stays");
 	is_str(row(e, &s, &fs, "{\"a\":3,\"v\":[1]}"), "3 1 nan nan nan", "no `features`");
 	is_str(row(e, &s, &fs, "{\"features\":{\"a\":1,\"a\":2}}"), "2 nan nan nan nan", "of equal names the last");
+	is_str(row(e, &s, &fs, "{\"features\":{\"a\":\"x\",\"v\":7,\"a\":2,\"v\":[8]}}"), "2 8 nan nan nan", "... whatever the others are");
+	is_str(row(e, &s, &fs, "{\"features\":{\"new\":1,\"v\":[1,2,3,4],\"odd\":\"x\",\"a\":[]}}"), "feature a: features.a is an array, not a number",
+	    "a fault behind what is new");
+	is_str(names(&s), "a v[0] v[1] v[2] n", "... has taught it nothing");
 	is_str(row(e, &s, &fs, "{\"features\":{\"a\":\"x\"}}"), "feature a: features.a is a string (\"x\"), not a number", "a number that is a string");
 	is_str(row(e, &s, &fs, "{\"features\":{\"v\":3}}"), "feature v: features.v is a number (3), not an array", "an array that is a number");
 	is_str(row(e, &s, &fs, "{\"features\":{\"v\":[1,\"x\"]}}"), "feature v[1]: features.v is a string (\"x\"), not an array of numbers", "an item that is a string");
@@ -162,6 +166,81 @@ static void growing(void)
 	is_str(row(e, &s, &fs, "{\"features\":{\"b\":2,\"c\":3}}"), "feature a is missing", "a later one lacks one");
 	is_str(row(e, &s, &fs, "{\"features\":{\"c\":1,\"b\":2,\"a\":3}}"), "3 2", "and adds none");
 	is_str(left_out(e), "c (not in the first record)", "it says so");
+	encode_free(e);
+	schema_release(&s);
+	fields_release(&fs);
+}
+
+/* "rows blank: a b", what a known schema has missed. */
+static const char *missed(const struct encoder *e, size_t n)
+{
+	const struct encode_missing *m = encode_missing(e);
+	uint64_t sum = 0;
+
+	buf_clear(&shown);
+	buf_format(&shown, "%llu %llu:", (unsigned long long)m->rows, (unsigned long long)m->blank);
+	for (size_t i = 0; i < n; i++) {
+		buf_format(&shown, " %llu", (unsigned long long)m->inputs[i]);
+		sum += m->inputs[i];
+	}
+	is_int(m->values, sum, "the sum");
+	return buf_text(&shown);
+}
+
+static void missing(void)
+{
+	static const char *const lines[] = {
+		"{}", "{\"features\":{\"a\":null},\"v\":[1],\"e\":1}", "{\"c\":\"x\"}", "{}", "{\"a\":1,\"v\":[1,2],\"c\":\"y\"}"
+	};
+	struct fields fs;
+	struct schema s = SCHEMA_INIT;
+
+	schema_add(&s, "a", 1, MISSING_MEAN, 0);
+	schema_add(&s, "v[1]", 4, MISSING_NUMBER, 5);
+	schema_add(&s, "c=y", 3, MISSING_KEEP, 0);
+	fields_init(&fs);
+	struct encoder *e = encode_new(&s, &fs);
+	is_str(missed(e, 3), "0 0: 0 0 0", "no record, nothing missed");
+	row(e, &s, &fs, lines[0]);
+	row(e, &s, &fs, lines[1]);
+	is_str(missed(e, 3), "2 2: 2 2 2", "absent, null, beyond the end");
+	is_str(row(e, &s, &fs, "{\"v\":\"x\"}"), "feature v[1]: v is a string (\"x\"), not an array", "a faulty record");
+	is_str(missed(e, 3), "2 2: 2 2 2", "... does not count");
+	for (int i = 2; i < 5; i++)
+		row(e, &s, &fs, lines[i]);
+	is_str(missed(e, 3), "5 2: 4 4 3", "a category that is another is there; blank are those before the first that is not");
+	encode_free(e);
+	schema_release(&s);
+	fields_release(&fs);
+
+	fields_init(&fs);
+	schema_add(&s, "a", 1, MISSING_ERROR, 0);
+	e = encode_new(&s, &fs);
+	row(e, &s, &fs, "{}");
+	is_str(missed(e, 1), "0 0: 0", "what is refused is not counted");
+	encode_free(e);
+	schema_release(&s);
+	e = encode_new(&s, &fs);
+	row(e, &s, &fs, "{}");
+	is_str(missed(e, 0), "1 0:", "a schema without inputs lacks none");
+	encode_free(e);
+	fields_release(&fs);
+}
+
+/* A member that never has a value is told of too, unless only faulty records have it. */
+static void without_values(void)
+{
+	struct fields fs;
+	struct schema s = SCHEMA_INIT;
+
+	fields_init(&fs);
+	struct encoder *e = encode_new_growing(&s, MISSING_MEAN, 0, &fs, leave, 2);
+	row(e, &s, &fs, "{\"features\":{\"a\":1,\"n\":null,\"late\":null,\"v\":[],\"label\":null}}");
+	row(e, &s, &fs, "{\"features\":{\"a\":\"x\",\"other\":null}}");
+	row(e, &s, &fs, "{\"features\":{\"a\":2,\"late\":3,\"v\":[null],\"text\":null}}");
+	row(e, &s, &fs, "{\"features\":{\"text\":\"x\"}}");
+	is_str(names(&s), "a late", "inputs");
+	is_str(left_out(e), "n (null in every record), v (empty in every record), text (a string)", "and what has no value");
 	encode_free(e);
 	schema_release(&s);
 	fields_release(&fs);
@@ -262,7 +341,9 @@ int main(void)
 {
 	prng_init(&prng, 3);
 	known();
+	missing();
 	growing();
+	without_values();
 	agreement();
 	buf_release(&shown);
 	arena_release(&arena);

@@ -2,8 +2,6 @@
 /* Against long double, which on x86 has 11 more digits of the binary kind; elsewhere it may be no better than double. */
 #include "model/exp.h"
 
-#include <float.h>
-
 #include "base/prng.h"
 #include "model/kernel.h"
 #include "tap.h"
@@ -33,6 +31,10 @@ static void measure(void)
 {
 	double near = 0, normal = 0, low = 0, log1p_worst = 0, sigmoid = 0;
 
+	if (!has_wide_double()) {
+		skip_check("long double is no wider than double here");
+		return;
+	}
 	for (int i = 0; i < POINTS; i++) {
 		double x = between(-1, 1);
 		near = fmax(near, ulps(exp_of(x), expl(x)));
@@ -44,10 +46,6 @@ static void measure(void)
 		log1p_worst = fmax(log1p_worst, ulps(exp_log1p(x), log1pl(x)));
 		x = between(-60, 60);
 		sigmoid = fmax(sigmoid, ulps(exp_sigmoid(x), x > 0 ? 1 / (1 + expl(-x)) : expl(x) / (1 + expl(x))));
-	}
-	if (LDBL_MANT_DIG <= DBL_MANT_DIG) {
-		skip_check("long double is no wider than double here");
-		return;
 	}
 	printf("# worst in ulp: exp %.3f near 0, %.3f, %.3f subnormal; log1p %.3f; sigmoid %.3f\n", near, normal, low, log1p_worst, sigmoid);
 	ok(near <= 1, "exp near 0 is within 1 ulp");

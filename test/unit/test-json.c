@@ -163,7 +163,7 @@ static void strings(void)
 	is_str(buf_text(&b), "\"a\\\"\\\\\\b\\f\\n\\r\\t\\u0001\\u001f/\xc3\xa9\"", "escapes");
 	ok(!json_document(&arena, b.data, b.len, &v, &why) && v.len == 13, "and back");
 	for (size_t n = 0; n < 70; n++) {
-		char bytes[70], text[200];
+		char bytes[70] = "", text[200];
 		for (size_t i = 0; i < n; i++)
 			bytes[i] = (char)(i * 37 + n);
 		buf_clear(&b);

@@ -66,6 +66,32 @@ static void regression(void)
 	is_double(q.constant, 2.875, "the mean");
 }
 
+/* The constant of other rows, judged on these, is a prediction like any other. */
+static void constants(void)
+{
+	struct scored r[] = { { 0.1, 0, 1 }, { 0.4, 0, 2 }, { 0.35, 1, 3 } }, c[3];
+	struct scored y[] = { { 2.5, 3, 1 }, { 0, -0.5, 2 }, { 2, 2, 3 } };
+	static const double shares[] = { 0.3, 0.5, 0, 1 };
+	struct quality q, same;
+
+	for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+		for (int k = 0; k < 3; k++)
+			c[k] = (struct scored){ shares[i], r[k].answer, r[k].weight };
+		metrics_binary(c, 3, 0.5, &same);
+		metrics_binary(r, 3, 0.5, &q);
+		metrics_constant_binary(&q, shares[i]);
+		is_double(q.constant, shares[i], "the constant %g", shares[i]);
+		is_near(q.constant_loss, same.loss, 1e-12, "and its loss");
+	}
+	for (int k = 0; k < 3; k++)
+		c[k] = (struct scored){ -1.25, y[k].answer, y[k].weight };
+	metrics_regression(c, 3, &same);
+	metrics_regression(y, 3, &q);
+	metrics_constant_regression(&q, -1.25);
+	is_double(q.constant, -1.25, "of regression");
+	is_near(q.constant_loss, same.loss, 1e-14, "and its loss");
+}
+
 /* AUC by its definition: all pairs. */
 static double pairs(const struct scored *r, size_t n)
 {
@@ -123,6 +149,7 @@ int main(void)
 	by_hand();
 	special();
 	regression();
+	constants();
 	random_cases();
 	names();
 	return done();

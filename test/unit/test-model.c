@@ -67,6 +67,14 @@ static void schemas(void)
 	is_int(schema_parse_list(&s, "y,", MISSING_MEAN, 0, &why), -1, "an empty name");
 	is_str(why.text, "\"y,\" has an empty name", "it says so");
 	schema_release(&s);
+	is_int(schema_parse_list(&s, " a b ,\tc , d=x y", MISSING_MEAN, 0, &why), 0, "blanks around names");
+	ok(s.n == 3 && schema_find(&s, "a b", 3) == 0 && schema_find(&s, "c", 1) == 1 && schema_find(&s, "d=x y", 5) == 2,
+	    "are no part of them, those inside are");
+	is_int(schema_parse_list(&s, "e, ,f", MISSING_MEAN, 0, &why), -1, "blanks alone");
+	is_str(why.text, "\"e, ,f\" has an empty name", "are no name");
+	is_int(schema_parse_list(&s, "g, c", MISSING_MEAN, 0, &why), -1, "twice");
+	is_str(why.text, "\"c\" is there twice", "with or without blanks");
+	schema_release(&s);
 	ok(!schema_parse_missing("mean", &missing, &number, &why) && missing == MISSING_MEAN, "mean");
 	ok(!schema_parse_missing("error", &missing, &number, &why) && missing == MISSING_ERROR, "error");
 	ok(!schema_parse_missing("-1.5", &missing, &number, &why) && missing == MISSING_NUMBER && number == -1.5, "a number");
@@ -232,8 +240,10 @@ static void refusals(void)
 		free(text);
 	}
 	ok(!parse("[]") && !strcmp(why.text, "a model is one JSON object"), "an array: %s", why.text);
-	ok(!parse("") && !parse("{\"format\":NaN}"), "no JSON: %s", why.text);
-	ok(!strncmp(why.text, "1:11: ", 6), "... with line and column");
+	ok(!parse("{\"format\":NaN}") && !strncmp(why.text, "is no model: not JSON at 1:11: ", 31), "no JSON, with line and column: %s", why.text);
+	ok(!modelfile_parse("\0\n", 2, stated, &why) && !strncmp(why.text, "is no model: not JSON at 1:1: ", 30), "a NUL: %s", why.text);
+	ok(!parse("") && !strcmp(why.text, "is no model: it is empty"), "empty: %s", why.text);
+	ok(!parse(" \r\n") && !strcmp(why.text, "is no model: it is empty"), "blank: %s", why.text);
 }
 
 /* Any model that training makes comes back from its file with the same bits. */
@@ -242,7 +252,7 @@ static void round_trip(void)
 	struct model m = { .kind = MODEL_LINEAR };
 	struct dataset ds = DATASET_INIT;
 	const struct fit fit = { .l2 = 0.1 };
-	struct fit_report report;
+	struct fit_report report = {0};
 	struct buf a = BUF_INIT, b = BUF_INIT;
 
 	schema_parse_list(&m.schema, "x,y,gone", MISSING_MEAN, 0, &why);

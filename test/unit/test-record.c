@@ -56,6 +56,10 @@ static void splicing(void)
 	record_values(&r);
 	record_add(&r, label, value_text("new", 3));
 	is_str(written(&r), "{\"classification\":\"new\"}", "... escaped ones too");
+	r = make("{\"classification\":1,\"_sml\":\"begin\"}");
+	record_values(&r);
+	record_add(&r, label, value_text("new", 3));
+	is_str(written(&r), "{ \"_sml\":\"begin\",\"classification\":\"new\"}", "what follows does not become a control record");
 	r = make("{\"a\":{\"classification\":1}}");
 	record_values(&r);
 	record_add(&r, label, value_text("new", 3));

@@ -197,7 +197,7 @@ static void test_lock(void)
 	const int again = savefile_lock("state", &why);
 	ok(again >= 0, "and free when that was killed");
 	close(again);
-	ok(savefile_lock("none/state", &why) == -1 && !strcmp(why.text, "none/state.lock: No such file or directory"), "no folder");
+	ok(savefile_lock("none/state", &why) == -1 && !strcmp(why.text, "none/state: cannot be locked by none/state.lock: No such file or directory"), "no folder");
 }
 
 int main(void)

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/fd.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+int fd_write(int fd, const void *bytes, size_t n)
+{
+	for (const char *p = bytes; n;) {
+		const ssize_t written = write(fd, p, n);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return -1;
+		p += written;
+		n -= (size_t)written;
+	}
+	return 0;
+}
