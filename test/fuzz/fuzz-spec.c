@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Specs of features at work.  The input is a spec, and behind a NUL lines of data.  For a spec that compiles, the same
+ * records and the same state come out whether they go in one by one, in batches, or with a save and a restore on the way.
+ */
+#include "events.h"
+
+#include "feature/engine.h"
+#include "feature/plan.h"
+#include "stream/source.h"
+
+struct run {
+	struct fields fields;
+	struct spec *spec;
+	struct engine *engine;
+	struct arena arena;
+	struct tally tally;
+	struct buf out;
+};
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc, (void)argv;
+	setenv("SOURCE_DATE_EPOCH", "1700000000", 1);
+	return 0;
+}
+
+static const struct spec_options options = { .key = NULL, .time_path = "timestamp", .time_unit = TIME_MS };
+
+static int begin(struct run *r, const struct spec_text *text)
+{
+	struct error why = { "" };
+
+	*r = (struct run){ .arena = ARENA_INIT, .out = BUF_INIT };
+	fields_init(&r->fields);
+	r->spec = spec_compile(text, 1, &options, &r->fields, &why);
+	if (!r->spec) {
+		CHECK(*why.text);
+		fields_release(&r->fields);
+		return -1;
+	}
+	r->engine = engine_new(r->spec, &r->fields, 0, &why);
+	if (!r->engine) {
+		CHECK(*why.text);
+		spec_free(r->spec);
+		fields_release(&r->fields);
+		return -1;
+	}
+	return 0;
+}
+
+static void end(struct run *r)
+{
+	engine_free(r->engine);
+	spec_free(r->spec);
+	fields_release(&r->fields);
+	arena_release(&r->arena);
+	buf_release(&r->out);
+}
+
+static void take(struct run *r, char *const *line, const size_t *len, size_t first, size_t n)
+{
+	struct record record[BATCH_MAX], *all[BATCH_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		all[i] = &record[i];
+		record_init(&record[i], line[first + i], len[first + i], &r->fields, &r->arena);
+		record[i].at = (struct place){ "features", "stdin", first + i + 1, &r->tally };
+	}
+	engine_records(r->engine, all, n);
+	for (size_t i = 0; i < n; i++)
+		record_write(all[i], &r->out);
+	arena_clear(&r->arena);
+}
+
+static void save(const struct run *r, struct snapshot_writer *w)
+{
+	snapshot_begin(w, "fuzz");
+	state_save(engine_state(r->engine), w);
+	snapshot_end(w);
+}
+
+static void restore(struct run *r, const struct snapshot_writer *w)
+{
+	struct snapshot_reader in;
+	struct error why;
+
+	CHECK(!snapshot_open(&in, w->bytes.data, w->bytes.len, &why));
+	if (state_restore(engine_state(r->engine), &in, NULL, &why)) {
+		fprintf(stderr, "%s\n", why.text);
+		abort();
+	}
+}
+
+static void show(const struct run *r, const struct snapshot_writer *w)
+{
+	struct buf text = BUF_INIT;
+	struct snapshot_reader in;
+	struct error why;
+
+	plan_show(r->spec, &text);
+	for (int i = 0; i < 2; i++) {
+		CHECK(!snapshot_open(&in, w->bytes.data, w->bytes.len, &why));
+		CHECK(!state_dump(&in, i ? r->spec : NULL, &text, &why));
+	}
+	buf_release(&text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	const uint8_t *nul = n ? memchr(bytes, 0, n) : NULL;
+	const size_t spec_len = nul ? (size_t)(nul - bytes) : n;
+	char *text = fuzz_copy(bytes, spec_len), *line[EVENTS_MAX];
+	const struct spec_text spec = { "x.features", text, spec_len, false };
+	struct snapshot_writer w[3], middle;
+	struct run one, many, stopped, resumed;
+	size_t len[EVENTS_MAX], count, half;
+
+	if (begin(&one, &spec) < 0) {
+		free(text);
+		return 0;
+	}
+	CHECK(!begin(&many, &spec) && !begin(&stopped, &spec) && !begin(&resumed, &spec));
+	count = nul ? events_lines(nul + 1, n - spec_len - 1, line, len) : events_lines(NULL, 0, line, len);
+	half = count / 2;
+	for (size_t i = 0; i < count; i++)
+		take(&one, line, len, i, 1);
+	for (size_t i = 0; i < count; i += 13)
+		take(&many, line, len, i, count - i < 13 ? count - i : 13);
+	CHECK_SAME(&one.out, &many.out);
+	for (size_t i = 0; i < half; i++)
+		take(&stopped, line, len, i, 1);
+	save(&stopped, &middle);
+	restore(&resumed, &middle);
+	for (size_t i = half; i < count; i++)
+		take(&resumed, line, len, i, 1);
+	buf_add(&stopped.out, resumed.out.data, resumed.out.len);
+	CHECK_SAME(&one.out, &stopped.out);
+	save(&one, &w[0]);
+	save(&many, &w[1]);
+	save(&resumed, &w[2]);
+	CHECK_SAME(&w[0].bytes, &w[1].bytes);
+	CHECK_SAME(&w[0].bytes, &w[2].bytes);
+	show(&one, &w[0]);
+	for (int i = 0; i < 3; i++)
+		buf_release(&w[i].bytes);
+	buf_release(&middle.bytes);
+	end(&one);
+	end(&many);
+	end(&stopped);
+	end(&resumed);
+	while (count > EVENTS)
+		free(line[--count]);
+	free(text);
+	return 0;
+}
