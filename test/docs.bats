@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# Help, man page, completion and option table are one list, and every example in a page runs.
+# SPDX-License-Identifier: MIT
+# Help, man page and option table are one list, what a page promises is there, and every example in it runs.
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
 load helper
 
@@ -39,13 +40,46 @@ one_line() {
 	tr -s ' \n' ' ' | sed 's/ \.\.\./.../g; s/^ //; s/ $//'
 }
 
-# blocks PAGE: its examples, each followed by a line of \f
-blocks() {
-	awk '
-		/^\.Sh/ { on = $2 == "EXAMPLES" || $2 == "WALK-THROUGH" }
+# read_displays PAGE SECTION: its commands[], and what it shows of what they print in shown[], the displays that are further in
+read_displays() {
+	local display
+	commands=() shown=()
+	while IFS= read -r -d $'\f' display; do
+		display=${display#$'\n'}
+		display=${display%$'\n'}
+		if [[ $display == $'\v'* ]]; then
+			shown[${#commands[@]} - 1]=${display#$'\v'}
+		else
+			commands+=("$display")
+		fi
+	done < <(awk -v name="$2" '
+		/^\.Sh/ { on = substr($0, 5) == name }
 		/^\.Ed/ && show { print "\f"; show = 0 }
-		on && show && !/^\./
-		/^\.Bd -literal/ { show = on }' "$1" | sed 's/\\e/\\/g; s/\\&//g; s/\\(aq/'\''/g; s/\\-/-/g'
+		on && show
+		/^\.Bd -literal/ { show = on; if (on && /-offset indent-two/) printf "\v" }' "$1" |
+		sed "s/\\\\&//g; s/\\\\(aq/'/g; s/\\\\(dq/\"/g; s/\\\\-/-/g; s/\\\\e/\\\\/g")
+}
+
+# like SHOWN GOT: the same text, but that "..." in SHOWN is for anything in a line and, alone, for any lines
+like() {
+	local pattern
+	pattern=$(awk '
+		$0 == "..." { printf "(?:[^\\n]*\\n)*"; next }
+		{ gsub(/\.\.\./, "\\E[^\\n]*\\Q"); printf "\\Q%s\\E\\n", $0 }' <<<"${1%$'\n'}")
+	printf '%s\n' "${2%$'\n'}" | grep -Pzq "\A$pattern\z"
+}
+
+# The mock cluster makes every topic that is asked for.
+with_broker() {
+	mock-broker --seconds 300 >bootstrap </dev/null 3>&- &
+	stop_later $!
+	wait_for 10 test -s bootstrap
+}
+
+# What a reader's broker would hold.
+with_purchases() {
+	head -n 100 "$SML_ROOT/data/purchases.jsonl" |
+		sml-route -b "$(cat bootstrap)" '*=kafka:purchases'
 }
 
 @test "the pages are good mdoc" {
@@ -121,12 +155,133 @@ blocks() {
 	equal '' "$(cut -f 1 rows | grep -v '^-$' | sort | uniq -d)" "a letter with two meanings"
 }
 
-@test "functions and aggregates are those of sml-expr(7)" {
+# signatures: of the .It Fn lines of the page, as `functions` writes them
+signatures() {
+	awk '
+		/^\.Sh/ { on = /FUNCTIONS|AGGREGATES/ }
+		on && /^\.It Fn/ {
+			text = $3 "("
+			for (i = 4; i <= NF; i++)
+				text = text (i > 4 ? ", " : "") $i
+			print text ")"
+		}' "$SML_ROOT/man/sml-expr.7"
+}
+
+@test "functions and aggregates are those of sml-expr(7), with their arguments" {
 	run -0 functions
-	table=$(functions | sed 's/(.*//' | sort)
-	equal "$table" "$(awk '/^\.Sh/ { on = /FUNCTIONS|AGGREGATES/ } on && /^\.It Fn/ { print $3 }' "$SML_ROOT/man/sml-expr.7" |
-		sort)" "(- table, + page)"
-	equal '' "$(uniq -d <<<"$table")" "both a function and an aggregate"
+	# Where the table shows a list, the page has a name for it.
+	table=$(functions | sed 's/bucket(x, \[.*/bucket(x, bounds)/; s/onehot(x, \[.*/onehot(x, categories)/' | sort)
+	equal "$table" "$(signatures | sort)" "(- table, + page)"
+	equal '' "$(cut -d '(' -f 1 <<<"$table" | uniq -d)" "both a function and an aggregate"
+}
+
+# examples_of SECTION: of sml-expr(7), "EXPRESSION -> VALUE" a line
+examples_of() {
+	awk -v name="$1" '/^\.Sh/ { on = $2 == name } on && /^\.Dl .* -> / { print substr($0, 5) }' "$SML_ROOT/man/sml-expr.7" |
+		sed 's/\\(dq/"/g; s/\\e/\\/g'
+}
+
+# try_examples SECTION: each is what it says for the last record that the section shows
+try_examples() {
+	examples_of "$1" >examples
+	{
+		echo 'time t ms'
+		sed 's/ -> .*//' examples | awk '{ print "e" NR " = " $0 }'
+	} >spec
+	read_displays "$SML_ROOT/man/sml-expr.7" "$1"
+	jq -c . <<<"${commands[0]}" >events
+	sml-features spec events | tail -n 1 | jq -c '.features[]' >got
+	equal "$(cat examples)" "$(sed 's/ -> .*//' examples | paste -d '\f' - got | sed 's/\f/ -> /')"
+	cat examples >>all
+}
+
+@test "the examples of functions and aggregates are true, and each of them has one" {
+	try_examples FUNCTIONS
+	try_examples AGGREGATES
+	while read -r name; do
+		grep -qE "(^|[^a-z0-9])$name\\(" all || { echo "no example: $name" && false; }
+	done < <(signatures | sed 's/(.*//')
+}
+
+@test "sections come in the order of mdoc(7), and pages are referred to in theirs" {
+	for page in "$SML_ROOT"/man/*.[1-8]; do
+		mapfile -t sections < <(sed -n 's/^\.Sh //p' "$page" |
+			grep -xE 'NAME|SYNOPSIS|DESCRIPTION|OPTIONS|SIGNALS|ENVIRONMENT|FILES|EXIT STATUS|EXAMPLES|SEE ALSO|STANDARDS|CAVEATS')
+		equal "$(printf '%s\n' NAME SYNOPSIS DESCRIPTION OPTIONS SIGNALS ENVIRONMENT FILES 'EXIT STATUS' EXAMPLES 'SEE ALSO' \
+			STANDARDS CAVEATS | grep -xFf <(printf '%s\n' "${sections[@]}"))" "$(printf '%s\n' "${sections[@]}")" "${page##*/}"
+		[ "$(grep -c '^\.Sh' "$page")" = "$(sed -n 's/^\.Sh //p' "$page" | sort -u | wc -l)" ]
+		awk '/^\.Sh/ { on = $0 == ".Sh SEE ALSO"; next } on && /^\.Xr/ { print $3, $2 }' "$page" >see
+		sort -c see
+		[ -s see ]
+		# Nobody is sent to where he is.
+		run -1 grep -x "${page##*.} $(basename "${page%.*}")" see
+	done
+}
+
+# item PAGE OPTION: what the page says of it
+item() {
+	awk -v name="$2" '
+		/^\.It Fl/ { on = 0; for (i = 2; i < NF; i++) if ($i == "Fl" && $(i + 1) == "-" name) on = 1; next }
+		/^\.Sh/ { on = 0 }
+		on' "$1"
+}
+
+@test "a page says something of each option, and the default that help says" {
+	for tool in sml "${tools[@]}"; do
+		"$tool" --list-options >options
+		while IFS=$'\t' read -r _ name _ help; do
+			text=$(item "$SML_ROOT/man/$tool.1" "$name")
+			[ -n "$text" ] || { echo "$tool --$name: nothing is said" && false; }
+			default=$(sed -n 's/.* (\([a-z0-9:]*[0-9a-zA-Z]\)\(,.*\)\{0,1\})$/\1/p' <<<"$help")
+			[ -z "$default" ] || grep -qF -- "$default" <<<"$text" ||
+				{ echo "$tool --$name: $default is not in the page: $text" && false; }
+		done <options
+	done
+}
+
+# variables PAGE: those of its section ENVIRONMENT
+variables() {
+	awk '/^\.Sh/ { on = $2 == "ENVIRONMENT" } on && /^\.It Ev/ { for (i = 3; i <= NF; i++) if ($i != ",") print $i }' "$1" | sort
+}
+
+@test "environment variables are those that the programs read" {
+	equal "$(grep -rhoE 'getenv\("[A-Z_]+"\)' "$SML_ROOT/lib" "$SML_ROOT/cmd" | grep -oE '[A-Z_]{2,}' | sort -u)" \
+		"$(variables "$SML_ROOT/man/sml.7")" "(- getenv, + sml.7)"
+	for tool in "${tools[@]}"; do
+		want=SML_TIME
+		! listed "$tool" | grep -q ' brokers ' || want=$'KAFKA_BOOTSTRAP_SERVERS\nSML_TIME'
+		equal "$want" "$(variables "$SML_ROOT/man/$tool.1")" "$tool"
+	done
+}
+
+@test "exit statuses are those that the programs have" {
+	statuses=$(sed -n 's/^\tEXIT_[A-Z]* = \([0-9]*\),.*/\1/p' "$SML_ROOT/lib/stream/filter.h")
+	[ -n "$statuses" ]
+	for page in sml.7 "${tools[@]/%/.1}"; do
+		equal "$statuses" "$(awk '/^\.Sh/ { on = $0 == ".Sh EXIT STATUS" } on && /^\.It/ { print $2 }' "$SML_ROOT/man/$page")" "$page"
+	done
+}
+
+# measured PAGE: the metrics it has in a list of section or option WHERE
+measured() {
+	awk -v where="$2" '
+		/^\.(Ss|Sh|It Fl)/ { on = index($0, where) }
+		on && /^\.It Cm/ { for (i = 3; i <= NF; i++) if ($i != ",") print $i }' "$1"
+}
+
+@test "metrics are those of the pages" {
+	with_broker
+	with_purchases
+	printf '{"x":%s,"y":%s}\n' 1.5 1 2 0 3 1 4 0 >rows
+	sml-replay --metrics replay.prom -b "$(cat bootstrap)" -e kafka:purchases >/dev/null
+	sml-features --metrics features.prom -d 'n = count()' rows >/dev/null
+	sml-train -q --metrics train.prom -y y -m model rows
+	sml-classify --metrics classify.prom -m model rows >/dev/null
+	sml-route --metrics route.prom 'x > 1=null' <rows >/dev/null
+	for tool in "${tools[@]#sml-}"; do
+		equal "$({ measured "$SML_ROOT/man/sml.7" 'Ss Metrics' && measured "$SML_ROOT/man/sml-$tool.1" 'Fl -metrics'; } | sort)" \
+			"$(sed -n "s/^# TYPE sml_${tool}_\([a-z_]*\) .*/\1/p" "$tool.prom" | sort)" "$tool (- page, + file)"
+	done
 }
 
 @test "the pages refer to pages that exist" {
@@ -137,82 +292,89 @@ blocks() {
 	done
 }
 
-@test "every example in a page runs" {
-	ln -s "$SML_ROOT/data" data
-	for page in "$SML_ROOT"/man/*.[1-8]; do
-		if grep -q '^\.Sh EXAMPLES' "$page"; then
-			[ "$(blocks "$page" | grep -c $'\f')" -ge 2 ]
-		fi
-		while IFS= read -r -d $'\f' block; do
-			run_example "${page##*/}" "$block"
-			read -r _ || true
-		done < <(blocks "$page")
-	done
+# What came of an example: it printed something or left files, and none of them is empty.
+has_done_something() {
+	local files
+	files=$(find . -type f ! -name '*.lock' ! -path './data/*')
+	[ -z "$files" ] || [ -z "$(find . -type f -empty ! -name '*.lock' ! -path './data/*')" ] || return 1
+	[ -n "$output$files" ]
 }
 
-# The mock cluster makes every topic that is asked for.
-with_broker() {
-	[ -z "${KAFKA_BOOTSTRAP_SERVERS-}" ] || return 0
-	mock-broker --seconds 300 >bootstrap </dev/null 3>&- &
-	stop_later $!
-	wait_for 10 test -s bootstrap
-	KAFKA_BOOTSTRAP_SERVERS=$(cat bootstrap)
-	export KAFKA_BOOTSTRAP_SERVERS
-}
-
-# A reader that has seen enough ends a pipe with 141; a topic that never ends is stopped.
+# run_example PAGE COMMANDS SHOWN: in a folder with nothing but the sample data
 run_example() {
+	# A reader that has seen enough ends a pipe with 141.
 	local setup="set -o pipefail; trap 's=\$?; [ \$s -eq 141 ] || exit \$s' ERR"
-	[[ $2 != *kafka:* ]] || with_broker
+	rm -rf "$BATS_TEST_TMPDIR/example"
+	mkdir "$BATS_TEST_TMPDIR/example"
+	cd "$BATS_TEST_TMPDIR/example" || return
+	ln -s "$SML_ROOT/data" data
 	run timeout 20 bash -c "$setup"$'\n'"$2" 3>&- 4>&- </dev/null
-	if [ "$status" -ne 0 ] && ! [[ $status -eq 124 && $2 == *kafka:* || $status -eq 141 && $2 == *head\ * ]]; then
+	if [ "$status" -ne 0 ] && ! [[ $status -eq 141 && $2 == *head\ * ]]; then
 		printf '%s: status %s of\n%s\n%s\n' "$1" "$status" "$2" "$output"
 		return 1
 	fi
+	has_done_something || { printf '%s: nothing came of\n%s\n' "$1" "$2" && find . -type f -empty && return 1; }
+	[ -z "$3" ] || like "$3" "$output" || equal "$3" "$output" "$1"
 }
 
-@test "completion for bash asks the tool" {
-	# complete WORD...: what is offered for the last one
-	complete_last() {
-		# shellcheck disable=SC2016
-		bash -c 'source "$SML_ROOT/completions/sml.bash"
-			COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-			_sml "$1" "${@: -1}" "${COMP_WORDS[COMP_CWORD - 1]}"
-			printf "%s\n" "${COMPREPLY[@]}"' bash "$@" | sort
-	}
-	for tool in sml "${tools[@]}"; do
-		equal "$("$tool" --list-options | cut -f 2 | sed 's/^/--/' | sort)" "$(complete_last "$tool" --)" "$tool"
-	done
-	for tool in "${tools[@]}"; do
-		equal "$(complete_last "$tool" --)" "$(complete_last sml "${tool#sml-}" --)" "sml $tool"
-	done
-	equal $'classify\nfeatures\nreplay\nroute\ntrain' "$(complete_last sml '')"
-	equal classify "$(complete_last sml features spec 'then' c)"
-	equal $'route\nstop' "$(complete_last sml-features --on-bad '')"
-	equal stop "$(complete_last sml-features --on-bad = st)"
-	equal all "$(complete_last sml-features --help = '')"
-	equal --max-line "$(complete_last sml replay x 'then' features --max-l)"
-	equal '' "$(complete_last sml-features --metrics '')" # a file
-	equal $'then\nthere' "$(touch there && complete_last sml replay the)"
-}
-
-@test "completion for zsh and fish knows every tool" {
-	for tool in sml "${tools[@]}"; do
-		grep -qE "^#compdef.* $tool( |\$)" "$SML_ROOT/completions/_sml"
-		grep -qE "^for tool in.* $tool( |\$)" "$SML_ROOT/completions/sml.fish"
-		grep -qE "^complete .* $tool( |\$)" "$SML_ROOT/completions/sml.bash"
+@test "every example in a page runs, by itself" {
+	with_broker
+	with_purchases
+	KAFKA_BOOTSTRAP_SERVERS=$(cat bootstrap)
+	export KAFKA_BOOTSTRAP_SERVERS
+	for page in "$SML_ROOT"/man/*.[1-8]; do
+		read_displays "$page" EXAMPLES
+		[ "${#commands[@]}" -ge 2 ] || [ "${page##*/}" = sml.7 ]
+		for i in "${!commands[@]}"; do
+			run_example "${page##*/}" "${commands[i]}" "${shown[i]-}"
+		done
 	done
 }
 
-@test "completion in fish" {
-	command -v fish >/dev/null || skip "no fish here"
-	offered() {
-		fish --no-config -c "source $SML_ROOT/completions/sml.fish; complete -C '$1'" | cut -f 1 | sort
-	}
-	for tool in "${tools[@]}"; do
-		equal "$("$tool" --list-options | cut -f 2 | sed 's/^/--/' | sort)" "$(offered "$tool --")"
+# recipes: the blocks of README's recipes, a \f after each
+recipes() {
+	awk '
+		/^## / { on = $2 == "Recipes" }
+		on && /^    / { print substr($0, 5); block = 1; next }
+		block { printf "\f"; block = 0 }' "$SML_ROOT/README.md"
+}
+
+@test "the recipes of README run" {
+	tried=0
+	while IFS= read -r -d $'\f' recipe; do
+		run_example README.md "$recipe" ''
+		tried=$((tried + 1))
+	done < <(recipes)
+	[ "$tried" -ge 5 ]
+}
+
+@test "make install puts the sample data where sml(7) looks for them" {
+	env -u MAKEFLAGS make -sn -C "$SML_ROOT" install >commands
+	grep -qF 'data/purchases.jsonl:share/doc/sml/examples/data/purchases.jsonl' commands
+	grep -qF '/../share/doc/sml/examples/data"' "$SML_ROOT/man/sml.7"
+}
+
+# As a reader follows it who has installed the tools: in one shell, from top to bottom.
+@test "the walk-through of sml(7) runs, and prints what it shows" {
+	mkdir -p prefix/bin prefix/share/doc/sml/examples walk
+	ln -s "$SML_BIN"/sml* prefix/bin
+	cp -R "$SML_ROOT/data" prefix/share/doc/sml/examples
+	with_broker
+	read_displays "$SML_ROOT/man/sml.7" WALK-THROUGH
+	[ "${#commands[@]}" -ge 20 ] && [ "${#shown[@]}" -ge 20 ]
+	for i in "${!commands[@]}"; do
+		printf '%s' "${commands[i]//localhost:9092/$(cat bootstrap)}" >"walk/$i.sh"
 	done
-	equal $'classify\nfeatures\nreplay\nroute\ntrain' "$(offered 'sml ')"
-	equal classify "$(offered 'sml features spec then c')"
-	equal --on-bad=stop "$(offered 'sml-features --on-bad=st' | grep stop)"
+	# shellcheck disable=SC2016
+	PATH=$PWD/prefix/bin:$PATH WALK=$PWD/walk run -0 timeout 60 bash -c 'for ((i = 0; i < $1; i++)); do
+		source "$WALK/$i.sh" >"$WALK/$i.out" 2>&1; echo $? >"$WALK/$i.status"; done' bash "${#commands[@]}" 3>&- 4>&- </dev/null
+	wrong=0
+	for i in "${!commands[@]}"; do
+		got=$(cat "walk/$i.out")
+		[ "$(cat "walk/$i.status")" -ne 0 ] || ! like "${shown[i]-}" "$got" || continue
+		printf 'status %s of\n%s\n' "$(cat "walk/$i.status")" "${commands[i]}"
+		equal "${shown[i]-}" "$got" || true
+		wrong=$((wrong + 1))
+	done
+	[ "$wrong" -eq 0 ]
 }
