@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fd.h"
 #include "base/fieldpath.h"
 #include "base/number.h"
 #include "base/wallclock.h"
@@ -23,6 +24,7 @@
 #define COMMIT (10 * NS_PER_S)
 #define COMMIT_LEAST (100 * NS_PER_MS)
 #define PARTITIONS_MAX 100000
+#define TIMELESS 100		/* records without an event time are told of */
 #define BEHIND_NS NS_PER_S	/* --rate does not make up for more than this */
 #define NAP_NS NS_PER_MS	/* nor does it wake up more often */
 
@@ -67,6 +69,8 @@ struct replay {
 	bool reads;				/* records are looked into */
 	int time_slot;
 	const struct added *meta_member, *arrival_member;
+	bool met_time;				/* --until, --speed: some record has an event time */
+	uint64_t n_timeless;			/* those before it that have none */
 	uint64_t sent;
 	int64_t due;				/* of the next record, monotonic ns; 0: at once */
 	int64_t first_event, first_at;		/* --speed: event time and clock of the first record */
@@ -295,8 +299,21 @@ static void copy_state(struct sequence *s, const struct source *from)
 	s->source.drains = from->drains;
 }
 
-/* After the last line of inputs that could not be read ahead. */
-static int resolve_late(struct replay *t, struct error *why)
+static void tell_ahead(const struct replay *t, const char *end)
+{
+	char number[NUMBER_SHOW_MAX], at[EVENTTIME_SHOW_MAX];
+	int64_t time;
+	const uint64_t n = handover_ahead(t->handover, &time);
+
+	if (!n)
+		return;
+	eventtime_show(time, at);
+	command_note(&t->common, "%s record%s of the files %s ahead of time (%s): the hand-over is where the others end, %s",
+	    number_group(n, number), number_s(n), n == 1 ? "is" : "are", at, end);
+}
+
+/* After the last line that the hand-over goes by. */
+static int resolve_handover(struct replay *t, struct error *why)
 {
 	char end[EVENTTIME_SHOW_MAX];
 
@@ -310,6 +327,7 @@ static int resolve_late(struct replay *t, struct error *why)
 	else {
 		eventtime_show(handover_time(t->handover), end);
 		command_tell(&t->common, "the files end at %s%s", end, handover_by_offset(t->handover) ? ", and by their offsets" : "");
+		tell_ahead(t, end);
 	}
 	return consumer_resolve(t->consumer, t->handover, why);
 }
@@ -325,7 +343,7 @@ static int sequence_next(struct source *source, struct record **out, struct erro
 		copy_state(s, now);
 		if (got != SOURCE_END || s->is_live || !s->live)
 			return got;
-		if (s->replay->notes && resolve_late(s->replay, why)) {
+		if (s->replay->notes && resolve_handover(s->replay, why)) {
 			if (!consumer_was_cut(s->replay->consumer))
 				return SOURCE_FAILED;
 			source->drains = false;		/* there is nothing more to be had */
@@ -389,7 +407,7 @@ static int prepare_handover(struct replay *t, const char *const *files, struct e
 			command_tell(&t->common, "%s can't be read ahead: whether the topic reaches back shows when it has ended",
 			    strcmp(files[i], "-") ? files[i] : "stdin");
 	if (!got)
-		return resolve_late(t, why);
+		return resolve_handover(t, why);
 	handover_free(t->handover);
 	t->handover = new_handover(t);
 	t->notes = true;
@@ -418,9 +436,15 @@ static int prepare_topics(struct replay *t, const char *const *files, bool *skip
 	return t->kafka.from == CONSUMER_HANDOVER ? prepare_handover(t, files, why) : consumer_resolve(t->consumer, NULL, why);
 }
 
+static volatile sig_atomic_t leaves_with_summary;
+
 static void leave(int sig)
 {
+	static const char summary[] = "sml-replay: 0 records, stopped while it waited for brokers\n";
+
 	(void)sig;
+	if (leaves_with_summary)
+		fd_write(STDERR_FILENO, summary, sizeof summary - 1);
 	_exit(EXIT_DONE);
 }
 
@@ -428,13 +452,14 @@ static void leave(int sig)
  * While brokers and the files' end are asked, nothing has been read, sent or joined, so that a stop has nothing to finish, and the
  * questions can't be cut short otherwise.  In a chain other stages may have; there it is a failure.
  */
-static void leave_when_stopped(const struct loop *l)
+static void leave_when_stopped(const struct replay *t)
 {
 	static const int signals[] = { SIGINT, SIGTERM };
 	const struct sigaction action = { .sa_handler = leave };
 	struct sigaction old;
 
-	for (size_t i = 0; l->n_stages == 1 && i < sizeof signals / sizeof *signals; i++)
+	leaves_with_summary = t->common.verbose && !t->common.quiet;
+	for (size_t i = 0; t->loop->n_stages == 1 && i < sizeof signals / sizeof *signals; i++)
 		if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)
 			sigaction(signals[i], &action, NULL);	/* until the loop begins, which has its own */
 }
@@ -454,7 +479,7 @@ static struct source *replay_source(void *tool, struct loop *loop, const struct 
 	if (!skips_files && !(s->files = inputs_new(files, t->n_files, &lines, why)))
 		return NULL;
 	if (t->n_addresses)
-		leave_when_stopped(loop);
+		leave_when_stopped(t);
 	if (t->n_addresses && prepare_topics(t, files, &skips_files, why)) {
 		sequence_close(&s->source);
 		return NULL;
@@ -565,14 +590,30 @@ static void add_members(struct replay *t, struct record *r, int64_t now_us)
 
 /* ---- pace ---- */
 
-static int64_t event_time(const struct replay *t, struct record *r)
+/* Where no record has one, --until stops nothing and --speed waits for nothing. */
+static void tell_timeless(const struct replay *t)
+{
+	char number[NUMBER_SHOW_MAX];
+
+	command_note(&t->common, "--%s: %s record%s without an event time at \"%s\" in %s, and none with one (-T PATH[:UNIT])",
+	    t->speed > 0 ? "speed" : "until", number_group(t->n_timeless, number), number_s(t->n_timeless), t->common.time_path,
+	    eventtime_unit_show(t->common.time_unit));
+}
+
+static int64_t event_time(struct replay *t, struct record *r)
 {
 	const struct value *v = record_values(r);
 	struct error ignored;
 	int64_t ns;
 
-	if (!v || value_is_null(v[t->time_slot]) || eventtime_from(v[t->time_slot], t->common.time_unit, &ns, &ignored))
+	if (!v)
 		return EVENTTIME_NONE;
+	if (value_is_null(v[t->time_slot]) || eventtime_from(v[t->time_slot], t->common.time_unit, &ns, &ignored)) {
+		if (!t->met_time && ++t->n_timeless == TIMELESS)
+			tell_timeless(t);
+		return EVENTTIME_NONE;
+	}
+	t->met_time = true;
 	return ns;
 }
 
@@ -646,7 +687,7 @@ static void report(struct replay *t, bool at_end)
 	buf_release(&text);
 }
 
-static bool is_past(const struct replay *t, struct record *r)
+static bool is_past(struct replay *t, struct record *r)
 {
 	const int64_t event = t->until == INT64_MAX ? EVENTTIME_NONE : event_time(t, r);
 
@@ -779,6 +820,8 @@ static int replay_finish(void *tool, enum end how, struct next *next, struct err
 	(void)why;
 	if (t->consumer && t->sequence.is_live)
 		report(t, true);
+	if (!t->met_time && t->n_timeless && t->n_timeless < TIMELESS)
+		tell_timeless(t);
 	return 0;
 }
 
@@ -814,13 +857,13 @@ static void replay_summary(void *tool, struct buf *out)
 	if (!t->consumer)
 		return;
 	c = consumer_counts(t->consumer);
-	const struct { uint64_t n; const char *what; } rows[] = {
-		{ c.records, "messages from topics" }, { c.duplicates, "duplicates suppressed" }, { c.tombstones, "tombstones" },
-		{ c.blanks, "blank messages" }, { c.commits, "commits of offsets" },
+	const struct { uint64_t n; const char *what, *more; } rows[] = {
+		{ c.records, "message", " from topics" }, { c.duplicates, "duplicate", " suppressed" }, { c.tombstones, "tombstone", "" },
+		{ c.blanks, "blank message", "" }, { c.commits, "commit", " of offsets" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (rows[i].n || !i)
-			buf_format(out, "%14s  %s\n", number_group(rows[i].n, number), rows[i].what);
+			buf_format(out, "%14s  %s%s%s\n", number_group(rows[i].n, number), rows[i].what, number_s(rows[i].n), rows[i].more);
 }
 
 static void replay_release(void *tool)

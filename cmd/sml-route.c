@@ -401,8 +401,18 @@ static void tell_dropped(const struct route *t)
 
 	for (size_t i = 0; i < t->n_sinks; i++)
 		if (t->sinks[i].dropped && strcmp(t->sinks[i].dest, "null"))
-			command_note(&t->common, "%s records dropped: %s was closed by its reader",
-			    number_group(t->sinks[i].dropped, number), t->sinks[i].dest);
+			command_note(&t->common, "%s record%s dropped: %s was closed by its reader",
+			    number_group(t->sinks[i].dropped, number), number_s(t->sinks[i].dropped), t->sinks[i].dest);
+}
+
+static void tell_ahead(const struct route *t)
+{
+	char number[NUMBER_SHOW_MAX];
+
+	for (size_t i = 0; i < t->n_sinks; i++)
+		if (t->sinks[i].ahead)
+			command_note(&t->common, "%s: %s record%s with an event time ahead of the clock, stamped as the record before",
+			    t->sinks[i].dest, number_group(t->sinks[i].ahead, number), number_s(t->sinks[i].ahead));
 }
 
 static void tell_unheld(const struct route *t)
@@ -443,6 +453,7 @@ static int route_finish(void *tool, enum end how, struct next *next, struct erro
 		if (sink_close(&t->sinks[i], true, result ? &later : why))
 			result = -1;
 	tell_dropped(t);
+	tell_ahead(t);
 	tell_unheld(t);
 	return result;
 }

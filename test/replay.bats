@@ -195,9 +195,11 @@ tenths() {
 	wait_for 5 test -s out
 	kill $pid
 	wait $pid
-	grep -q "^sml-replay: $(wc -l <out) records, " err
+	grep -qE "^sml-replay: $(wc -l <out) records?, " err
 	run -0 --separate-stderr sml-replay -v -c 5 a
 	[[ $stderr == "sml-replay: 5 records, "* ]]
+	run -0 --separate-stderr sml-replay -v -c 1 a
+	[[ $stderr == "sml-replay: 1 record, "* ]]
 	run -0 --separate-stderr sml-replay -v -q --until $((BASE + 10000)) --metrics m a
 	[ "${#lines[@]}" = 9 ]
 	grep -q '^sml_replay_records_total.* 9$' m
@@ -205,6 +207,29 @@ tenths() {
 	run -0 --separate-stderr sml-replay -c 2 --arrival --on-bad stop < <(head -n 2 a; echo '{"_sml":"begin"}x'; echo bad)
 	[ "${#lines[@]}" = 2 ]
 	[ -z "$stderr" ]
+}
+
+@test "--until and --speed tell of records without an event time, and only where none has one" {
+	seq 150 | sed 's/.*/{"a":&}/' >timeless
+	head -n 1 timeless >one
+	events 1 2 >timed
+	for option in '--until 2100-01-01' '--speed 1000'; do
+		for told in '100 records:timeless' '1 record:one'; do
+			# shellcheck disable=SC2086
+			run -0 --separate-stderr sml-replay $option "${told#*:}"
+			equal "$(cat "${told#*:}")" "$output"
+			equal "sml-replay: ${option% *}: ${told%:*} without an event time at \"timestamp\" in ms, and none with one (-T PATH[:UNIT])" \
+				"$stderr"
+		done
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr sml-replay $option one timed
+		equal '' "$stderr"
+		# shellcheck disable=SC2086
+		run -0 --separate-stderr sml-replay -q $option timeless
+		equal '' "$stderr"
+	done
+	run -0 --separate-stderr sml-replay --until 2100-01-01 -T timestamp:rfc3339 timed
+	equal '--until: 2 records without an event time at "timestamp" in rfc3339' "$(grep -o -- '--until.*rfc3339' <<<"$stderr")"
 }
 
 @test "--arrival stamps records, and replaces a stamp that is there" {
@@ -274,6 +299,8 @@ tenths() {
 	KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:1 timeout 12 sml-replay kafka:t 2>environment 3>&- &
 	# Not even when there is a file before it.
 	timeout 12 sml-replay -b no.such.host.invalid:9092 a kafka:t >out 2>unknown 3>&- &
+	# Many are one line, of a length that can be read.
+	timeout 12 sml-replay -b "$(seq -f 127.0.0.1:%g -s , 24)" kafka:t 2>many 3>&- &
 	for pid in $(jobs -p); do
 		wait "$pid" && status=0 || status=$?
 		[ "$status" = 1 ]
@@ -283,6 +310,8 @@ tenths() {
 	[[ $(cat environment) == "sml-replay: no broker answers at 127.0.0.1:1 (from \$KAFKA_BOOTSTRAP_SERVERS): "* ]]
 	[ ! -s out ]
 	[[ $(cat unknown) == *"no broker answers at no.such.host.invalid:9092"* ]]
+	equal 1 "$(wc -l <many)"
+	[[ $(cat many) == "sml-replay: no broker answers at 127.0.0.1:1,127.0.0.1:2 and 22 more (from -b): "*"Connection refused"* ]]
 }
 
 @test "a stop while brokers are waited for is a good end, of a chain none" {
@@ -290,6 +319,8 @@ tenths() {
 		run -0 --separate-stderr timeout --preserve-status -s $signal 0.5 sml-replay -b 127.0.0.1:1 -o end kafka:t
 		[ -z "$output$stderr" ]
 	done
+	run -0 --separate-stderr timeout --preserve-status -s INT 0.5 sml-replay -v -b 127.0.0.1:1 -o end kafka:t
+	equal 'sml-replay: 0 records, stopped while it waited for brokers' "$output$stderr"
 	run -143 timeout --preserve-status 0.5 sml replay -b 127.0.0.1:1 kafka:t 'then' features -d 'n = count()'
 }
 
@@ -340,6 +371,31 @@ tenths() {
 	[[ $stderr == *'no line of the files'\'' end has an event time at "timestamp" (-T PATH[:UNIT])' ]]
 }
 
+@test "a wrong event time in the files moves no hand-over: nothing is lost, nothing comes twice" {
+	mock live:2
+	events 1 400 | produce live
+	end=$(date -u -d "@$((BASE / 1000 + 300))" +%Y-%m-%dT%H:%M:%SZ)
+	while read -r wrong before is_told; do
+		{ events 1 "$before"; echo "{\"id\":9000,\"timestamp\":$wrong}"; events $((before + 1)) 300; } >history
+		gzip -c history >history.gz
+		: >told
+		[ -z "$is_told" ] ||
+			echo "sml-replay: 1 record of the files is ahead of time (2100-01-01T00:00:00Z): the hand-over is where the others end, $end" >told
+		echo 'sml-replay: hand-over: gap 0 s, 61 duplicates suppressed' >>told
+		for input in history history.gz -; do
+			run -0 --separate-stderr sml-replay -e $input kafka:live < <(cat history)
+			equal "$({ seq 400; echo 9000; } | sort -n)" "$(printf '%s\n' "${lines[@]}" | ids)"
+			equal "$(cat told)" "$stderr"
+		done
+	done <<-TIMES
+		4102444800000 290 told
+		4102444800000 300 told
+		0 290
+		0 300
+		$((BASE + 500000)) 300
+	TIMES
+}
+
 @test "a message ahead of time does not give back what the files hold, where the broker looks up no times" {
 	mock live:2 first:1 late:1
 	events 1 300 >history
@@ -388,7 +444,7 @@ tenths() {
 	kafka-produce -b "$KAFKA_BOOTSTRAP_SERVERS" -t live <again 9>&-
 	run -0 --separate-stderr sml-replay -e history kafka:live
 	[ "$(printf '%s\n' "${lines[@]}" | ids | uniq -d)" = 50 ]
-	equal 'sml-replay: hand-over: gap 0 s, 1 duplicates suppressed' "$stderr"
+	equal 'sml-replay: hand-over: gap 0 s, 1 duplicate suppressed' "$stderr"
 }
 
 @test "live records appear at once, and the summary counts" {
@@ -408,8 +464,8 @@ tenths() {
 	kill $pid
 	wait $pid
 	grep -Eq '^sml-replay: +4  messages from topics$' err
-	grep -Eq '^sml-replay: +1  tombstones$' err
-	grep -Eq '^sml-replay: +1  blank messages$' err
+	grep -Eq '^sml-replay: +1  tombstone$' err
+	grep -Eq '^sml-replay: +1  blank message$' err
 }
 
 @test "a broker that goes away and comes back" {

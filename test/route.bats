@@ -254,7 +254,7 @@ sml-route: rule maybe=z matched none of 7,990 records' "$stderr"
 	run -2 --separate-stderr sml-route yes=x als.jsonl </dev/null
 	equal 'sml-route: rule "als.jsonl": a rule is CONDITION=DEST; sml-route reads stdin: <als.jsonl' "$output$stderr"
 	run -2 --separate-stderr sml-route yes=x none.jsonl </dev/null
-	equal 'sml-route: rule "none.jsonl": a rule is CONDITION=DEST' "$output$stderr"
+	equal 'sml-route: rule "none.jsonl": a rule is CONDITION=DEST; "*=none.jsonl" writes to it, <none.jsonl reads it' "$output$stderr"
 	# shellcheck disable=SC1010 # "then" is a word of sml
 	run -2 --separate-stderr sml features -d 'n = count()' als.jsonl then route als.jsonl
 	[[ $stderr == *'the input is the stage before'* ]]
@@ -264,12 +264,41 @@ sml-route: rule maybe=z matched none of 7,990 records' "$stderr"
 	[[ $stderr == 'sml-route: default rule error=4: descriptor 4 is not open'* ]]
 }
 
+@test "half a rule: one sentence, with what was meant" {
+	while IFS='|' read -r rule meant; do
+		run -2 --separate-stderr sml-route --check "$rule"
+		equal 1 "$(wc -l <<<"$stderr")"
+		[[ -z $output && $stderr == "sml-route: rule \"$rule\": "*"did you mean \"$meant\"?)" ]] || { echo "$stderr" && false; }
+		# What was meant is a rule.
+		run -0 sml-route --check "${meant%\" or *}"
+	done <<-'RULES'
+		HIGH|HIGH=FILE
+		=3|*=3
+		3|*=3
+		-|*=-
+		kafka:t|*=kafka:t
+		HIGH_VALUE:3|HIGH_VALUE=3
+		probability>0.9|probability>0.9=FILE
+		probability>=0.9|probability>=0.9=FILE
+		a != 3|a != 3=FILE
+		A==3|A=3" or "A==3=FILE
+	RULES
+	for rule in '' = == A=; do
+		run -2 --separate-stderr sml-route "$rule" </dev/null
+		equal 1 "$(wc -l <<<"$stderr")"
+	done
+}
+
 @test "a scheme that is nearly one and a field that is none are refused, before anything is opened" {
 	for dest in kafak:foo Kafka:foo fild:foo fD:3 replce:foo null:; do
 		run -2 --separate-stderr sml-route --check "yes=$dest"
 		[[ -z $output && $stderr == "sml-route: rule \"yes=$dest\": did you mean "*"file:$dest writes "* ]]
 		sml-route "yes=file:$dest" <<<'{"classification":"yes"}'
 		equal '{"classification":"yes"}' "$(cat "$dest")"
+	done
+	for dest in http://host/path s3://bucket; do
+		run -2 --separate-stderr sml-route --check "yes=$dest"
+		[[ -z $output && $stderr == "sml-route: rule \"yes=$dest\": there is no scheme \"${dest%%:*}\"; file:$dest writes "* ]]
 	done
 	for dest in '{dte}' 'd/{Date}' 'file:x-{minute}' '{date}-{userId}.jsonl'; do
 		run -2 --separate-stderr sml-route --check "yes=$dest"

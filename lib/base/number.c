@@ -195,3 +195,8 @@ char *number_group(uint64_t n, char out[NUMBER_SHOW_MAX])
 	*p = '\0';
 	return out;
 }
+
+const char *number_s(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}

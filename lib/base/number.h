@@ -30,4 +30,7 @@ size_t number_show(double, char out[NUMBER_SHOW_MAX]);
 /* 1234567 -> "1,234,567" for messages to people.  Returns out. */
 char *number_group(uint64_t, char out[NUMBER_SHOW_MAX]);
 
+/* What a noun behind that number ends in: "" for 1, else "s". */
+const char *number_s(uint64_t);
+
 #endif

@@ -17,8 +17,8 @@ struct rd_kafka_s;
 struct rd_kafka_conf_s;
 struct rd_kafka_topic_s;
 
-/* Which brokers, and the words of an error for who said so. */
-struct kafka_brokers { const char *list, *from; };
+/* Which brokers, and for errors who said so, and the list as long as is good to read. */
+struct kafka_brokers { const char *list, *from; char shown[128]; };
 
 /* `brokers`: of an address; NULL: as the options say. */
 struct kafka_brokers kafka_brokers_of(const struct kafka_options *, const char *brokers);

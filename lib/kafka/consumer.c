@@ -67,7 +67,7 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 
 	if (code == RD_KAFKA_RESP_ERR__FATAL) {
 		rd_kafka_fatal_error(rk, words, sizeof words);
-		error_set(&why, "Kafka at %s: %s", c->brokers.list, words);
+		error_set(&why, "Kafka at %s: %s", c->brokers.shown, words);
 		consumer_fail(c, &why);
 		return;
 	}
@@ -349,12 +349,15 @@ static bool is_held(const struct consumer *c, const rd_kafka_message_t *m)
 static bool watch(struct consumer *c, struct partition *p, const rd_kafka_message_t *m, int64_t ms, bool skipped)
 {
 	const bool is_before = p->skip_before_ms != INT64_MIN && p->skip_to != OFFSETS_NONE;
+	const bool is_late = ms > c->watched_until_ms;
 
 	if (!p->compares)
 		return false;
 	if (skipped)
 		note_ahead(c, p, true);
-	else if (ms > c->watched_until_ms || (is_before && !is_held(c, m))) {
+	else if (is_late && c->files_ahead && is_held(c, m))
+		return true;
+	else if (is_late || (is_before && !is_held(c, m))) {
 		if (!p->n_ahead++) {
 			p->ahead_offset = m->offset;
 			p->ahead_ms = ms;
@@ -363,7 +366,7 @@ static bool watch(struct consumer *c, struct partition *p, const rd_kafka_messag
 			p->compares = p->watched = false;
 	} else if (ms >= c->watched_from_ms)
 		note_ahead(c, p, false);
-	return ms <= c->watched_until_ms;
+	return !is_late;
 }
 
 /* Whether the message becomes record n of the batch. */
@@ -447,11 +450,11 @@ static void hear(struct consumer *c, const rd_kafka_message_t *m)
 		/* fallthrough */
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR__FATAL:
-		error_set(&why, "%s: %s", p ? p->place : c->brokers.list, rd_kafka_message_errstr(m));
+		error_set(&why, "%s: %s", p ? p->place : c->brokers.shown, rd_kafka_message_errstr(m));
 		consumer_fail(c, &why);
 		return;
 	default:
-		consumer_tell(c, false, "%s: %s", p ? p->place : c->brokers.list, rd_kafka_message_errstr(m));
+		consumer_tell(c, false, "%s: %s", p ? p->place : c->brokers.shown, rd_kafka_message_errstr(m));
 	}
 }
 
@@ -514,7 +517,7 @@ static int consumer_alive(struct source *source, struct error *why)
 		note_lag(c, now);
 		look_for_topics(c, now);
 		if (c->o->exits && c->down_since && now - c->down_since > DOWN_NS) {
-			error_set(&lost, "no broker has been reachable at %s for a minute: %.*s", c->brokers.list, (int)c->reason.len,
+			error_set(&lost, "no broker has been reachable at %s for a minute: %.*s", c->brokers.shown, (int)c->reason.len,
 			    c->reason.len ? c->reason.data : "");
 			consumer_fail(c, &lost);
 		}
@@ -536,6 +539,19 @@ static void all_passed(struct consumer *c)
 		c->parts[i]->passed = c->parts[i]->taken;
 }
 
+/* Once no record can be one of the files', what is remembered of them goes. */
+static void forget_files(struct consumer *c)
+{
+	bool is_over = c->handover && !c->watches;
+
+	for (size_t i = 0; is_over && i < c->n_parts; i++)
+		is_over = !c->parts[i]->compares;
+	if (!is_over)
+		return;
+	handover_forget(c->handover);
+	c->handover = NULL;
+}
+
 static int consumer_next(struct source *source, struct record **out, struct error *why)
 {
 	struct consumer *c = (struct consumer *)source;
@@ -545,6 +561,7 @@ static int consumer_next(struct source *source, struct record **out, struct erro
 
 	release_batch(c);
 	all_passed(c);
+	forget_files(c);
 	source->until = INT64_MAX;
 	if (!c->begun && start_reading(c, why))
 		return c->cut ? SOURCE_WAIT : SOURCE_FAILED;
@@ -672,9 +689,10 @@ bool consumer_report(struct consumer *c, bool at_end, struct buf *out)
 		if (c->parts[i]->watched)
 			return false;
 	c->watches = false;
-	buf_format(out, "hand-over: gap %s, %s duplicates suppressed", *c->gap ? c->gap : "0 s", number_group(c->counts.duplicates, number));
+	buf_format(out, "hand-over: gap %s, %s duplicate%s suppressed", *c->gap ? c->gap : "0 s",
+	    number_group(c->counts.duplicates, number), number_s(c->counts.duplicates));
 	if (c->n_skipped)
-		buf_format(out, ", %s older messages skipped", number_group(c->n_skipped, number));
+		buf_format(out, ", %s older message%s skipped", number_group(c->n_skipped, number), number_s(c->n_skipped));
 	show_stray(out, "; perhaps doubled: ", "ahead of time", &c->ahead);
 	show_stray(out, c->ahead.n ? ", " : "; perhaps doubled: ", "from before the overlap", &c->old);
 	return true;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/number.h"
 
 #define COMMIT_MS 10000
 
@@ -172,7 +173,8 @@ void group_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_topic
 		else
 			rd_kafka_assign(rk, list);
 		start_finish_empty(c);
-		consumer_tell(c, false, "group %s: %d partitions handed out, %zu in all", c->o->group, list->cnt, c->n_assigned);
+		consumer_tell(c, false, "group %s: %d partition%s handed out, %zu in all", c->o->group, list->cnt, number_s((uint64_t)list->cnt),
+		    c->n_assigned);
 	} else {
 		take_back(c, list);
 		if (by_steps)
@@ -180,7 +182,7 @@ void group_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_topic
 		else
 			rd_kafka_assign(rk, NULL);
 		if (!c->closing)
-			consumer_tell(c, false, "group %s: %d partitions taken back%s", c->o->group, list->cnt,
+			consumer_tell(c, false, "group %s: %d partition%s taken back%s", c->o->group, list->cnt, number_s((uint64_t)list->cnt),
 			    rd_kafka_assignment_lost(rk) ? ", the membership was lost" : "");
 	}
 	if (e) {

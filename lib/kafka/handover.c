@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is remembered of a line is its event time and a 64-bit hash, in order of arrival, so that what has become older than the
- * window can go from the front.  At the end the rest becomes a multiset: hash -> how many.
+ * What is remembered of a line is its event time and a 64-bit hash; what has become older than the window goes when room is
+ * needed.  At the end the rest becomes a multiset: hash -> how many.
+ *
+ * Single event times may be wrong, and one in the year 2100 must not put the files' end there: what the topic holds until then
+ * would be lost.  So an input's last times are held against each other (end_of).
  */
 #include "kafka/handover.h"
 
@@ -16,6 +19,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/hash.h"
+#include "base/wallclock.h"
 #include "json/fields.h"
 #include "json/parse.h"
 #include "stream/lines.h"
@@ -23,8 +27,20 @@
 #include "stream/record.h"
 
 #define BLOCK (1024 * 1024)
+#define ENDING 16			/* times that say where an input ends */
+#define FAR_LINES 10000			/* in a row from before the window: what stands before them is older as well */
+/* The times of lines without one where none has come yet: of a file from its end, and from its front. */
+#define AT_THE_END INT64_MAX
+#define AT_THE_FRONT (INT64_MIN + 1)
 
 struct noted { int64_t time; uint64_t hash; };
+
+/* The last times of an input; as it is read from its front, a ring. */
+struct ending { int64_t time[ENDING]; size_t n; };	/* n: how many there have been */
+
+/* Where inputs end; `sure`: not by a single line.  EVENTTIME_NONE: no line has a time. */
+struct end { int64_t time, sure; };
+#define NO_END { EVENTTIME_NONE, EVENTTIME_NONE }
 
 /* hash 0: a free slot (a hash of 0 is taken for 1). */
 struct held { uint64_t hash; uint32_t n; };
@@ -39,10 +55,12 @@ struct handover {
 	struct buf key;
 	struct topic *topics;
 	size_t n_topics;
-	struct noted *noted;		/* from first on, n of them */
-	size_t first, n, room;
-	int64_t greatest;		/* of all lines */
-	int64_t greatest_stamp;		/* of lines with _kafka, ns */
+	struct noted *noted;
+	size_t n, room;
+	struct ending passing;		/* of the lines that are noted one by one */
+	struct end end;			/* of the inputs that have been read */
+	uint64_t n_ahead;		/* remembered lines that are later by more than an overlap */
+	int64_t ahead;			/* the time of one of these */
 	bool any, last_is_ours;
 	struct held *held;
 	size_t n_held;			/* a power of two */
@@ -82,7 +100,7 @@ struct handover *handover_new(const struct handover_options *o)
 	h->partition_slot = slot_of(h, "_kafka.partition");
 	h->offset_slot = slot_of(h, "_kafka.offset");
 	h->stamp_slot = slot_of(h, "_kafka.timestamp");
-	h->greatest = h->greatest_stamp = EVENTTIME_NONE;
+	h->end = (struct end)NO_END;
 	return h;
 }
 
@@ -200,35 +218,17 @@ static void see(struct handover *h, const char *line, size_t len, struct seen *s
 		s->stamp = EVENTTIME_NONE;
 }
 
-/* A line without a time has that of the line noted before it, the first one `at_first`. */
-static void remember(struct handover *h, const struct seen *s, int64_t at_first)
+/* The time that counts: of a dumped message its own. */
+static int64_t time_of(const struct seen *s)
 {
-	int64_t time = s->time;
+	return s->topic && s->stamp != EVENTTIME_NONE ? s->stamp : s->time;
+}
 
-	if (s->topic) {
-		int64_t *next = &s->topic->next[s->partition];
-		if (*next < 0)
-			s->topic->unseen--;
-		if (s->offset >= *next)
-			*next = s->offset + 1;
-		if (s->stamp > h->greatest_stamp)
-			h->greatest_stamp = s->stamp;
-	}
-	if (s->time > h->greatest)
-		h->greatest = s->time;
-	if (!s->hash)
-		return;
-	if (time == EVENTTIME_NONE)
-		time = h->n > h->first ? h->noted[h->n - 1].time : at_first;
-	if (h->n == h->room) {
-		if (h->first > h->room / 2) {
-			memmove(h->noted, h->noted + h->first, (h->n - h->first) * sizeof *h->noted);
-			h->n -= h->first;
-			h->first = 0;
-		} else
-			h->noted = alloc_again(h->noted, h->room = h->room * 2 + 1024, sizeof *h->noted);
-	}
-	h->noted[h->n++] = (struct noted){ time, s->hash };
+/* ---- where an input ends ---- */
+
+static int64_t greater(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
 }
 
 /* `span` before t, in the range of event times. */
@@ -237,37 +237,141 @@ static int64_t before(int64_t t, int64_t span)
 	return t < INT64_MIN + 1 + span ? INT64_MIN + 1 : t - span;
 }
 
-void handover_note(struct handover *h, const char *line, size_t len)
+static void end_add(struct ending *e, int64_t time)
+{
+	if (time != EVENTTIME_NONE)
+		e->time[e->n++ % ENDING] = time;
+}
+
+/*
+ * Of the last times those count that most of the ones behind do not contradict (such a one would be ahead of time), and most of
+ * the ones before neither (it would be late), by more than `span`.  The clock stands behind the last.  The greatest of these is
+ * the end; the greatest that another one bears out is one that reading may begin by.
+ */
+static struct end end_of(const struct ending *e, int64_t span)
+{
+	const size_t n = e->n < ENDING ? e->n : ENDING;
+	struct end end = NO_END;
+	int64_t t[ENDING + 1];
+
+	for (size_t i = 0; i < n; i++)
+		t[i] = e->time[(e->n - n + i) % ENDING];
+	t[n] = wallclock_now();
+	for (size_t i = 0; i < n; i++) {
+		size_t earlier = 0, later = 0, near = 0;
+		for (size_t k = 0; k < n; k++)
+			near += k != i && t[k] >= before(t[i], span);
+		for (size_t k = 0; k < i; k++)
+			later += before(t[k], span) > t[i];
+		for (size_t k = i + 1; k <= n; k++)
+			earlier += t[k] < before(t[i], span);
+		if (2 * later > i || 2 * earlier > n - i)
+			continue;
+		end.time = greater(end.time, t[i]);
+		end.sure = greater(end.sure, near ? t[i] : EVENTTIME_NONE);
+	}
+	if (n && end.time == EVENTTIME_NONE)
+		end.time = t[n - 1];
+	if (end.sure == EVENTTIME_NONE)
+		end.sure = end.time;
+	return end;
+}
+
+static void end_input(struct handover *h, struct end end)
+{
+	h->end.time = greater(h->end.time, end.time);
+	h->end.sure = greater(h->end.sure, end.sure);
+}
+
+/* What is older is not remembered: a message may be stamped by so much later than its event. */
+static int64_t oldest_of(const struct handover *h, int64_t sure)
+{
+	return before(before(sure, h->o.overlap_ns), h->o.overlap_ns);
+}
+
+/* ---- what is remembered ---- */
+
+/* Without what is too old by the inputs so far. */
+static void make_room(struct handover *h)
+{
+	const int64_t sure = greater(h->end.sure, end_of(&h->passing, h->o.overlap_ns).sure);
+	const int64_t oldest = sure == EVENTTIME_NONE ? AT_THE_FRONT + 1 : oldest_of(h, sure);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < h->n; i++)
+		if (h->noted[i].time >= oldest)
+			h->noted[kept++] = h->noted[i];
+	h->n = kept;
+	if (kept >= h->room / 2)
+		h->noted = alloc_again(h->noted, h->room = h->room * 2 + 1024, sizeof *h->noted);
+}
+
+/* A line without a time has that of the line noted before it, the first one `at_first`. */
+static void remember(struct handover *h, const struct seen *s, int64_t at_first)
+{
+	if (!s->hash)
+		return;
+	if (h->n == h->room)
+		make_room(h);
+	const int64_t time = s->time != EVENTTIME_NONE ? s->time : h->n ? h->noted[h->n - 1].time : at_first;
+	h->noted[h->n++] = (struct noted){ time, s->hash };
+}
+
+static void note_offset(const struct seen *s)
+{
+	int64_t *next = s->topic ? &s->topic->next[s->partition] : NULL;
+
+	if (!next)
+		return;
+	s->topic->unseen -= *next < 0;
+	if (s->offset >= *next)
+		*next = s->offset + 1;
+}
+
+static void note(struct handover *h, struct ending *e, const char *line, size_t len)
 {
 	struct seen s;
 
 	see(h, line, len, &s);
 	h->any = true;
 	h->last_is_ours = s.topic != NULL;
-	remember(h, &s, INT64_MIN + 1);
-	if (h->greatest == EVENTTIME_NONE)
-		return;
-	/* Twice the window: a later line may still be older than the greatest. */
-	const int64_t oldest = before(before(h->greatest, h->o.overlap_ns), h->o.overlap_ns);
-	while (h->first < h->n && h->noted[h->first].time < oldest)
-		h->first++;
+	note_offset(&s);
+	end_add(e, time_of(&s));
+	remember(h, &s, AT_THE_FRONT);
+}
+
+void handover_note(struct handover *h, const char *line, size_t len)
+{
+	note(h, &h->passing, line, len);
 }
 
 /* ---- a file from its end ---- */
 
 struct tail {
 	struct handover *h;
-	int64_t greatest;	/* of this file */
+	struct ending ending;	/* the last time first, and no more than its room */
+	struct end end;		/* of this file, once it is known */
+	size_t n_far;		/* lines in a row that are not of the window */
+	bool is_far;		/* the last line with a time was not */
 	bool any;
 	bool by_offset;		/* its last line is one of the topics' */
 };
+
+static void end_file(struct tail *t)
+{
+	struct ending in_order = { .n = t->ending.n };
+
+	for (size_t i = 0; i < t->ending.n; i++)
+		in_order.time[i] = t->ending.time[t->ending.n - 1 - i];
+	t->end = end_of(&in_order, t->h->o.overlap_ns);
+	end_input(t->h, t->end);
+}
 
 /* A line, from the last to the first.  False: enough. */
 static bool tail_line(struct tail *t, const char *line, size_t len)
 {
 	struct handover *h = t->h;
 	struct seen s;
-	bool all_seen = true;
 
 	line = trim(line, &len);
 	if (!len)
@@ -277,20 +381,25 @@ static bool tail_line(struct tail *t, const char *line, size_t len)
 		t->any = h->any = true;
 		t->by_offset = h->last_is_ours = s.topic != NULL;
 	}
-	if (s.time > t->greatest)
-		t->greatest = s.time;
-	const bool is_old = s.time != EVENTTIME_NONE && s.time < before(before(t->greatest, h->o.overlap_ns), h->o.overlap_ns);
-	if (!t->by_offset) {
-		if (!is_old)
-			remember(h, &s, INT64_MAX);
-		return !is_old;
+	note_offset(&s);
+	if (t->ending.n < ENDING) {
+		end_add(&t->ending, time_of(&s));
+		if (t->ending.n == ENDING)
+			end_file(t);
 	}
-	/* The last line of every partition has to be found, however far back it stands. */
-	s.hash = 0;
-	remember(h, &s, INT64_MAX);
-	for (size_t i = 0; i < h->n_topics; i++)
-		all_seen = all_seen && !h->topics[i].unseen;
-	return !all_seen || (s.time != EVENTTIME_NONE && !is_old);
+	if (t->by_offset) {
+		/* The last line of every partition has to be found, however far back it stands. */
+		bool all_seen = t->ending.n == ENDING;
+		for (size_t i = 0; i < h->n_topics; i++)
+			all_seen = all_seen && !h->topics[i].unseen;
+		return !all_seen;
+	}
+	if (s.time != EVENTTIME_NONE)
+		t->is_far = t->end.sure != EVENTTIME_NONE && s.time < oldest_of(h, t->end.sure);
+	if (!t->is_far)
+		remember(h, &s, AT_THE_END);
+	t->n_far = t->is_far || s.time == EVENTTIME_NONE ? t->n_far + 1 : 0;
+	return t->n_far < FAR_LINES;
 }
 
 /*
@@ -351,6 +460,7 @@ static int read_through(struct handover *h, const char *path, struct error *why)
 {
 	struct lines_options o = { .fields = &h->fields, .intake = { .max_line = h->o.max_line, .refuses_control = true } };
 	struct reader *reader = reader_open(path, why);
+	struct ending ending = {0};
 	struct source *lines;
 	struct record *batch[BATCH_MAX];
 	int n;
@@ -360,7 +470,8 @@ static int read_through(struct handover *h, const char *path, struct error *why)
 	lines = lines_new(reader, path, &o);
 	while ((n = lines->next(lines, batch, why)) > 0)
 		for (int i = 0; i < n; i++)
-			handover_note(h, batch[i]->line, batch[i]->len);
+			note(h, &ending, batch[i]->line, batch[i]->len);
+	end_input(h, end_of(&ending, h->o.overlap_ns));
 	lines->close(lines);
 	return n == SOURCE_FAILED ? -1 : 0;
 }
@@ -369,7 +480,7 @@ int handover_read(struct handover *h, const char *path, struct error *why)
 {
 	const bool is_stdin = !strcmp(path, "-");
 	const char *name = reader_name(path);
-	struct tail t = { .h = h, .greatest = EVENTTIME_NONE };
+	struct tail t = { .h = h, .end = NO_END };
 	struct stat st;
 	int fd, packing, result;
 	off_t from;
@@ -387,8 +498,11 @@ int handover_read(struct handover *h, const char *path, struct error *why)
 	else if (packing)
 		/* A reader of its own would move the position that the shell has given. */
 		result = is_stdin ? 1 : read_through(h, path, why);
-	else
+	else {
 		result = read_back(&t, fd, from < 0 ? 0 : from, st.st_size, name, why);
+		if (t.ending.n < ENDING)
+			end_file(&t);
+	}
 	if (fd > 0)
 		close(fd);
 	return result;
@@ -405,16 +519,32 @@ static struct held *slot(const struct handover *h, uint64_t hash)
 	return &h->held[i];
 }
 
+/* Disorder of less than an overlap reaches further back than the last times; what is later still is ahead of time. */
+static void find_end(struct handover *h)
+{
+	end_input(h, end_of(&h->passing, h->o.overlap_ns));
+	const int64_t found = h->end.time;
+	for (size_t i = 0; found != EVENTTIME_NONE && !h->last_is_ours && i < h->n; i++) {
+		const int64_t time = h->noted[i].time;
+		if (time == AT_THE_END)
+			continue;
+		if (before(time, h->o.overlap_ns) > found) {
+			h->n_ahead++;
+			h->ahead = time;
+		} else
+			h->end.time = greater(h->end.time, time);
+	}
+}
+
 void handover_settle(struct handover *h)
 {
-	const int64_t oldest = before(before(h->greatest, h->o.overlap_ns), h->o.overlap_ns);
-
-	if (h->greatest != EVENTTIME_NONE && !h->last_is_ours) {
-		for (h->n_held = 16; h->n_held < 2 * (h->n - h->first);)
+	find_end(h);
+	if (h->end.time != EVENTTIME_NONE && !h->last_is_ours) {
+		for (h->n_held = 16; h->n_held < 2 * h->n;)
 			h->n_held *= 2;
 		h->held = alloc_zeroed(h->n_held, sizeof *h->held);
-		for (size_t i = h->first; i < h->n; i++)
-			if (h->noted[i].time >= oldest) {
+		for (size_t i = 0; i < h->n; i++)
+			if (h->noted[i].time >= oldest_of(h, h->end.sure)) {
 				struct held *s = slot(h, h->noted[i].hash);
 				s->hash = h->noted[i].hash;
 				s->n++;
@@ -423,7 +553,7 @@ void handover_settle(struct handover *h)
 	}
 	free(h->noted);
 	h->noted = NULL;
-	h->first = h->n = h->room = 0;
+	h->n = h->room = 0;
 }
 
 /* NULL: none that is left. */
@@ -457,7 +587,7 @@ void handover_forget(struct handover *h)
 	free(h->noted);
 	h->held = NULL;
 	h->noted = NULL;
-	h->left = h->n_held = h->first = h->n = h->room = 0;
+	h->left = h->n_held = h->n = h->room = 0;
 }
 
 bool handover_is_empty(const struct handover *h)
@@ -467,12 +597,18 @@ bool handover_is_empty(const struct handover *h)
 
 int64_t handover_time(const struct handover *h)
 {
-	return h->last_is_ours && h->greatest_stamp != EVENTTIME_NONE ? h->greatest_stamp : h->greatest;
+	return h->end.time;
+}
+
+uint64_t handover_ahead(const struct handover *h, int64_t *time)
+{
+	*time = h->ahead;
+	return h->n_ahead;
 }
 
 int64_t handover_begin(const struct handover *h)
 {
-	return before(handover_time(h), h->o.overlap_ns);
+	return before(h->end.sure, h->o.overlap_ns);
 }
 
 int64_t handover_end(const struct handover *h)

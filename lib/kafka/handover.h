@@ -2,10 +2,11 @@
 /*
  * handover.h - what the end of the files says about where live reading begins, and which live records they held already.
  *
- * Knows lines of JSON, files and event times; no brokers, no loop.  The files' time is the greatest event time in their
- * last `overlap`.  Live reading begins that much before it, and of the records in between at most as many equal ones
- * are dropped as the files held in their last two overlaps: messages may be stamped by so much later than their events, or
- * stand so much out of order.  Lines dumped with --meta say by their offsets exactly where it begins.
+ * Knows lines of JSON, files and event times; no brokers, no loop.  The files' time is the greatest event time at their end,
+ * but for single ones that the others contradict (of the year 2100, of 1970).  Live reading begins an `overlap` before it, and
+ * of the records there at most as many equal ones are dropped as the files held in their last two overlaps: messages may be
+ * stamped by so much later than their events, or stand so much out of order.  Lines dumped with --meta say by their offsets
+ * exactly where it begins.
  *
  * Regular files are read from their end, before their first line is sent (handover_read, in the order of the operands); where
  * one of the inputs can't be, the lines of all are noted as they pass (handover_note).  Disorder of up to one `overlap` is
@@ -50,8 +51,11 @@ void handover_settle(struct handover *);
 
 bool handover_is_empty(const struct handover *);	/* no line at all */
 int64_t handover_time(const struct handover *);		/* ns; EVENTTIME_NONE: no line has one */
-int64_t handover_begin(const struct handover *);	/* an `overlap` before it */
+int64_t handover_begin(const struct handover *);	/* an `overlap` before it; where the last line stands alone, before the one before that */
 int64_t handover_end(const struct handover *);		/* an `overlap` after it */
+
+/* How many lines at the files' end are later than that, so that nobody goes by them; *time: of one of them, ns. */
+uint64_t handover_ahead(const struct handover *, int64_t *time);
 
 /*
  * Whether the last line came from one of the topics: then they say where to begin, and no records are compared.

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <librdkafka/rdkafka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@
 
 #define FILE_MAX (1 << 20)
 #define TOPIC_MAX 249
+#define BROKERS_SHOWN 2
+#define BROKERS_LEN 100
 #define RETRY_NS (100 * NS_PER_MS)
 #define SCRAM_FROM 0x020601ff	/* older ones cannot log in to Kafka 4 by SCRAM */
 
@@ -62,17 +65,35 @@ void kafka_address_release(struct kafka_address *a)
 	*a = (struct kafka_address){0};
 }
 
+/* "a:1,b:1 and 22 more". */
+static void show_brokers(struct kafka_brokers *b)
+{
+	const char *end = b->list, *comma = b->list;
+	size_t n = 1;
+
+	for (; (comma = strchr(comma, ',')); comma++)
+		if (++n == BROKERS_SHOWN + 1)
+			end = comma;
+	if (n > BROKERS_SHOWN + 1)
+		snprintf(b->shown, sizeof b->shown, "%.*s and %zu more", (int)(end - b->list < BROKERS_LEN ? end - b->list : BROKERS_LEN), b->list,
+		    n - BROKERS_SHOWN);
+	else
+		snprintf(b->shown, sizeof b->shown, "%s", b->list);
+}
+
 struct kafka_brokers kafka_brokers_of(const struct kafka_options *o, const char *brokers)
 {
 	const char *environment = getenv("KAFKA_BOOTSTRAP_SERVERS");
+	struct kafka_brokers b = { .list = KAFKA_DEFAULT_BROKERS, .from = "the default: neither -b nor $KAFKA_BOOTSTRAP_SERVERS is set" };
 
 	if (brokers)
-		return (struct kafka_brokers){ brokers, "from the address" };
-	if (o->brokers)
-		return (struct kafka_brokers){ o->brokers, "from -b" };
-	if (environment && *environment)
-		return (struct kafka_brokers){ environment, "from $KAFKA_BOOTSTRAP_SERVERS" };
-	return (struct kafka_brokers){ KAFKA_DEFAULT_BROKERS, "the default: neither -b nor $KAFKA_BOOTSTRAP_SERVERS is set" };
+		b = (struct kafka_brokers){ .list = brokers, .from = "from the address" };
+	else if (o->brokers)
+		b = (struct kafka_brokers){ .list = o->brokers, .from = "from -b" };
+	else if (environment && *environment)
+		b = (struct kafka_brokers){ .list = environment, .from = "from $KAFKA_BOOTSTRAP_SERVERS" };
+	show_brokers(&b);
+	return b;
 }
 
 /* HOST:PORT, HOST, [::1]:PORT, PROTOCOL://HOST:PORT; of an address without brackets the colons are its own. */
@@ -207,7 +228,7 @@ rd_kafka_conf_t *kafka_conf(const struct kafka_options *o, struct kafka_brokers 
 		if (rd_kafka_conf_set(conf, p->name, p->value, words, sizeof words) != RD_KAFKA_CONF_OK && !p->may_be_unknown)
 			result = error_set(why, "%s", words);
 	if (!result && rd_kafka_conf_set(conf, "bootstrap.servers", brokers.list, words, sizeof words) != RD_KAFKA_CONF_OK)
-		result = error_set(why, "%s (%s): %s", brokers.list, brokers.from, words);
+		result = error_set(why, "%s (%s): %s", brokers.shown, brokers.from, words);
 	if (!result)
 		result = set_all(conf, o, own, why);
 	if (result) {
@@ -239,7 +260,7 @@ static void explain_silence(struct kafka_brokers brokers, const struct buf *reas
 
 	if (reason->len && memmem(reason->data, reason->len, "SCRAM", 5) && rd_kafka_version() < SCRAM_FROM)
 		hint = " (SCRAM with Kafka 4 needs librdkafka 2.6.1 or newer)";
-	error_set(why, "no broker answers at %s (%s)%s%.*s%s", brokers.list, brokers.from, reason->len ? ": " : "",
+	error_set(why, "no broker answers at %s (%s)%s%.*s%s", brokers.shown, brokers.from, reason->len ? ": " : "",
 	    (int)reason->len, reason->len ? reason->data : "", hint);
 }
 
@@ -299,7 +320,7 @@ rd_kafka_topic_t *kafka_topic_find(rd_kafka_t *rk, const char *name, struct kafk
 	if (ask(rk, topic, partitions, &e))
 		explain_silence(brokers, reason, why);
 	else if (e == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
-		error_set(why, "kafka:%s: there is no such topic at %s (%s)", name, brokers.list, brokers.from);
+		error_set(why, "kafka:%s: there is no such topic at %s (%s)", name, brokers.shown, brokers.from);
 	else if (e)
 		error_set(why, "kafka:%s: %s", name, rd_kafka_err2str(e));
 	else

@@ -236,9 +236,9 @@ out:
 int offsets_outside(const struct partition *p, int64_t offset, const char *whose, struct error *why)
 {
 	if (offset < p->low)
-		return error_set(why, "%s: %s %lld is gone: the topic begins at offset %lld, a gap of %lld messages.  --allow-gap "
+		return error_set(why, "%s: %s %lld is gone: the topic begins at offset %lld, a gap of %lld message%s.  --allow-gap "
 		    "goes on there, -o end with what comes from now on", p->place, whose, (long long)offset, (long long)p->low,
-		    (long long)(p->low - offset));
+		    (long long)(p->low - offset), number_s((uint64_t)(p->low - offset)));
 	return error_set(why, "%s: %s %lld is beyond its end at %lld: is it the same topic?  -o beginning and -o end begin elsewhere",
 	    p->place, whose, (long long)offset, (long long)p->high);
 }
@@ -271,7 +271,7 @@ static int by_offset(struct partition *const *p, size_t n, const struct handover
 			missing += p[i]->low - next;
 	}
 	if (missing)
-		snprintf(gap, 64, "%lld messages", (long long)missing);
+		snprintf(gap, 64, "%lld message%s", (long long)missing, number_s((uint64_t)missing));
 	return 0;
 }
 

@@ -94,7 +94,7 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 
 	if (code == RD_KAFKA_RESP_ERR__FATAL) {
 		rd_kafka_fatal_error(rk, words, sizeof words);
-		error_set(&why, "Kafka at %s: %s", p->brokers.list, words);
+		error_set(&why, "Kafka at %s: %s", p->brokers.shown, words);
 		fail(p, &why);
 		return;
 	}
@@ -200,13 +200,6 @@ int producer_poll(struct producer *p, struct error *why)
 		return error_set(why, "eventfd: %s", strerror(errno));
 	rd_kafka_poll(p->rk, 0);
 	return answer(p, why);
-}
-
-size_t producer_left(const struct producer *p)
-{
-	const int left = rd_kafka_outq_len(p->rk);
-
-	return left > 0 ? (size_t)left : 0;
 }
 
 int producer_flush(struct producer *p, int timeout_ms, struct error *why)

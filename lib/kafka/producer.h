@@ -56,9 +56,6 @@ int producer_send(struct producer *, struct producer_topic *, const void *key, s
 /* Takes the reports that are there.  0 or -1: "kafka:alerts: a message of 812 bytes was not delivered: Local: Message timed out". */
 int producer_poll(struct producer *, struct error *why);
 
-/* Messages not reported on yet. */
-size_t producer_left(const struct producer *);
-
 /* Waits until all is delivered, at most so long.  0 all is, 1 not yet, -1 failed. */
 int producer_flush(struct producer *, int timeout_ms, struct error *why);
 

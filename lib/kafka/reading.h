@@ -55,6 +55,7 @@ struct consumer {
 	struct stray ahead, old;	/* ahead of time, with older ones behind; from before the overlap, behind the seam */
 	uint64_t n_skipped;		/* behind those ahead of time */
 	bool watches, by_offset;
+	bool files_ahead;		/* the files hold records ahead of time, so messages that are may be theirs */
 	char gap[64];
 	struct consumer_counts counts;
 	struct buf reason;		/* what the client last complained of */

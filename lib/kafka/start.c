@@ -74,7 +74,9 @@ int start_resolve(struct consumer *c, struct handover *h, struct error *why)
 		result = offsets_hand_over(c->rk, c->parts, c->n_parts, h, o->allows_gap, c->gap, why);
 		c->by_offset = handover_by_offset(h);
 		if (handover_time(h) != EVENTTIME_NONE) {
+			int64_t ignored;
 			c->watches = true;
+			c->files_ahead = handover_ahead(h, &ignored) > 0;
 			c->handover = c->by_offset ? NULL : h;
 			c->watched_from_ms = eventtime_floor(handover_begin(h), NS_PER_MS, 0) / NS_PER_MS;
 			c->watched_until_ms = eventtime_floor(handover_end(h), NS_PER_MS, 0) / NS_PER_MS;
@@ -191,5 +193,5 @@ int start_reading(struct consumer *c, struct error *why)
 		start_finish_empty(c);
 	}
 	rd_kafka_topic_partition_list_destroy(list);
-	return e ? error_set(why, "Kafka at %s: %s", c->brokers.list, rd_kafka_err2str(e)) : 0;
+	return e ? error_set(why, "Kafka at %s: %s", c->brokers.shown, rd_kafka_err2str(e)) : 0;
 }

@@ -69,14 +69,43 @@ static int compile(struct rules *rs, struct rule *r, struct fields *fields, stru
 	return r->expr ? 0 : -1;
 }
 
+/* A word without an '=': one half of a rule, or a file as other tools have it. */
+static int refuse_half(const char *text, struct error *why)
+{
+	const bool is_descriptor = *text && strspn(text, "0123456789") == strlen(text);
+	const char *colon = strrchr(text, ':');
+
+	if (is_descriptor || !strcmp(text, "-") || has_scheme(text))
+		return error_set(why, "rule \"%s\": a rule is CONDITION=DEST (did you mean \"*=%s\"?)", text, text);
+	if (strpbrk(text, "./") && !strpbrk(text, " <>!()\"'"))
+		return error_set(why, "rule \"%s\": a rule is CONDITION=DEST; \"*=%s\" writes to it, <%s reads it", text, text, text);
+	if (colon && colon > text && colon[1] && !strchr(text, ' '))
+		return error_set(why, "rule \"%s\": a rule is CONDITION=DEST (did you mean \"%.*s=%s\"?)", text, (int)(colon - text), text,
+		    colon + 1);
+	return error_set(why, "rule \"%s\": a rule is CONDITION=DEST (did you mean \"%s=FILE\"?)", text, *text ? text : "*");
+}
+
+/* The last '=' is of "==", ">=", "<=" or "!=", with which no condition can end. */
+static int refuse_operator(const char *text, const char *eq, struct error *why)
+{
+	if (eq[-1] == '=' && !strchr(text, ' '))
+		return error_set(why, "rule \"%s\": == belongs to a condition (did you mean \"%.*s%s\" or \"%s=FILE\"?)", text,
+		    (int)(eq - 1 - text), text, eq, text);
+	return error_set(why, "rule \"%s\": a rule is CONDITION=DEST (did you mean \"%s=FILE\"?)", text, text);
+}
+
 static int parse_rule(struct rules *rs, struct rule *r, const char *text, struct fields *scratch, struct error *why)
 {
 	const char *eq = split(text);
 
-	if (!eq || eq == text)
-		return error_set(why, "rule \"%s\": a rule is CONDITION=DEST", text);
+	if (!eq)
+		return refuse_half(text, why);
 	if (!eq[1])
 		return error_set(why, "rule \"%s\": no destination behind the =", text);
+	if (eq == text)
+		return error_set(why, "rule \"%s\": no condition before the = (did you mean \"*%s\"?)", text, text);
+	if (strchr("=<>!", eq[-1]) && !has_scheme(eq + 1))
+		return refuse_operator(text, eq, why);
 	if (!strncmp(eq + 1, "redis:", 6))
 		return error_set(why, "rule \"%s\": this build has no redis destination", text);
 	r->condition_len = (size_t)(eq - text);

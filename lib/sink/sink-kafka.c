@@ -12,6 +12,7 @@
 
 #define FULL_WAIT_NS (50 * NS_PER_MS)	/* a report wakes the wait earlier */
 #define SETTLE_MS 200
+#define AHEAD_MS (30 * 60 * 1000)	/* brokers refuse what is an hour ahead of their clock, and all of its batch */
 
 struct kafka_sink {
 	struct kafka_address address;
@@ -19,6 +20,7 @@ struct kafka_sink {
 	struct producer_topic *topic;
 	bool returns;			/* --oversize=error */
 	int64_t latest_ms;		/* the time of the last record that had one; -1: none had */
+	int64_t now_ms;			/* when it was last asked for */
 	struct buf key;
 };
 
@@ -85,20 +87,35 @@ static const void *key_of(struct kafka_sink *k, struct value v, size_t *len)
 	return k->key.data;
 }
 
+/*
+ * A message's time.  A record without one goes with the one before it: "now" would stand far ahead of history, and mislead who
+ * looks up times.  So does one whose time lies ahead of the clock.  -1: now.
+ */
+static int64_t stamp(struct sink *s, int64_t event_time)
+{
+	struct kafka_sink *k = s->self;
+
+	if (event_time == EVENTTIME_NONE)
+		return k->latest_ms;
+	const int64_t ms = eventtime_floor(event_time, NS_PER_MS, 0) / NS_PER_MS;
+	if (ms > k->now_ms + AHEAD_MS)
+		k->now_ms = wallclock_now() / NS_PER_MS;
+	if (ms > k->now_ms + AHEAD_MS)
+		s->ahead++;
+	else
+		k->latest_ms = ms < 1 ? 1 : ms;		/* what is earlier is no time to Kafka */
+	return k->latest_ms;
+}
+
 static int kafka_put(struct sink *s, const struct parcel *p, struct error *why)
 {
 	struct kafka_sink *k = s->self;
 	size_t key_len;
 	const void *key = key_of(k, p->key, &key_len);
+	const int64_t ms = stamp(s, p->event_time);
 
-	/* One without a time goes with the one before it: "now" would stand far ahead of history, and mislead who looks up times. */
-	if (p->event_time != EVENTTIME_NONE) {
-		k->latest_ms = eventtime_floor(p->event_time, NS_PER_MS, 0) / NS_PER_MS;
-		if (k->latest_ms < 1)
-			k->latest_ms = 1;	/* what is earlier is no time to Kafka */
-	}
 	for (;;) {
-		const int answer = producer_send(k->producer, k->topic, key, key_len, p->line, p->len, k->latest_ms, why);
+		const int answer = producer_send(k->producer, k->topic, key, key_len, p->line, p->len, ms, why);
 		if (answer == PRODUCER_SENT)
 			return 0;
 		if (answer == PRODUCER_TOO_LARGE && k->returns) {

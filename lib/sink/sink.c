@@ -70,10 +70,10 @@ static const struct sink_kind *kind_of(const char *dest, const char **rest)
 	return NULL;
 }
 
-/* "kafak:alerts" would be the name of a file. */
-static int refuse_near_scheme(const char *dest, struct error *why)
+/* "kafak:alerts" would be the name of a file, and so would "http://host/path". */
+static int refuse_scheme(const char *dest, struct error *why)
 {
-	const size_t len = strspn(dest, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	const size_t len = strspn(dest, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
 	const char *names[8] = { "null" }, *near;
 	char name[7][16];
 	int n = 1;
@@ -86,9 +86,12 @@ static int refuse_near_scheme(const char *dest, struct error *why)
 			names[n] = name[n];
 			n++;
 		}
-	if (!(near = suggest_nearest(dest, len, names)))
-		return 0;
-	return error_set(why, "did you mean \"%s%s\"?  file:%s writes a file of that name", near, strcmp(near, "null") ? ":" : "", dest);
+	if ((near = suggest_nearest(dest, len, names)))
+		return error_set(why, "did you mean \"%s%s\"?  file:%s writes a file of that name", near, strcmp(near, "null") ? ":" : "",
+		    dest);
+	if (!strncmp(dest + len, "://", 3))
+		return error_set(why, "there is no scheme \"%.*s\"; file:%s writes a file of that name", (int)len, dest, dest);
+	return 0;
 }
 
 int sink_check(const char *dest, struct error *why)
@@ -96,7 +99,7 @@ int sink_check(const char *dest, struct error *why)
 	const char *rest;
 	const struct sink_kind *k = kind_of(dest, &rest);
 
-	if (k == &sink_file && rest == dest && refuse_near_scheme(dest, why))
+	if (k == &sink_file && rest == dest && refuse_scheme(dest, why))
 		return -1;
 	return k && k->check ? k->check(rest, why) : 0;
 }

@@ -69,6 +69,7 @@ struct sink {
 	struct loop *loop;
 	void *self;			/* the kind's own */
 	uint64_t records, dropped;
+	uint64_t ahead;			/* records whose event time was ahead of the clock, so that they went with another one */
 	int fd;				/* to watch: readable when flush has something to do; -1: none */
 	/*
 	 * Lines that came back as too large (--oversize=error), to be routed anew when no record is under way: pairs of a
@@ -90,8 +91,8 @@ bool sink_same(const char *a, const char *b);
 /* `dest` is standard output ("-", "1", "fd:1", another descriptor of it), which is the caller's. */
 bool sink_is_stdout(const char *dest);
 
-/* What can be told from the text: an unknown field in a path, a scheme that is nearly one.  Opens nothing.  -1 with
- * a sentence that does not name the destination. */
+/* What can be told from the text: an unknown field in a path, a scheme that is nearly one or none.  Opens nothing.  -1 with
+ * a sentence that need not name the destination. */
 int sink_check(const char *dest, struct error *why);
 
 /* -1 with a sentence; the status is 2 where a retry cannot help (*usage). */

@@ -115,6 +115,79 @@ static void common(maker *from, const char *how)
 	handover_free(h);
 }
 
+/* A line a second from 1000 to 1299, with another one before line `at` (300: behind the last). */
+static struct handover *with(maker *from, int at, const char *other)
+{
+	struct buf text = BUF_INIT;
+	struct handover *h;
+
+	for (int i = 0; i <= 300; i++) {
+		if (i == at)
+			buf_format(&text, "%s\n", other);
+		if (i < 300)
+			buf_format(&text, "{\"t\":%d}\n", 1000 + i);
+	}
+	h = from(buf_text(&text), 60, NULL);
+	buf_release(&text);
+	return h;
+}
+
+static void wrong_times(maker *from, const char *how)
+{
+	static const char *const wrong[] = { "{\"t\":4102444800}", "{\"t\":4899}", "{\"t\":0}", "{\"no\":1}" };
+	struct handover *h;
+	int64_t time;
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		for (int at = 240; at <= 300; at += 4) {
+			const bool is_last = at == 300 && i == 1;	/* nothing says that it is wrong */
+			bool all = true;
+			h = with(from, at, wrong[i]);
+			const bool ends = handover_time(h) == (is_last ? 4899 : 1299) * S, begins = handover_begin(h) == 1239 * S;
+			const uint64_t n = handover_ahead(h, &time);
+			ok(ends && begins && n == (i < 2 && !is_last), "%s: %s before line %d does not move the end", how, wrong[i], at);
+			if (n)
+				is_int(time, (i ? 4899 : 4102444800) * S, "%s: and is told of", how);
+			for (int k = 1179; k < 1300; k++) {
+				char line[32];
+				snprintf(line, sizeof line, "{\"t\":%d}", k);
+				all = all && drops(h, line) && !drops(h, line);
+			}
+			ok(all && !drops(h, "{\"t\":1178}"), "%s: nor what is held", how);
+			handover_free(h);
+		}
+
+	h = from("{\"t\":1000}\n{\"t\":2000}\n{\"t\":3000}\n", 60, NULL);
+	is_int(handover_time(h), 3000 * S, "%s: the end of a few lines far from each other", how);
+	is_int(handover_begin(h), 1940 * S, "%s: begins before the last but one", how);
+	ok(drops(h, "{\"t\":3000}") && drops(h, "{\"t\":2000}"), "%s: and holds both", how);
+	handover_free(h);
+
+	h = from("{\"t\":1000}\n", 60, NULL);
+	is_int(handover_begin(h), 940 * S, "%s: one line has nothing to be held against", how);
+	handover_free(h);
+
+	h = from("{\"t\":5000000000}\n{\"t\":5000000001}\n{\"t\":5000000002}\n", 60, NULL);
+	is_int(handover_time(h), 5000000002 * S, "%s: all ahead of the clock is a clock of its own", how);
+	handover_free(h);
+}
+
+/* A pipe of a day, noted as it passes: no more than its end is kept. */
+static void long_pipe(void)
+{
+	struct handover *h = make(60, NULL);
+	char line[32];
+
+	for (int i = 0; i < 86400; i++) {
+		snprintf(line, sizeof line, i % 1000 == 500 ? "{\"t\":4102444800}" : "{\"t\":%d}", i);
+		handover_note(h, line, strlen(line));
+	}
+	handover_settle(h);
+	is_int(handover_time(h), 86399 * S, "a long pipe ends with its last line");
+	ok(drops(h, "{\"t\":86279}") && !drops(h, "{\"t\":86278}"), "and holds two overlaps");
+	handover_free(h);
+}
+
 #define DUMPED(p, o, ts) "{\"t\":1,\"_kafka\":{\"topic\":\"x\",\"partition\":" #p ",\"offset\":" #o ",\"timestamp\":" #ts "}}\n"
 
 static struct handover *dumped(bool by_file, const char *text)
@@ -209,6 +282,9 @@ int main(void)
 	close(fd);
 	common(after, "file");
 	common(noted, "noted");
+	wrong_times(after, "file");
+	wrong_times(noted, "noted");
+	long_pipe();
 	by_offset(true, "file");
 	by_offset(false, "noted");
 	blocks();

@@ -178,5 +178,8 @@ int main(void)
 	is_str(number_group(1000, text), "1,000", "group 1000");
 	is_str(number_group(1234567, text), "1,234,567", "group 1234567");
 	is_str(number_group(UINT64_MAX, text), "18,446,744,073,709,551,615", "group 2^64-1");
+	is_str(number_s(0), "s", "0 records");
+	is_str(number_s(1), "", "1 record");
+	is_str(number_s(2), "s", "2 records");
 	return done();
 }
