@@ -87,7 +87,7 @@ static int suits(void *tool, const struct model *m, struct error *why)
 	const struct classify *c = tool;
 
 	if (m->kind == MODEL_LINEAR && (c->bands.n || c->threshold >= 0))
-		return error_set(why, "kind: a linear model has no probability for %s", c->bands.n ? "--bands" : "-t");
+		return error_set(why, "is a linear model, which has no probability for %s", c->bands.n ? "--bands" : "-t");
 	return 0;
 }
 
@@ -116,10 +116,9 @@ static void tell_model(const struct classify *c)
 	const struct model *m = live_model(c->live);
 
 	command_tell(&c->common, "%s: model %s (%s, %zu input%s)", live_path(c->live), m->id, model_kind_names[m->kind], m->schema.n,
-	    m->schema.n == 1 ? "" : "s");
+	    number_s(m->schema.n));
 	if (*live_stated(c->live))
-		command_tell(&c->common, "%s: its id says %s; what it holds is %s", live_path(c->live), live_stated(c->live),
-		    live_model(c->live)->id);
+		command_tell(&c->common, "%s: its id says %s; what it holds is %s", live_path(c->live), live_stated(c->live), m->id);
 }
 
 static int classify_setup(void *tool, struct setup *setup, struct error *why)
@@ -148,19 +147,6 @@ static int classify_setup(void *tool, struct setup *setup, struct error *why)
 
 /* ---- values that are missing ---- */
 
-/* A model that was made for other records scores all of them alike. */
-static void look_for_misfit(struct classify *c)
-{
-	char inputs[64] = "both inputs are";
-
-	if (c->misfit_told || encode_missing(c->encoder)->blank < MISSING_FROM)
-		return;
-	c->misfit_told = true;
-	if (c->n_inputs != 2)
-		snprintf(inputs, sizeof inputs, c->n_inputs == 1 ? "the only input is" : "all %zu inputs are", c->n_inputs);
-	command_note(&c->common, "%s missing in each of the first %d records: is it the model for these records?", inputs, MISSING_FROM);
-}
-
 /* Names in one message, and how many are beyond what it holds. */
 struct names { struct buf text; size_t more; };
 
@@ -181,17 +167,39 @@ static const char *end_names(struct names *l)
 	return buf_text(&l->text);
 }
 
+/* A model that was made for other records scores all of them alike: of `n` records from the first on, told once. */
+static void tell_misfit(struct classify *c, uint64_t n)
+{
+	struct names wanted = { .more = 0 };
+	char shown[NUMBER_SHOW_MAX], records[64] = "the only record";
+
+	if (c->misfit_told)
+		return;
+	c->misfit_told = true;
+	for (size_t i = 0; i < c->n_inputs; i++)
+		if (c->inputs[i].counts)
+			add_name(&wanted, "\"", c->inputs[i].name);
+	if (n > 1)
+		snprintf(records, sizeof records, "any of the first %s records", number_group(n, shown));
+	if (wanted.text.len)
+		command_note(&c->common, "no input of the model (%s) is in %s: "
+		    "does sml-features come before, with the spec of the training?", end_names(&wanted), records);
+	buf_release(&wanted.text);
+}
+
 /* What the records that the model has scored lacked. */
-static void tell_missing(const struct classify *c)
+static void tell_missing(struct classify *c)
 {
 	const struct encode_missing *m = encode_missing(c->encoder);
 	struct names never = { .more = 0 }, some = { .more = 0 };
 	char n[NUMBER_SHOW_MAX];
 
+	if (m->rows && m->blank == m->rows)
+		tell_misfit(c, m->rows);
 	for (size_t i = 0; i < c->n_inputs; i++) {
 		if (!m->inputs[i])
 			continue;
-		if (m->rows >= MISSING_FROM && m->inputs[i] == m->rows && c->inputs[i].counts)
+		if (m->rows >= MISSING_FROM && m->blank < m->rows && m->inputs[i] == m->rows && c->inputs[i].counts)
 			add_name(&never, "\"", c->inputs[i].name);
 		if (add_name(&some, "", c->inputs[i].name))
 			buf_format(&some.text, " %s", number_group(m->inputs[i], n));
@@ -199,7 +207,8 @@ static void tell_missing(const struct classify *c)
 	if (never.text.len)
 		command_note(&c->common, "none of %s records has a value for %s", number_group(m->rows, n), end_names(&never));
 	if (some.text.len)
-		command_tell(&c->common, "missing values in %s record%s: %s", number_group(m->rows, n), m->rows == 1 ? "" : "s", end_names(&some));
+		command_tell(&c->common, "missing values in %s record%s: %s", number_group(m->rows, n), number_s(m->rows),
+		    end_names(&some));
 	buf_release(&never.text);
 	buf_release(&some.text);
 }
@@ -432,7 +441,8 @@ static int classify_records(void *tool, struct record **r, size_t n, struct next
 	model_scores(c->model, p.score, p.n);
 	for (size_t i = 0; i < p.n; i++)
 		give_out(c, p.record[i], p.score[i], p.contributions[i]);
-	look_for_misfit(c);
+	if (encode_missing(c->encoder)->blank >= MISSING_FROM)
+		tell_misfit(c, MISSING_FROM);
 	return next_pass(next, r, n, why);
 }
 

@@ -160,7 +160,8 @@ static int load_state(struct features *t, struct error *why)
 		result = error_set(why, "%s: holds the state of another spec: %.160s; to begin anew, remove it", t->state, buf_text(&news.dropped));
 	if (!result) {
 		state_figures(engine_state(t->engine), &figures);
-		command_tell(&t->common, "%s: state of %s keys loaded", t->state, number_group(figures.keys, keys));
+		command_tell(&t->common, "%s: state of %s key%s loaded", t->state, number_group(figures.keys, keys),
+		    number_s(figures.keys));
 		if (news.n_fresh)
 			command_note(&t->common, "%s: no state of %s: begins empty", t->state, buf_text(&news.fresh));
 		if (news.n_dropped)

@@ -205,7 +205,8 @@ static int finish_evaluation(struct train *t, struct error *why)
 	const char *positive;
 
 	note_skipped(t);
-	if (judged_quality(&t->gather.judged, t->positive, &q, &positive, why))
+	if (!t->gather.judged.n ? gather_nothing(&t->gather, why) :
+	    judged_quality(&t->gather.judged, t->positive, &q, &positive, why))
 		return stopped(t);
 	if (q.auc < 0.5)
 		command_note(&t->common, "auc %g is below 0.5: is \"%.100s\" the positive label? (--positive)", floor(q.auc * 1000) / 1000, positive);
@@ -254,7 +255,7 @@ static void show_data(const struct train *t, const struct buf *left_out)
 	if (t->model.kind == MODEL_LOGISTIC)
 		for (int i = 0; i < 2; i++) {
 			const struct label *l = &t->gather.labels.label[i];
-			command_note(&t->common, "label %s: %s row%s%s", l->text, number_group(l->rows, n), l->rows == 1 ? "" : "s",
+			command_note(&t->common, "label %s: %s row%s%s", l->text, number_group(l->rows, n), number_s(l->rows),
 			    strcmp(l->text, t->model.labels[1]) ? "" : " (positive)");
 		}
 	note_skipped(t);
@@ -381,7 +382,7 @@ static int finish_training(struct train *t, struct error *why)
 	if (save(t, why))
 		return -1;
 	command_tell(&t->common, "%s: model %s, solver %s, %u step%s", t->model_path, t->model.id, report.solver, t->model.training.steps,
-	    t->model.training.steps == 1 ? "" : "s");
+	    number_s(t->model.training.steps));
 	return 0;
 }
 

@@ -187,9 +187,9 @@ key k is missing' "$(sml-features -q -k k -d 'n = count()' in | sed -n 's/.*"err
 {"m":[1,2],"s":[1,2]}
 {"m":[2,3.5],"s":[4,7]}
 {"m":[1.3333333333333333,2.3333333333333335],"s":[3,5]}' "$(grep -v errorType out | sed 's/.*"features"://; s/}$//')"
-	equal 'feature m: v is an array, mean needs an array of 2 numbers as before
-feature m: v is an array, mean needs an array of numbers
-feature m: v is a number (7), mean needs an array of 2 numbers as before' "$(sed -n 's/.*"errorMessage":"\([^"]*\)".*/\1/p' out)"
+	equal 'feature m: v is an array, mean() needs an array of 2 numbers as before
+feature m: v is an array, mean() needs an array of numbers
+feature m: v is a number (7), mean() needs an array of 2 numbers as before' "$(sed -n 's/.*"errorMessage":"\([^"]*\)".*/\1/p' out)"
 }
 
 @test "what is wrong with a record is said with feature or rule, path and value" {
@@ -205,17 +205,27 @@ feature m: v is a number (7), mean needs an array of 2 numbers as before' "$(sed
 	equal 'INVALID_DATA require totalValue > 0: totalValue is a string (\"abc\"), > 0 needs a number' \
 		"$(message '{"userId":1,"timestamp":5,"totalValue":"abc"}')"
 	equal 'INVALID_DATA feature spend: extra is a boolean (true), + needs a number' "$(message "{$good,\"extra\":true}")"
-	equal 'INVALID_DATA feature m: m is a boolean (true), max needs a number or a string' "$(message "{$good,\"m\":true}")"
-	equal 'INVALID_DATA feature p: p is an object, prev can keep numbers, strings, booleans and arrays of these' \
+	equal 'INVALID_DATA feature m: m is a boolean (true), max() needs a number or a string' "$(message "{$good,\"m\":true}")"
+	equal 'INVALID_DATA feature p: p is an object, prev() can keep numbers, strings, booleans and arrays of these' \
 		"$(message "{$good,\"p\":{}}")"
 	equal 'INVALID_DATA feature copy: its value is an object: a feature is a number, a string, a boolean, an array or null' \
 		"$(message "{$good,\"c\":{\"d\":1}}")"
-	equal 'INVALID_DATA feature wide: w is a string (\"'"$(printf 'x%.0s' {1..60})"'\"...), sum needs a number' \
+	equal 'INVALID_DATA feature wide: w is a string (\"'"$(printf 'x%.0s' {1..60})"'\"...), sum() needs a number' \
 		"$(message "{$good,\"w\":\"$(printf 'x%.0s' {1..90})\"}")"
 	equal 'INVALID_DATA time timestamp is missing, not a time in ms' "$(message '{"userId":1,"totalValue":3}')"
 	equal 'INVALID_DATA time timestamp is a string, not a time in ms' "$(message '{"userId":1,"totalValue":3,"timestamp":"x"}')"
 	equal 'INVALID_DATA feature copy: its value is a number beyond the range of a double' "$(message "{$good,\"c\":1e999}")"
 	equal 'INVALID_DATA feature wide: w is a number beyond the range of a double' "$(message "{$good,\"w\":-1e999}")"
+}
+
+@test "one line is a line" {
+	spec 'n = count()'
+	run -0 --separate-stderr sml-features x.features <<<'no'
+	[[ $stderr == 'sml-features: 1 of 1 line is an error record (first: stdin:1: '* ]]
+	run -0 --separate-stderr sml-features x.features <<<$'no\nno\n{}'
+	[[ $stderr == 'sml-features: 2 of 3 lines are error records (first: stdin:1: '* ]]
+	run -0 --separate-stderr sml-features x.features <<<$'no\n{}'
+	[[ $stderr == 'sml-features: 1 of 2 lines is an error record (first: stdin:1: '* ]]
 }
 
 @test "the time is asked for only where something needs it" {
@@ -318,19 +328,74 @@ spend-10 = 3
 x
 ^'
 	spec '{"a":1}'
-	refused 'x.features:1:1: a line is NAME = EXPRESSION or a directive (key, time, require, emit)
+	refused 'x.features:1:1: this is a record: the spec is the first operand, or given by -f or -d
 {"a":1}
 ^'
+	spec '= 3'
+	refused 'x.features:1:1: a line is NAME = EXPRESSION or a directive (key, time, require, emit)
+= 3
+^'
+	spec '9th = 3'
+	refused "x.features:1:1: a feature's name does not begin with a digit
+9th = 3
+^"
+	spec 'key'
+	refused 'x.features:1:4: a path should stand here: key PATH, PATH...
+key
+   ^'
+	spec 'key a, b.c d'
+	refused 'x.features:1:12: a comma should stand here: key PATH, PATH...
+key a, b.c d
+           ^'
+	spec 'key: a'
+	refused 'x.features:1:4: a blank should stand behind the directive key
+key: a
+   ^'
+	spec 'require(x > 3)'
+	refused 'x.features:1:8: a blank should stand behind the directive require
+require(x > 3)
+       ^'
+	spec 'x = count() over last'
+	refused 'x.features:1:22: last is followed by a whole number of events from 1
+x = count() over last
+                     ^'
+	spec 'x = max(a, b)'
+	refused 'x.features:1:12: max() takes 1 argument, not 2: greatest(a, b, ...) is of several
+x = max(a, b)
+           ^'
+	spec 'x = avg(a)'
+	refused 'x.features:1:5: unknown function "avg" (did you mean "mean"?)
+x = avg(a)
+    ^'
 	spec '# nothing'
 	refused 'x.features: no feature is defined (NAME = EXPRESSION)'
 	spec 'x = distinct(a) over last 2000'
-	refused 'x.features:1:5: distinct takes at most 1024 events, not over last 2000
+	refused 'x.features:1:5: distinct() takes at most 1,024 events, not over last 2000
 x = distinct(a) over last 2000
     ^'
 	spec 'x = count() by items[*].a'
 	refused 'x.features:1:5: by: [*] stands for many values, here must be one
 x = count() by items[*].a
     ^'
+}
+
+@test "what an aggregate gives is checked before the first record" {
+	spec 'require count()' 'x = 1'
+	refused 'x.features:1:9: this is a number, a condition is true or false
+require count()
+        ^'
+	spec 'x = not elapsed()'
+	refused 'x.features:1:9: elapsed() is a number, not needs a boolean
+x = not elapsed()
+        ^'
+	for call in 'distinct(a)' 'delta(a)' 'count(a) over last 3'; do
+		spec "x = length($call)"
+		run -2 --separate-stderr sml-features --check x.features
+		[[ ${stderr_lines[0]} == *": $call is a number, length() needs a string" ]]
+	done
+	# What others give depends on the data.
+	spec 'x = length(first(a))' 'y = max(a) + 1' 'z = not prev(a)' 'm = mean(a)[0]'
+	run -0 sml-features --check x.features
 }
 
 @test "what is not in this version is refused with a sentence" {
@@ -370,7 +435,7 @@ x = 1 + sum(totalValue) over 10m
 	equal '{"n":1,"m":2}
 {"n":2,"m":4}' "$(features_of -d 'm = n * 2' -f x.features one one)"
 	run -2 --separate-stderr sml-features -d 'x = cnt()'
-	equal 'sml-features: -d: unknown function "cnt"
+	equal 'sml-features: -d: unknown function "cnt": see sml-expr(7)
 x = cnt()
     ^' "$stderr"
 	run -2 --separate-stderr sml-features -d 'key a'
@@ -455,7 +520,7 @@ state by merchant: 80 bytes a key
 	spec 'key u' 'mean_x = mean( x )' 'hi = max(x)'
 	run -0 --separate-stderr sml-features -v --state p x.features in
 	equal '{"u":1,"x":3,"features":{"mean_x":3,"hi":3}}' "$output"
-	[[ $stderr == *'sml-features: p: state of 1 keys loaded'* ]]
+	[[ $stderr == *'sml-features: p: state of 1 key loaded'* ]]
 	[[ $stderr == *'sml-features: p: no state of max(x): begins empty'* ]]
 	[[ $stderr == *'sml-features: p: state of count() is dropped: the spec no longer uses it'* ]]
 	spec 'key u' 'n = count()' 'm = mean(x)'

@@ -173,11 +173,16 @@ fits() {
 	run -0 sml-train -q -y label -x ' a, b ,agent=curl' -m m.json in
 	equal 'a b agent=curl' "$(jq -r '[.features[].name] | join(" ")' m.json)"
 	run -3 --separate-stderr sml-train -q -y label -x features.a -m m.json in
-	equal 'sml-train: feature features.a: no row has a value: did you mean "a"? (names come without "features.")' "$stderr"
+	equal 'sml-train: feature features.a: no row has a value (did you mean "a"? names come without "features.")' "$stderr"
 	run -3 --separate-stderr sml-train -y label -x features.a --missing error -m m.json in
-	[[ $stderr == *'feature features.a is missing: did you mean "a"? (names come without "features."))'* ]]
+	[[ $stderr == *'feature features.a is missing (did you mean "a"? names come without "features."))'* ]]
 	run -3 --separate-stderr sml-train -q -y label -x nested.a -m m.json in
-	equal 'sml-train: feature nested.a: no row has a value (it is a name, and no path)' "$stderr"
+	equal 'sml-train: feature nested.a: no row has a value (it is a name, and no path: sml-features makes a feature of a path)' "$stderr"
+	jq -c '{label: .label, features: {total: .a, colour: .agent, list: [.b]}, extra: .a}' in >far
+	for pair in totl:total exrta:extra color=curl:colour=curl lst[0]:list[0]; do
+		run -3 --separate-stderr sml-train -q -y label -x "${pair%:*}" -m m.json far
+		equal "sml-train: feature ${pair%:*}: no row has a value (did you mean \"${pair#*:}\"?)" "$stderr"
+	done
 	run -3 --separate-stderr sml-train -y label -x agent -m m.json in
 	[[ $stderr == *'feature agent: agent is a string ("curl"), not a number (did you mean "agent=curl"?))'* ]]
 	# A number in quotes is no category.
@@ -302,6 +307,7 @@ fits() {
 	refused 'no feature to learn from: no number in `features` or in the records; left out: x (a string)' -y label
 	printf '%s\n' '{"x":1,"label":"A"}' '{"x":2,"label":"B"}' '{"x":3,"label":"C"}' >in
 	refused 'in:3: label label: a third label, "C", beside "A" and "B": two are told apart' -y label
+	refused 'in:3: label x: a third label, "3", beside "1" and "2": two are told apart; --kind linear learns a number' -y x
 	printf '%s\n' '{"x":1,"label":0}' '{"x":2,"label":0}' '{"x":3,"label":1}' '{"x":3,"label":1}' '{"x":4,"label":1}' >in
 	refused 'some rows can be told apart without error, so that without a penalty the weights grow without bound (61.73 so far): give --l2 or --l1 above 0' \
 		-y label -x x --l2 0 || [[ $stderr == *'the weights grow without bound ('*' so far): give --l2 or --l1 above 0' && $(cat m.json) == old ]]
@@ -363,11 +369,11 @@ fits() {
 	small >in
 	run -0 --separate-stderr sml-train -y label -m m.json in
 	[[ $stderr == *"      rows   step    objective     gradient"* ]]
-	equal 1 "$(grep -cw loss <<<"${stderr//constant loss/}")" # one thing has that name
-	for figure in rows loss auc accuracy brier calibration 'best constant' 'best constant loss'; do
+	equal 1 "$(grep -c '^loss' <<<"$stderr")" # one thing has that name
+	for figure in rows 'loss \(log loss\)' auc accuracy brier calibration 'best constant' 'best constant loss'; do
 		grep -qE "^$figure +[0-9.]+$" <<<"$stderr"
 	done
-	equal "$(printf %.6f "$(jq .training.loss m.json)")" "$(awk '/^loss / { print $2 }' <<<"$stderr")"
+	equal "$(printf %.6f "$(jq .training.loss m.json)")" "$(awk '/^loss / { print $NF }' <<<"$stderr")"
 	# The loss falls.
 	awk '/^ +[0-9]+ +[0-9]+ / { if (n++ && $3 > before) exit 1; before = $3 }' <<<"$stderr"
 	run -0 --separate-stderr sml-train -q -y label -m m.json in
@@ -435,7 +441,19 @@ fits() {
 	equal 'sml-train: in:5: label label: a third label, "sideways", beside "up" and "down": two are told apart' "$stderr"
 	: >empty
 	run -3 --separate-stderr sml-train -q -y label --evaluate empty
-	equal 'sml-train: no record has a label and a probability or prediction' "$stderr"
+	equal 'sml-train: no record to judge (-y label)' "$stderr"
+}
+
+@test "what --evaluate needs is said where it is missing" {
+	echo '{"label":"up","probability":0.5}' >scored
+	run -3 --separate-stderr sml-train -q -y lable --evaluate scored
+	equal 'sml-train: no record has a label (-y lable; did you mean "label"?)' "$stderr"
+	run -3 --separate-stderr sml-train -q -y answer --evaluate scored
+	equal 'sml-train: no record has a label (-y answer)' "$stderr"
+	echo '{"label":"up"}' >unscored
+	run -3 --separate-stderr sml-train -y label --evaluate unscored
+	equal 'sml-train: skipped, without a probability: 1
+sml-train: no record with a label (-y label) has a probability or a prediction, as sml-classify adds them' "$stderr"
 }
 
 @test "--require: 3 when it does not hold, and then no model" {
@@ -446,6 +464,11 @@ fits() {
 	equal 0.75 "$(jq .auc <<<"$output")"
 	run -2 --separate-stderr sml-train -q -y label --evaluate --require 'acu >= 0.8' in
 	[[ $stderr == *'no figure is called "acu" (did you mean "auc"?)'* ]]
+	# What can never be a condition is found before anything is read.
+	for what in auc 'not auc' 'auc > "x"'; do
+		run -2 --separate-stderr sml-train -q -y label --evaluate --require "$what" absent
+		[[ $stderr == "sml-train: --require '$what'"* ]]
+	done
 	run -3 --separate-stderr sml-train -q -y label --evaluate --require 'r2 > 0' in
 	[[ $stderr == *"does not hold: r2 is null" ]]
 	small >rows

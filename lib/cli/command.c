@@ -111,7 +111,7 @@ int command_misuse(const struct common *c, struct error *why, const char *fmt, .
 
 void command_parts(const struct command *c, struct buf *out)
 {
-	buf_format(out, "built with: yyjson %s\n", reader_codecs());
+	buf_format(out, "built with: yyjson%s\n", reader_codecs());
 	if (c->parts)
 		c->parts(out);
 }

@@ -85,13 +85,13 @@ static void add_seconds(struct buf *b, double s)
 		buf_format(b, "%llu:%02llu", (unsigned long long)(n / 60), (unsigned long long)(n % 60));
 }
 
-/* ", 12 error records": nothing for none. */
+/* ", 12 errors"; nothing for none. */
 static void add_errors(struct buf *b, const char *before, uint64_t n)
 {
 	if (n) {
 		buf_add_text(b, before);
 		add_group(b, (double)n);
-		buf_add_text(b, n == 1 ? " error" : " errors");
+		buf_format(b, " error%s", number_s(n));
 	}
 }
 
@@ -110,7 +110,7 @@ void progress_line(struct loop *l)
 
 	buf_format(&b, "sml%s%s: ", l->n_stages == 1 ? "-" : "", l->n_stages == 1 ? l->stages[0].tool->name : "");
 	add_group(&b, (double)f.records);
-	buf_add_text(&b, f.records == 1 ? " record" : " records");
+	buf_format(&b, " record%s", number_s(f.records));
 	add_errors(&b, ", ", f.errors);
 	if (f.total && f.done <= f.total)
 		buf_format(&b, ", %.0f%% of the input", 100 * (double)f.done / (double)f.total);
@@ -298,8 +298,8 @@ static void summarise_errors(const struct stage *s, const struct common *c)
 	const struct tally *t = &s->tally;
 	char bad[NUMBER_SHOW_MAX], all[NUMBER_SHOW_MAX];
 
-	command_note(c, "%s of %s lines %s (first: %s)%s", number_group(t->n_errors, bad), number_group(t->records, all),
-	    t->n_errors == 1 ? "is an error record" : "are error records", t->first,
+	command_note(c, "%s of %s line%s %s (first: %s)%s", number_group(t->n_errors, bad), number_group(t->records, all),
+	    number_s(t->records), t->n_errors == 1 ? "is an error record" : "are error records", t->first,
 	    t->pretty ? "; pretty-printed JSON? use jq -c" : "");
 }
 
@@ -310,7 +310,7 @@ static void summarise(const struct loop *l, const struct stage *s, const struct 
 	char passed[NUMBER_SHOW_MAX];
 
 	add_group(&b, (double)s->tally.records);
-	buf_add_text(&b, s->tally.records == 1 ? " record" : " records");
+	buf_format(&b, " record%s", number_s(s->tally.records));
 	if (s->tally.passed)
 		buf_format(&b, ", %s of them error records of earlier stages", number_group(s->tally.passed, passed));
 	buf_format(&b, ", %.2f s, ", seconds);

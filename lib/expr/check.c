@@ -160,7 +160,7 @@ static int call(struct checker *c, struct expr *e)
 	if (index < 0)
 		return caret_set(c->why, c->origin, e->at, "%s", why.text);
 	e->index = index;
-	e->types = TYPE_ANY;
+	e->types = call->kind->flags & EXPR_CALL_IS_NUMBER ? TYPE_NUMBER | TYPE_NULL : TYPE_ANY;
 	e->uses_calls = true;
 	return 0;
 }

@@ -33,7 +33,7 @@ struct expr_ref {
 	bool uses_calls;	/* EXPR_LOCAL: the value depends on a call.  All zero when resolve is called */
 };
 
-/* How many values of what kind an aggregate takes, told by the layer that keeps state. */
+/* What an aggregate takes and gives, told by the layer that keeps state. */
 enum {
 	EXPR_CALL_WINDOW = 1,	/* may stand with `over` */
 	EXPR_CALL_DECAY = 2,	/* may stand with `decay` */
@@ -42,6 +42,7 @@ enum {
 	EXPR_CALL_BY = 16,
 	EXPR_CALL_NUMBERS = 32,	/* first argument: numbers (or arrays of them); else any value */
 	EXPR_CALL_DURATION = 64,	/* argument number max_args is a duration: a constant integer, ns */
+	EXPR_CALL_IS_NUMBER = 128,	/* its value is a number or null; else any value */
 };
 
 struct expr_call_kind {

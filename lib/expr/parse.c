@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/suggest.h"
 #include "expr/builtin.h"
 #include "expr/token.h"
@@ -142,7 +143,7 @@ static struct expr *no_value(struct parser *p)
 	case TOKEN_DOT:
 		if (token_next(&ahead, &next, &ignored) == 0 && next.kind == TOKEN_NUMBER)
 			return FAIL(p, p->tok.at, "a digit must stand before the point of a number");
-		break;
+		return FAIL(p, p->tok.at, "a path begins with a name, without a dot before it");
 	case TOKEN_NAME:
 		if (at_word(p, "not"))
 			return FAIL(p, p->tok.at, "not binds weaker than what stands before it: parentheses are needed");
@@ -158,20 +159,13 @@ static struct expr *no_end(struct parser *p, const char *closing)
 {
 	static const char *const words[] = { "and", "or", "not", "in", "over", "offset", "every", "decay", "exclude", "by",
 		"where", NULL };
-	size_t len = p->tok.len < 16 ? p->tok.len : 16;
 	const char *near;
-	char lower[16];
 
 	if (p->tok.kind == TOKEN_NAME && at_clause(p))
 		return FAIL(p, p->tok.at, "%.*s can't stand here: clauses follow an aggregate's \")\", and where is "
 		    "the last of them", SHOWN(p));
 	if (p->tok.kind == TOKEN_NAME) {
-		for (size_t i = 0; i < len; i++) {
-			char c = p->origin->text[p->tok.at + i];
-
-			lower[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-		}
-		near = p->tok.len <= sizeof lower ? suggest_nearest(lower, len, words) : NULL;
+		near = at_word(p, "is") ? "== null" : suggest_nearest(p->origin->text + p->tok.at, p->tok.len, words);
 		if (near)
 			return FAIL(p, p->tok.at, "unexpected \"%.*s\" (did you mean \"%s\"?)", SHOWN(p), near);
 	}
@@ -293,7 +287,8 @@ static struct expr *path(struct parser *p)
 			return FAIL(p, at, "a path begins with a name");
 	} else {
 		return FAIL(p, at, "a path should stand here%s", p->tok.kind == TOKEN_NAME ? ": this word is reserved, as a name "
-		    "it is quoted: [\"...\"]" : "");
+		    "it is quoted: [\"...\"]" : p->tok.kind == TOKEN_STRING ? ": a quoted name stands in brackets: [\"...\"]" :
+		    p->tok.kind == TOKEN_DOT ? ", without a dot before it" : "");
 	}
 	if (more_steps(p, &s) < 0)
 		return NULL;
@@ -356,11 +351,6 @@ static int list(struct parser *p, struct kids *k)
 	return take(p);
 }
 
-static const char *plural(int n)
-{
-	return n == 1 ? "" : "s";
-}
-
 static int wrong_count(struct parser *p, size_t at, const char *name, const char *signature, int least, int most, size_t n)
 {
 	char hint[160] = "";
@@ -370,10 +360,11 @@ static int wrong_count(struct parser *p, size_t at, const char *name, const char
 	if (most == 0)
 		return caret_set(p->why, p->origin, at, "%s() takes no argument", name);
 	if (most < 0)
-		return caret_set(p->why, p->origin, at, "%s() takes at least %d argument%s, not %zu%s", name, least, plural(least),
-		    n, hint);
+		return caret_set(p->why, p->origin, at, "%s() takes at least %d argument%s, not %zu%s", name, least,
+		    number_s((uint64_t)least), n, hint);
 	if (least == most)
-		return caret_set(p->why, p->origin, at, "%s() takes %d argument%s, not %zu%s", name, least, plural(least), n, hint);
+		return caret_set(p->why, p->origin, at, "%s() takes %d argument%s, not %zu%s", name, least,
+		    number_s((uint64_t)least), n, hint);
 	return caret_set(p->why, p->origin, at, "%s() takes %d to %d arguments, not %zu%s", name, least, most, n, hint);
 }
 
@@ -409,10 +400,18 @@ static struct expr *argument(struct parser *p, const struct builtin *f, const st
 	return parse_or(p);
 }
 
+/* An aggregate is of one value of many events; what is of many values of one. */
+static const char *of_several(const char *aggregate)
+{
+	return !strcmp(aggregate, "min") ? "least(a, b, ...) is of several" :
+	    !strcmp(aggregate, "max") ? "greatest(a, b, ...) is of several" : NULL;
+}
+
 /* "(" is the next token. */
 static int arguments(struct parser *p, const struct builtin *f, const struct expr_call_kind *kind, struct kids *k)
 {
-	const char *name = f ? f->row.name : kind->name, *signature = f ? f->row.signature : NULL;
+	const char *name = f ? f->row.name : kind->name;
+	const char *signature = f ? f->row.signature : NULL, *several = f ? signature : of_several(name);
 	int least = f ? f->min_args : kind->min_args, most = f ? f->max_args : kind->max_args;
 	bool outer = p->in_list;
 	struct expr *e;
@@ -422,7 +421,7 @@ static int arguments(struct parser *p, const struct builtin *f, const struct exp
 	p->in_list = true;
 	while (p->tok.kind != TOKEN_CLOSE || k->n) {
 		if (most >= 0 && (int)k->n >= most && p->tok.kind != TOKEN_END)
-			return wrong_count(p, p->tok.at, name, signature, least, most, k->n + 1);
+			return wrong_count(p, p->tok.at, name, several, least, most, k->n + 1);
 		e = argument(p, f, kind, k->n);
 		if (!e)
 			return -1;
@@ -446,9 +445,10 @@ static const char *also_called(const char *name, size_t len)
 	static const char *const names[][2] = {
 		{ "avg", "mean" }, { "average", "mean" }, { "count_distinct", "distinct" }, { "nunique", "distinct" },
 		{ "cardinality", "distinct" }, { "lag", "prev" }, { "diff", "delta" }, { "std", "stddev" }, { "stdev", "stddev" },
-		{ "var", "variance" }, { "percentile", "quantile" }, { "ifnull", "coalesce" }, { "nvl", "coalesce" },
-		{ "strlen", "length" }, { "tolower", "lower" }, { "toupper", "upper" }, { "ln", "log" }, { "power", "pow" },
-		{ "clamp", "clip" }, { "case", "if" }, { "iif", "if" }, { "dayofweek", "weekday" },
+		{ "variance", "var" }, { "percentile", "quantile" }, { "ifnull", "coalesce" }, { "nvl", "coalesce" },
+		{ "strlen", "length" }, { "tolower", "lower" }, { "toupper", "upper" }, { "ln", "log" }, { "log10", "log" },
+		{ "log2", "log" }, { "power", "pow" }, { "clamp", "clip" }, { "case", "if" }, { "iif", "if" },
+		{ "dayofweek", "weekday" },
 	};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -480,7 +480,7 @@ static struct expr *unknown_function(struct parser *p)
 		near = suggest_nearest(p->origin->text + p->tok.at, p->tok.len, names);
 	if (near)
 		return FAIL(p, p->tok.at, "unknown function \"%.*s\" (did you mean \"%s\"?)", SHOWN(p), near);
-	return FAIL(p, p->tok.at, "unknown function \"%.*s\"", SHOWN(p));
+	return FAIL(p, p->tok.at, "unknown function \"%.*s\": see sml-expr(7)", SHOWN(p));
 }
 
 /* ---- clauses ---- */

@@ -308,7 +308,7 @@ static int mark(struct tokens *t, struct token *token, struct error *why)
 		return caret_set(why, t->origin, t->at, "unexpected control character (0x%02x)", (unsigned)code);
 	if (code == 0x2018 || code == 0x2019 || code == 0x201c || code == 0x201d || code == 0x201e)
 		return caret_set(why, t->origin, t->at, "strings stand in straight quotes: \"...\" or '...'");
-	if (code >= 0x80)
+	if (code >= 0x80 || strchr("@$`", *p))
 		return caret_set(why, t->origin, t->at, "unexpected \"%.*s\"; a name with other characters than letters, "
 		    "digits and _ is quoted: [\"...\"]", (int)n, p);
 	return caret_set(why, t->origin, t->at, "unexpected \"%c\"", *p);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/number.h"
 #include "feature/distinct.h"
 #include "feature/extremes.h"
 #include "feature/held.h"
@@ -584,7 +585,7 @@ static const struct keeper elapsed_keeper = {
 #define PREVIOUS (EXPR_CALL_WHERE | EXPR_CALL_BY)
 
 const struct aggregate aggregate_rows[] = {
-	{ { "count", 0, 1, DECAYING }, "count([x])", "how many events, or how many whose x is not null",
+	{ { "count", 0, 1, DECAYING | EXPR_CALL_IS_NUMBER }, "count([x])", "how many events, or how many whose x is not null",
 	    &count_keeper, &count_keeper, NULL, 0, false, false, 0 },
 	{ { "sum", 1, 1, DECAYING | EXPR_CALL_NUMBERS }, "sum(x)", "of numbers, or of arrays of numbers element by element; of nothing 0",
 	    &sum_keeper, &last_sum_keeper, NULL, SUM, false, false, 0 },
@@ -598,13 +599,13 @@ const struct aggregate aggregate_rows[] = {
 	    &first_keeper, &last_first_keeper, NULL, 0, false, false, 0 },
 	{ { "last", 1, 1, WINDOWED }, "last(x)", "the newest value",
 	    &newest_keeper, &newest_keeper, NULL, 0, false, false, 0 },
-	{ { "distinct", 1, 1, WINDOWED }, "distinct(x)", "how many different values; above 1,024 an estimate (0.81 %)",
-	    &distinct_keeper, &last_distinct_keeper, NULL, 0, false, false, DISTINCT_EXACT },
+	{ { "distinct", 1, 1, WINDOWED | EXPR_CALL_IS_NUMBER }, "distinct(x)",
+	    "how many different values; above 1,024 an estimate (0.81 %)", &distinct_keeper, &last_distinct_keeper, NULL, 0, false, false, DISTINCT_EXACT },
 	{ { "prev", 1, 1, PREVIOUS }, "prev(x)", "x of the key's previous event",
 	    &prev_keeper, NULL, NULL, 0, true, false, 0 },
-	{ { "delta", 1, 1, PREVIOUS | EXPR_CALL_NUMBERS }, "delta(x)", "x less x of the key's previous event",
+	{ { "delta", 1, 1, PREVIOUS | EXPR_CALL_NUMBERS | EXPR_CALL_IS_NUMBER }, "delta(x)", "x less x of the key's previous event",
 	    &delta_keeper, NULL, NULL, 0, true, false, 0 },
-	{ { "elapsed", 0, 0, PREVIOUS }, "elapsed()", "seconds since the key's previous event, in event time",
+	{ { "elapsed", 0, 0, PREVIOUS | EXPR_CALL_IS_NUMBER }, "elapsed()", "seconds since the key's previous event, in event time",
 	    &elapsed_keeper, NULL, NULL, 0, false, true, 0 },
 	/* Refused by aggregate_check until they are kept: a spec that uses one is told so instead of "unknown function". */
 	{ .kind = { "var", 1, 1, WINDOWED } },
@@ -628,11 +629,14 @@ const struct aggregate *aggregate_find(const char *name, size_t len)
 
 int aggregate_check(const struct aggregate *a, const struct expr_call *c, struct error *why)
 {
+	char most[NUMBER_SHOW_MAX];
+
 	if (!a->all)
 		return error_set(why, "%s() is not in this version: count, sum, mean, min, max, first, last and distinct are", a->kind.name);
 	if (window_check(c, why) < 0)
 		return -1;
 	if (c->window == WINDOW_LAST && a->last_max && c->last > a->last_max)
-		return error_set(why, "%s takes at most %u events, not over last %u", a->kind.name, a->last_max, c->last);
+		return error_set(why, "%s() takes at most %s events, not over last %u", a->kind.name,
+		    number_group(a->last_max, most), c->last);
 	return 0;
 }

@@ -128,7 +128,7 @@ static int read_key(struct engine *e, unsigned keys, const struct expr_scope *sc
 
 /* ---- messages ---- */
 
-/* "totalValue is a string (\"abc\"), sum needs a number". */
+/* "totalValue is a string (\"abc\"), sum() needs a number". */
 static int refuse_value(const char *name, struct value v, const char *aggregate, const struct error *what, struct error *why)
 {
 	struct buf b = BUF_INIT;
@@ -141,8 +141,8 @@ static int refuse_value(const char *name, struct value v, const char *aggregate,
 		buf_add_text(&b, "...");
 	} else if (v.type >= VALUE_BOOL && v.type <= VALUE_STRING)
 		value_show(v, &b);
-	error_set(why, "%.200s is %s%s%s%s, %s %s", name, value_kind(v), b.len ? " (" : "", b.len ? buf_text(&b) : "", b.len ? ")" : "",
-	    aggregate, what->text);
+	error_set(why, "%.200s is %s%s%s%s, %s() %s", name, value_kind(v), b.len ? " (" : "", b.len ? buf_text(&b) : "",
+	    b.len ? ")" : "", aggregate, what->text);
 	buf_release(&b);
 	return -1;
 }

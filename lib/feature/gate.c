@@ -57,7 +57,22 @@ struct gate *gate_compile(struct arena *arena, const char *text, const char *sou
 
 	*g = (struct gate){ .arena = arena, .text = text, .source = source };
 	g->expr = expr_compile(arena, text, strlen(text), &place, &names, why);
-	return g->expr ? g : NULL;
+	if (!g->expr)
+		return NULL;
+	/* All figures are numbers: what some will do with it can be tried before there are any. */
+	struct value figures[FIGURES], result;
+	const struct expr_scope scope = { .locals = figures, .arena = arena };
+	for (size_t i = 0; i < FIGURES; i++)
+		figures[i] = value_number(0.5);
+	if (expr_eval(g->expr, &scope, &result, why) < 0) {
+		error_prefix(why, "%s '%s'", source, text);
+		return NULL;
+	}
+	if (result.type != VALUE_BOOL) {
+		error_set(why, "%s '%s' is no condition, such as 'auc >= 0.8': it gives %s", source, text, value_kind(result));
+		return NULL;
+	}
+	return g;
 }
 
 int gate_test(const struct gate *g, const struct quality *q, struct error *why)

@@ -7,8 +7,12 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/number.h"
+#include "base/suggest.h"
 #include "feature/encode.h"
+#include "json/parse.h"
 #include "stream/record.h"
+
+#define NAMES_MOST 1000		/* of the first record, for hints */
 
 /* ---- starting ---- */
 
@@ -58,6 +62,8 @@ void gather_start(struct gather *g, struct model *m, struct fields *fields)
 	g->label_slot = fields_read(fields, &g->label);
 	g->weight_slot = g->weight.n ? fields_read(fields, &g->weight) : -1;
 	g->time_slot = fields_read(fields, &g->time);
+	g->features_slot = fields_read_name(fields, "features");
+	g->record_slot = fields_read(fields, &(struct fieldpath){ NULL, 0 });
 	if (m) {
 		g->encoder = g->grows ? start_growing(g, fields) : start_known(g, fields);
 		return;
@@ -75,6 +81,49 @@ void gather_release(struct gather *g)
 	dataset_release(&g->held_out);
 	judged_release(&g->judged);
 	buf_release(&g->line);
+	arena_release(&g->arena);
+}
+
+/* ---- hints: a name that was typed, and those of the first record ---- */
+
+static void note_names(struct gather *g, const struct value *v)
+{
+	const struct value objects[] = { v[g->features_slot], v[g->record_slot] };
+	struct json_walk walk;
+	struct value name, value;
+	size_t n = 0;
+
+	g->names = arena_get(&g->arena, (NAMES_MOST + 1) * sizeof *g->names);
+	for (size_t i = 0; i < 2; i++) {
+		json_walk(&walk, objects[i]);
+		while (n < NAMES_MOST && json_walk_next(&walk, &g->arena, &name, &value))
+			if (!memchr(name.text, 0, name.len))
+				g->names[n++] = arena_copy(&g->arena, name.text, name.len);
+	}
+	g->names[n] = NULL;
+}
+
+/* The first `len` bytes of the text are the name: of an input "color=red" or "f[0]" a part. */
+static const char *near_name(const struct gather *g, const char *text, size_t len)
+{
+	for (size_t i = 0; g->names && g->names[i]; i++)
+		if (strlen(g->names[i]) == len && !memcmp(g->names[i], text, len))
+			return NULL;	/* it is there, and has no value */
+	return g->names ? suggest_nearest(text, len, g->names) : NULL;
+}
+
+/* An input that no record has. */
+static void hint_input(const struct gather *g, const char *name, struct buf *b)
+{
+	const size_t len = strcspn(name, "=[");
+	const char *near = near_name(g, name, len);
+
+	if (!strncmp(name, "features.", 9) && name[9])
+		buf_format(b, " (did you mean \"%s\"? names come without \"features.\")", name + 9);
+	else if (strchr(name, '.'))
+		buf_add_text(b, " (it is a name, and no path: sml-features makes a feature of a path)");
+	else if (near)
+		buf_format(b, " (did you mean \"%s%s\"?)", near, name + len);
 }
 
 /* ---- records ---- */
@@ -108,8 +157,12 @@ static double number_of(struct value v)
 	return v.type == VALUE_BOOL ? v.truth : value_double(v);
 }
 
-static int third_label(const struct gather *g, const struct record *r, struct error *why)
+static int third_label(const struct gather *g, const struct record *r, struct value label, struct error *why)
 {
+	const struct error third = *why;
+
+	if (g->model && value_is_number(label))
+		error_set(why, "%s; --kind linear learns a number", third.text);
 	return error_prefix(why, "%s:%llu: label %s", r->at.source, (unsigned long long)r->at.line, g->label_text);
 }
 
@@ -132,15 +185,6 @@ static void note_time(struct gather *g, struct value v)
 		return;
 	g->from = g->from == EVENTTIME_NONE || at < g->from ? at : g->from;
 	g->to = g->to == EVENTTIME_NONE || at > g->to ? at : g->to;
-}
-
-/* A name that was typed and that no record has: how names are written. */
-static void hint_name(const char *name, struct buf *b)
-{
-	if (!strncmp(name, "features.", 9) && name[9])
-		buf_format(b, ": did you mean \"%s\"? (names come without \"features.\")", name + 9);
-	else if (strchr(name, '.'))
-		buf_add_text(b, " (it is a name, and no path)");
 }
 
 /* A string under a plain name: one of its values could be an input. */
@@ -167,7 +211,7 @@ static void refuse(const struct gather *g, struct record *r, const struct encode
 
 	encode_explain(fault, result, &text);
 	if (!g->grows && result == ENCODE_MISSING)
-		hint_name(fault->name, &text);
+		hint_input(g, fault->name, &text);
 	else if (!g->grows)
 		hint_category(fault, &text);
 	record_fail(r, result == ENCODE_MISSING ? MISSING_FEATURE : INVALID_DATA, "%s", buf_text(&text));
@@ -191,7 +235,7 @@ static int gather_example(struct gather *g, struct record *r, const struct value
 	} else {
 		const int i = labels_add(&g->labels, label, why);
 		if (i < 0)
-			return third_label(g, r, why);
+			return third_label(g, r, label, why);
 		answer = i;
 	}
 	struct dataset *to = is_held_out(g, r) ? &g->held_out : &g->rows;
@@ -234,7 +278,7 @@ static int gather_prediction(struct gather *g, struct record *r, const struct va
 	if (j->regression)
 		judged_add_value(j, value_double(score), number_of(label), weight);
 	else if (judged_add(j, value_double(score), label, v[g->classification_slot], weight, why))
-		return third_label(g, r, why);
+		return third_label(g, r, label, why);
 	g->used++;
 	return 0;
 }
@@ -243,6 +287,8 @@ int gather_record(struct gather *g, struct record *r, const struct value *v, str
 {
 	double weight;
 
+	if (!g->names)
+		note_names(g, v);
 	if (value_is_null(v[g->label_slot])) {
 		g->unlabelled++;
 		return 0;
@@ -261,11 +307,11 @@ static void leave_out(struct buf *b, const char *name, const char *reason)
 	buf_format(b, "%s%s (%s)", b->len ? ", " : "", name, reason);
 }
 
-static int no_value(const char *name, struct error *why)
+static int no_value(const struct gather *g, const char *name, struct error *why)
 {
 	struct buf hint = BUF_INIT;
 
-	hint_name(name, &hint);
+	hint_input(g, name, &hint);
 	error_set(why, "feature %s: no row has a value%s", name, buf_text(&hint));
 	buf_release(&hint);
 	return -1;
@@ -320,13 +366,26 @@ static int settle_labels(struct gather *g, const char *wanted, struct error *why
 	return 0;
 }
 
+int gather_nothing(const struct gather *g, struct error *why)
+{
+	if (g->held_out.rows)
+		return error_set(why, "every record with a label is held out");
+	if (g->unpredicted)
+		return error_set(why, "no record with a label (-y %s) has a probability or a prediction, as sml-classify adds them",
+		    g->label_text);
+	if (!g->unlabelled)
+		return error_set(why, "no record to %s (-y %s)", g->model ? "learn from" : "judge", g->label_text);
+	const char *near = near_name(g, g->label_text, strlen(g->label_text));
+	return near ? error_set(why, "no record has a label (-y %s; did you mean \"%s\"?)", g->label_text, near) :
+	    error_set(why, "no record has a label (-y %s)", g->label_text);
+}
+
 int gather_finish(struct gather *g, const char *wanted, struct buf *left_out, struct error *why)
 {
 	struct schema *s = &g->model->schema;
 
 	if (!g->rows.rows)
-		return g->held_out.rows ? error_set(why, "every record with a label is held out") :
-		    error_set(why, "%s (-y %s)", g->unlabelled ? "no record has a label" : "no record to learn from", g->label_text);
+		return gather_nothing(g, why);
 	while (g->rows.columns < s->n)
 		dataset_add_column(&g->rows);
 	while (g->held_out.columns < s->n)
@@ -339,7 +398,7 @@ int gather_finish(struct gather *g, const char *wanted, struct buf *left_out, st
 		settle_inputs(g, left_out);
 	for (size_t j = 0; j < s->n; j++) {
 		if (!dataset_any(&g->rows, j))
-			return no_value(s->inputs[j].name, why);
+			return no_value(g, s->inputs[j].name, why);
 		s->inputs[j].missing = g->missing;
 		s->inputs[j].number = g->missing_number;
 	}

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/eventtime.h"
@@ -43,8 +44,10 @@ struct gather {
 	int64_t from, to;			/* event times of the rows; EVENTTIME_NONE: none */
 
 	struct encoder *encoder;
-	int label_slot, weight_slot, time_slot, probability_slot, prediction_slot, classification_slot;
+	int label_slot, weight_slot, time_slot, features_slot, record_slot, probability_slot, prediction_slot, classification_slot;
 	struct buf line;
+	const char **names;			/* of the first record, for hints; ends with NULL, in the arena */
+	struct arena arena;
 };
 
 /* Registers what is read: for training (the model is filled), or with no model for judging. */
@@ -53,6 +56,9 @@ void gather_release(struct gather *);
 
 /* One record, with its values. -1: a third label (`why` names it); no other record can make up for it. */
 int gather_record(struct gather *, struct record *, const struct value *, struct error *why);
+
+/* -1 and why no record could be learned from or judged: they lack the label, or what --evaluate judges. */
+int gather_nothing(const struct gather *, struct error *why);
 
 /*
  * After the last record of training: the positive label is chosen (`wanted` or NULL, see labels.h), inputs without values go, and of a

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "feature/pool.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,11 +9,12 @@
 
 #include "base/alloc.h"
 
-/* Where a sanitizer watches, every piece is a heap block of its own. */
-#ifdef __SANITIZE_ADDRESS__
-#define PIECE_MAX 0
-#else
 #define PIECE_MAX 32768
+/* Where a sanitizer watches, every piece is a heap block of its own; it takes as much as without one. */
+#ifdef __SANITIZE_ADDRESS__
+#define IS_LARGE(n) true
+#else
+#define IS_LARGE(n) ((n) > PIECE_MAX)
 #endif
 
 #define FIRST_BLOCK (64 * 1024)
@@ -69,7 +71,7 @@ static void *get_large(struct pool *p, size_t n)
 	if (l->next)
 		l->next->prev = l;
 	p->large = l;
-	p->bytes += n;
+	p->bytes += pool_size(n);
 	return l + 1;
 }
 
@@ -80,7 +82,7 @@ static void put_large(struct pool *p, void *piece, size_t n)
 	*(l->prev ? &l->prev->next : &p->large) = l->next;
 	if (l->next)
 		l->next->prev = l->prev;
-	p->bytes -= n;
+	p->bytes -= pool_size(n);
 	free(l);
 }
 
@@ -99,7 +101,7 @@ void *pool_get(struct pool *p, size_t n)
 {
 	if (!n)
 		return NULL;
-	if (n > PIECE_MAX)
+	if (IS_LARGE(n))
 		return get_large(p, n);
 	struct pool_free **list = &p->free[class_of(&n)];
 	p->bytes += n;
@@ -118,7 +120,7 @@ void pool_put(struct pool *p, void *piece, size_t n)
 {
 	if (!piece || !n)
 		return;
-	if (n > PIECE_MAX) {
+	if (IS_LARGE(n)) {
 		put_large(p, piece, n);
 		return;
 	}
@@ -132,7 +134,7 @@ void *pool_resize(struct pool *p, void *piece, size_t old, size_t n)
 {
 	size_t a = old, b = n;
 
-	if (piece && old && n && old <= PIECE_MAX && n <= PIECE_MAX && class_of(&a) == class_of(&b))
+	if (piece && old && n && !IS_LARGE(old) && !IS_LARGE(n) && class_of(&a) == class_of(&b))
 		return piece;
 	void *new = pool_get(p, n);
 	if (piece && old && n)

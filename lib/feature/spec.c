@@ -180,6 +180,9 @@ static int read_key(struct compiler *c, const struct line *l)
 			last--;
 		if (last == at)
 			return REFUSE(c, l, at, "a path should stand here: key PATH, PATH...");
+		const size_t next = skip_space(l->text, last, path_end(l, at, ", \t"));
+		if (next < last && is_word_byte(l->text[next]))
+			return REFUSE(c, l, next, "a comma should stand here: key PATH, PATH...");
 		if (n == room) {
 			const size_t more = room ? room * 2 : 2;
 			parts = arena_resize(&c->spec->arena, parts, room * sizeof *parts, more * sizeof *parts);
@@ -248,7 +251,7 @@ static int read_emit(struct compiler *c, const struct line *l)
 	return 0;
 }
 
-/* Read in order of the definitions; see compile_steps. */
+/* Compiled in order with the definitions. */
 static int read_require(struct compiler *c, const struct line *l)
 {
 	(void)c, (void)l;
@@ -287,10 +290,17 @@ static int unknown_line(struct compiler *c, const struct line *l)
 	for (size_t i = 0; i < N_DIRECTIVES; i++)
 		names[i] = directives[i].name;
 	names[N_DIRECTIVES] = NULL;
+	if (!l->word_len && text[0] >= '0' && text[0] <= '9')
+		return REFUSE(c, l, l->word, "a feature's name does not begin with a digit");
+	if (text[0] == '{')
+		return REFUSE(c, l, l->word, "this is a record: the spec is the first operand, or given by -f or -d");
 	if (!l->word_len)
 		return REFUSE(c, l, l->word, "a line is NAME = EXPRESSION or a directive (key, time, require, emit)");
-	const size_t behind = skip_space(l->text, l->len, l->word + l->word_len);
-	if (behind < l->len && behind == l->word + l->word_len && !is_space(l->text[behind]))
+	const size_t behind = l->word + l->word_len;
+	const struct directive *meant = directive_named(text, l->word_len);
+	if (meant)
+		return REFUSE(c, l, behind, "a blank should stand behind the directive %s", meant->name);
+	if (behind < l->len && !is_space(l->text[behind]))
 		return REFUSE(c, l, behind, "a feature's name is made of letters, digits and _");
 	near = suggest_nearest(text, l->word_len, names);
 	if (near)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "feature/sums.h"
 
+#include "base/number.h"
 #include "json/write.h"
 
 #define FAN 16
@@ -29,7 +30,7 @@ int sums_check(const struct sums *s, struct value x, struct error *why)
 		if (!value_is_number(x))
 			return error_set(why, "needs a number");
 		if (s->n && s->is_array)
-			return error_set(why, "needs an array of %u numbers as before", s->dims);
+			return error_set(why, "needs an array of %u number%s as before", s->dims, number_s(s->dims));
 		return 0;
 	}
 	if (x.len > SUMS_DIMS_MAX)
@@ -37,7 +38,7 @@ int sums_check(const struct sums *s, struct value x, struct error *why)
 	if (s->n && !s->is_array)
 		return error_set(why, "needs a number as before");
 	if (s->n && s->dims != x.len)
-		return error_set(why, "needs an array of %u numbers as before", s->dims);
+		return error_set(why, "needs an array of %u number%s as before", s->dims, number_s(s->dims));
 	for (uint32_t i = 0; i < x.len; i++)
 		if (!value_is_number(x.items[i]))
 			return error_set(why, "needs an array of numbers");

@@ -101,7 +101,7 @@ int judged_quality(const struct judged *j, const char *wanted, struct quality *q
 
 	*name = NULL;
 	if (!j->n)
-		return error_set(why, "no record has a label and a probability or prediction");
+		return error_set(why, "no rows");
 	if (j->regression && wanted)
 		return error_set(why, "--positive %s: the records carry predictions of numbers", wanted);
 	if (!j->regression && (positive = positive_of(j, wanted, why)) < 0)

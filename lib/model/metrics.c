@@ -7,19 +7,19 @@
 #include "base/alloc.h"
 #include "model/radix.h"
 
-#define FIGURE(name, title, binary, regression) { #name, title, offsetof(struct quality, name), binary, regression }
+#define FIGURE(name, binary, regression) { #name, binary, regression, offsetof(struct quality, name) }
 
 const struct metrics_row metrics_rows[] = {
-	FIGURE(loss, "loss", true, true),
-	FIGURE(auc, "auc", true, false),
-	FIGURE(accuracy, "accuracy", true, false),
-	FIGURE(brier, "brier", true, false),
-	FIGURE(calibration, "calibration", true, false),
-	FIGURE(rmse, "rmse", false, true),
-	FIGURE(r2, "r2", false, true),
-	FIGURE(constant, "best constant", true, true),
-	FIGURE(constant_loss, "best constant loss", true, true),
-	{ NULL, NULL, 0, false, false }
+	FIGURE(loss, "loss (log loss)", "loss (half MSE)"),
+	FIGURE(auc, "auc", NULL),
+	FIGURE(accuracy, "accuracy", NULL),
+	FIGURE(brier, "brier", NULL),
+	FIGURE(calibration, "calibration", NULL),
+	FIGURE(rmse, NULL, "rmse"),
+	FIGURE(r2, NULL, "r2"),
+	FIGURE(constant, "best constant", "best constant"),
+	FIGURE(constant_loss, "best constant loss", "best constant loss"),
+	{ NULL, NULL, NULL, 0 }
 };
 
 /* A sum whose rounding does not grow with n (Neumaier, ZAMM 54, 1974): figures of a million rows agree to 1e-12. */

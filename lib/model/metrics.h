@@ -8,7 +8,6 @@
 #ifndef MODEL_METRICS_H
 #define MODEL_METRICS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 struct scored {
@@ -35,8 +34,8 @@ void metrics_regression(const struct scored *, size_t n, struct quality *);
 void metrics_constant_binary(struct quality *, double constant);
 void metrics_constant_regression(struct quality *, double constant);
 
-/* A row per figure but `rows`, in the order in which they are printed; the kinds of model it is of. */
-struct metrics_row { const char *name, *title; size_t offset; bool binary, regression; };
+/* A row per figure but `rows`, in the order in which they are printed, with its title in a table; NULL: not of such a model. */
+struct metrics_row { const char *name, *binary, *regression; size_t offset; };
 extern const struct metrics_row metrics_rows[];	/* ends with a NULL name */
 
 static inline double metrics_get(const struct quality *q, const struct metrics_row *row)

@@ -122,7 +122,7 @@ static int read_kind(struct model *m, struct value root, struct arena *arena, st
 	const struct value format = json_get(root, "format", arena), kind = json_get(root, "kind", arena);
 
 	if (format.type == VALUE_MISSING)
-		return error_set(why, "format: is missing");
+		return error_set(why, "is no model: it has no member format (see sml-model(5))");
 	if (!value_is_number(format) || value_double(format) != MODELFILE_FORMAT) {
 		struct buf b = BUF_INIT;
 		json_write_value(&b, format);
@@ -131,7 +131,7 @@ static int read_kind(struct model *m, struct value root, struct arena *arena, st
 		return -1;
 	}
 	if (kind.type != VALUE_STRING)
-		return error_set(why, "kind: %s", kind.type == VALUE_MISSING ? "is missing" : "must be a string");
+		return error_set(why, "kind: %s (logistic, linear)", kind.type == VALUE_MISSING ? "is missing" : "must be a string");
 	for (int i = 0; model_kind_names[i]; i++)
 		if (kind.len == strlen(model_kind_names[i]) && !memcmp(kind.text, model_kind_names[i], kind.len)) {
 			m->kind = (enum model_kind)i;
@@ -143,7 +143,7 @@ static int read_kind(struct model *m, struct value root, struct arena *arena, st
 static int read_model(struct model *m, struct value root, struct arena *arena, struct error *why)
 {
 	if (root.type != VALUE_TREE || json_is_array(root))
-		return error_set(why, "a model is one JSON object");
+		return error_set(why, "is no model: it is not a JSON object");
 	if (read_kind(m, root, arena, why) || (m->kind == MODEL_LOGISTIC && read_labels(m, root, arena, why)))
 		return -1;
 	const struct value features = json_items(json_get(root, "features", arena), arena);

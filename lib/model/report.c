@@ -32,11 +32,12 @@ void report_quality(struct buf *b, bool regression, const struct quality *traini
 	if (held_out)
 		buf_format(b, " %12zu", held_out->rows);
 	buf_add_byte(b, '\n');
-	for (const struct metrics_row *r = metrics_rows; r->name; r++)
-		if (regression ? r->regression : r->binary) {
-			const double held = held_out ? metrics_get(held_out, r) : 0;
-			row(b, r->title, metrics_get(training, r), held_out ? &held : NULL);
-		}
+	for (const struct metrics_row *r = metrics_rows; r->name; r++) {
+		const char *title = regression ? r->regression : r->binary;
+		const double held = held_out ? metrics_get(held_out, r) : 0;
+		if (title)
+			row(b, title, metrics_get(training, r), held_out ? &held : NULL);
+	}
 }
 
 void report_json(struct buf *b, const char *positive, const struct quality *q)

@@ -210,9 +210,9 @@ static void identity(void)
 static void refusals(void)
 {
 	static const struct { const char *from, *to, *message; } edits[] = {
-		{ "{\"format\"", "{\"fromat\"", "format: is missing" }, { "\"format\":1", "\"format\":2", "format: is 2, this version reads 1" },
+		{ "{\"format\"", "{\"fromat\"", "is no model: it has no member format (see sml-model(5))" }, { "\"format\":1", "\"format\":2", "format: is 2, this version reads 1" },
 		{ "\"format\":1", "\"format\":\"1\"", "format: is \"1\", this version reads 1" },
-		{ "\"kind\":\"logistic\",", "", "kind: is missing" }, { "\"logistic\"", "3", "kind: must be a string" },
+		{ "\"kind\":\"logistic\",", "", "kind: is missing (logistic, linear)" }, { "\"logistic\"", "3", "kind: must be a string (logistic, linear)" },
 		{ "logistic", "softmax", "kind: \"softmax\" is none of logistic, linear" },
 		{ "\"labels\":", "\"label\":", "labels: is missing" }, { "[\"STANDARD\",", "[", "labels: must be an array of two strings" },
 		{ "\"STANDARD\",", "7,", "labels[0]: must be a string (without NUL)" },
@@ -239,7 +239,7 @@ static void refusals(void)
 		is_str(why.text, edits[i].message, "with its place");
 		free(text);
 	}
-	ok(!parse("[]") && !strcmp(why.text, "a model is one JSON object"), "an array: %s", why.text);
+	ok(!parse("[]") && !strcmp(why.text, "is no model: it is not a JSON object"), "an array: %s", why.text);
 	ok(!parse("{\"format\":NaN}") && !strncmp(why.text, "is no model: not JSON at 1:11: ", 31), "no JSON, with line and column: %s", why.text);
 	ok(!modelfile_parse("\0\n", 2, stated, &why) && !strncmp(why.text, "is no model: not JSON at 1:1: ", 30), "a NUL: %s", why.text);
 	ok(!parse("") && !strcmp(why.text, "is no model: it is empty"), "empty: %s", why.text);
@@ -369,7 +369,7 @@ static void registry(void)
 	mkdir(at("models"), 0777);
 	ok(!live_open(at("models"), NULL, NULL, &why) && strstr(why.text, "no *.json file"), "an empty folder: %s", why.text);
 	put_text("models/0001.json", "{}");
-	ok(!live_open(at("models"), NULL, NULL, &why) && strstr(why.text, "0001.json: format: is missing"), "a bad one alone: %s", why.text);
+	ok(!live_open(at("models"), NULL, NULL, &why) && strstr(why.text, "0001.json: is no model: it has no member format"), "a bad one alone: %s", why.text);
 	put("models/0001.json", 1);
 	put("models/0002.json", 2);
 	put("models/.0009.json", 9);
@@ -379,7 +379,7 @@ static void registry(void)
 	if (!ok(l != NULL, "a folder is opened"))
 		return;
 	is_double(bias(l), 2, "the newest valid version");
-	ok(strstr(why.text, "0003.json: format: is missing"), "a newer bad one is told: %s", why.text);
+	ok(strstr(why.text, "0003.json: is no model: it has no member format"), "a newer bad one is told: %s", why.text);
 	ok(!live_look(l, &why) && !why.text[0], "once");
 	put("models/0003.json", 3);
 	ok(live_look(l, &why) == 1 && bias(l) == 3, "until it is mended");
