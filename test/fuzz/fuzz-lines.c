@@ -102,12 +102,13 @@ static void expect(const char *bytes, size_t n, const struct lines_options *o, s
 		size_t blank = 0;
 		while (blank < len && strchr(" \t\r", piece[blank]) && piece[blank])
 			blank++;
-		if (blank == len)
-			continue;
+		/* A blank line counts as long as it is, too: nobody waits for its end. */
 		if (len > intake_limit(&o->intake, (const char *)piece, len))
 			buf_format(out, "TOO_LONG of %zu %zu:", len, line);
-		else
+		else if (blank < len)
 			buf_format(out, "%zu:", line);
+		else
+			continue;
 		buf_add(out, piece, len);
 		buf_add_byte(out, '\n');
 	}
