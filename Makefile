@@ -8,7 +8,8 @@
 # make demo      the purchases, from history to live Kafka to side outputs
 # make install   PREFIX=/usr/local DESTDIR=; make uninstall
 # make dist      the sources, in build/; make deb: a Debian package, in build/deb
-# make lint      what is wrong with manual, scripts and sources
+#
+# make lint      what is wrong with manual, scripts and sources; make format: the lines of C that differ from HEAD
 #
 # SAN=address,undefined builds and tests beside the normal build; V=1 shows commands.
 
@@ -178,7 +179,7 @@ check-valgrind:
 
 # Each header, and each source without the headers that banned.h brings along, compiles alone.
 ALONE := $(patsubst %,$(B)/alone/%.ok,$(filter-out lib/base/banned.h,$(wildcard lib/*/*.[ch] cmd/*.[ch])))
-check-headers: $(ALONE)
+check-headers: $(ALONE) ; @:
 $(ALONE): $(B)/alone/%.ok: % $(B)/flags | found
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -DCOMMAND=no_command -fsyntax-only -MMD -MP -MF $(@:.ok=.d) -MT $@ -x c $(if $(<:%.c=),-include $< /dev/null,$<)
@@ -190,10 +191,34 @@ check-layers:
 check-names: $(LIB)
 	@test/check-names.sh $(NOUNS) $(LIB)
 
-SCRIPTS := $(wildcard .ci/run test/run test/*.sh test/demo test/bench/run test/fixtures/make test/*.bash test/*.bats)
+check-manual:
+	@mandoc -Tlint -Wwarning $(wildcard man/*)
+
+# Every script, whatever it is called.
+check-scripts:
+	@grep -rIlE '^#!.*(sh|bats)$$|^# shellcheck shell=' .ci completions packaging test | xargs -P $(JOBS) -n 4 shellcheck -x
+
+# Each source when it has changed, or a header of it.  What clang-tidy prints is a finding, but for one line of statistics.
+TIDY := $(patsubst %,$(B)/tidy/%.ok,$(wildcard lib/*/*.c cmd/*.c))
+check-tidy: $(TIDY) ; @:
+$(TIDY): $(B)/tidy/%.ok: % $(B)/alone/%.ok .clang-tidy
+	$(call say,TIDY)
+	@mkdir -p $(@D)
+	$(Q)! clang-tidy --quiet $< -- $(LANGUAGE) $(WARN) $(FOUND) $(BANNED) -DCOMMAND=no_command 2>&1 | grep -v ' warnings* generated\.$$'
+	@touch $@
+
+# The other compiler has no warning either.
+check-clang:
+	+@$(make) tests CC=clang CFLAGS=-O1 WERROR=-Werror B=$(B)/clang
+
+# Minutes for the first time, then as much as has changed.
 lint:
-	mandoc -Tlint -Wwarning $(wildcard man/*)
-	if command -v shellcheck >/dev/null; then shellcheck -x $(SCRIPTS); fi
+	@test/deps.sh build lint
+	+@$(make) check-layers check-names check-headers check-manual check-scripts check-tidy check-clang
+
+format:
+	@test/deps.sh format
+	@test/format.sh
 
 # ---- fuzzing: clang's libFuzzer; SECONDS for each target, T as above ----
 fuzzers: $(FUZZERS)
@@ -255,8 +280,8 @@ clean:
 distclean:
 	$(Q)rm -rf build build-*
 
-.PHONY: all tests fuzzers fuzz found deps check check-quick check-valgrind check-headers check-layers check-names lint demo bench bench-peers \
-	fixtures install uninstall dist deb help clean distclean FORCE
+.PHONY: all tests fuzzers fuzz found deps check check-quick check-valgrind check-headers check-layers check-names \
+	check-manual check-scripts check-tidy check-clang lint format demo bench bench-peers fixtures install uninstall dist deb help clean distclean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(wildcard $(addprefix $(B)/,lib/*/*.d cmd/*.d test/*.d bench/*.d alone/lib/*/*.d alone/cmd/*.d))

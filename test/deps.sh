@@ -7,7 +7,7 @@
 #   test    what `make check` runs beside the tools
 #   kafka   what the tests on a real Kafka broker need: Java, Maven
 #   lint    what `make lint` runs
-#   format  clang-format
+#   format  what `make format` runs
 #   package what makes a Debian package and judges it; elsewhere nothing
 #   valgrind what `make check-valgrind` runs the tests under
 #   fuzz    clang with libFuzzer
@@ -96,6 +96,7 @@ test_set() {
 	want_command ps procps
 	want_command zsh zsh
 	want_command fish fish
+	want_command shellcheck shellcheck
 }
 
 kafka_set() {
@@ -108,6 +109,7 @@ lint_set() {
 	want_command mandoc mandoc
 	want_command shellcheck shellcheck
 	want_command clang-tidy clang-tidy
+	want_command clang clang
 }
 
 format_set() {

@@ -1,4 +1,7 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2154 # $stderr is of bats
+#
 # The sources hold to the rules of the tree, and what is built links what it should.
 load helper
 
@@ -18,6 +21,63 @@ tree_make() {
 
 @test "exported functions are named after their module" {
 	run -0 tree_make check-names
+}
+
+@test "shellcheck has nothing to say about any script" {
+	if ! command -v shellcheck >/dev/null; then
+		[ "${CI-}" != true ]
+		skip "no shellcheck: test/deps.sh test"
+	fi
+	run -0 tree_make check-scripts
+	[ -z "$output" ]
+}
+
+@test "without zlib and zstd it builds, and says so when it meets such a file" {
+	local werror=
+	[ "$("${CC:-cc}" -dumpversion)" != 12 ] || werror=-Werror
+	run -0 tree_make -j"$(nproc)" B="$PWD/none" CFLAGS=-O0 WERROR=$werror ZLIB_LIBS= ZSTD_LIBS= "$PWD"/none/sml-{replay,features}
+	local tool=none/sml-features
+	run -0 ldd $tool
+	[[ $output != *libz* ]]
+	run -0 $tool --version
+	equal 'built with: yyjson' "${lines[1]}"
+	echo '{"a":1}' >plain
+	gzip -c plain >packed.gz
+	zstd -qc plain >packed.zst
+	run -0 none/sml-replay plain
+	equal '{"a":1}' "$output"
+	# An input that can't be read: status 1, as for one that isn't there.
+	for tool in replay 'features -d n=1'; do
+		name=sml-${tool%% *}
+		# shellcheck disable=SC2086 # words
+		run -1 none/sml-$tool packed.gz
+		equal "$name: packed.gz: is gzip data, and this build is without zlib" "$output"
+		# shellcheck disable=SC2086
+		run -1 none/sml-$tool packed.zst
+		equal "$name: packed.zst: is Zstandard data, and this build is without zstd" "$output"
+	done
+	run -1 --separate-stderr none/sml-replay plain packed.gz plain
+	equal '{"a":1}' "$output"
+	equal 'sml-replay: packed.gz: is gzip data, and this build is without zlib' "$stderr"
+}
+
+@test "make format: the lines that differ, and no others" {
+	command -v clang-format >/dev/null || skip "no clang-format: test/deps.sh format"
+	mkdir test
+	cp "$SML_ROOT/test/format.sh" test/
+	cp "$SML_ROOT/.clang-format" .
+	printf 'struct pair { int a, b; };\nstruct row {\n\tint a;\t\t/* one */\n\tint b;\t\t/* two */\n};\n' >old.c
+	git -c init.defaultBranch=main init -q
+	git add old.c
+	git -c user.name=t -c user.email=t commit -qm t
+	run -0 test/format.sh
+	equal '' "$output"
+	sed -i 's/int b;\t/int  c ;\t/' old.c
+	printf 'int f(int a)\n{\n  if(a) return 1;\n\treturn f(a,\n\t    1);\t/* "c" */\n}\n' >new.c
+	run -0 test/format.sh
+	equal $'old.c\nnew.c' "$output"
+	equal $'struct pair { int a, b; };\nstruct row {\n\tint a;\t\t/* one */\n\tint c;\t\t/* two */\n};' "$(cat old.c)"
+	equal $'int f(int a)\n{\n\tif (a)\n\t\treturn 1;\n\treturn f(a,\n\t    1);\t/* "c" */\n}' "$(cat new.c)"
 }
 
 @test "a forbidden include is found" {

@@ -57,7 +57,7 @@ struct member {
 	struct value value;
 };
 
-#define NAME(s) { s, "\"" s "\":", sizeof s - 1, sizeof s + 2 }
+#define NAME(s) { s, "\"" s "\":", sizeof(s) - 1, sizeof(s) + 2 }
 
 static inline struct value value_null(void)
 {
