@@ -308,3 +308,25 @@ sml-route: rule maybe=z matched none of 7,990 records' "$stderr"
 	[ -s '{a,b}{}{' ]
 	run -0 sml-route --check A=log:x B=x:1 'C=./kafak:x' 'D={date}/{hour}'
 }
+
+@test "a stop while no broker has answered yet is heard; nothing was delivered, so the status is 1" {
+	python3 -c '
+import socket, time
+s = socket.create_server(("127.0.0.1", 0))
+open("port", "w").write(str(s.getsockname()[1]))
+held = []
+while True:
+    held.append(s.accept())
+    open("accepted", "w").close()' 3>&- &
+	stop_later $!
+	wait_for 10 test -s port
+	sml-route -b "127.0.0.1:$(cat port)" '*=kafka:t' </dev/null 2>err 3>&- &
+	route=$!
+	wait_for 10 test -e accepted
+	stop_later $route
+	kill -TERM $route
+	local status=0
+	wait $route || status=$?
+	equal 1 "$status"
+	equal "sml-route: kafka:t: stopped before a broker answered at 127.0.0.1:$(cat port)" "$(cat err)"
+}

@@ -16,6 +16,7 @@
 struct rd_kafka_s;
 struct rd_kafka_conf_s;
 struct rd_kafka_topic_s;
+struct loop;
 
 /* Which brokers, and for errors who said so, and the list as long as is good to read. */
 struct kafka_brokers { const char *list, *from; char shown[128]; };
@@ -38,9 +39,10 @@ struct rd_kafka_s *kafka_client(bool produces, struct rd_kafka_conf_s *, struct 
 /*
  * A topic that exists, and how many partitions it has; waits KAFKA_CONNECT_MS for a broker that answers.  None is created, unless
  * allow.auto.create.topics says so.  `reason`: what the client has last said was wrong (its error callback), empty: nothing.
- * NULL: no broker answers, there is no such topic, or it may not be seen.
+ * The loop, where the caller runs in its thread, lets signals in: a stop ends the wait; else NULL.
+ * NULL: no broker answers, there is no such topic, or it may not be seen; or a stop was asked for.
  */
-struct rd_kafka_topic_s *kafka_topic_find(struct rd_kafka_s *, const char *name, struct kafka_brokers, const struct buf *reason,
+struct rd_kafka_topic_s *kafka_topic_find(struct rd_kafka_s *, const char *name, struct kafka_brokers, struct loop *, const struct buf *reason,
     int32_t *partitions, struct error *why);
 
 #endif

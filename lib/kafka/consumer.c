@@ -221,7 +221,7 @@ static int find_topic(struct consumer *c, struct topic *t, struct error *why)
 {
 	int32_t n;
 
-	if (!(t->handle = kafka_topic_find(c->rk, t->name, c->brokers, &c->reason, &n, why)))
+	if (!(t->handle = kafka_topic_find(c->rk, t->name, c->brokers, NULL, &c->reason, &n, why)))
 		return -1;
 	for (size_t i = 0; i < c->o->n_partitions; i++)
 		if (c->o->partitions[i] >= n) {

@@ -12,12 +12,14 @@
 #include "base/savefile.h"
 #include "base/wallclock.h"
 #include "kafka/client.h"
+#include "stream/filter.h"
 
 #define FILE_MAX (1 << 20)
 #define TOPIC_MAX 249
 #define BROKERS_SHOWN 2
 #define BROKERS_LEN 100
 #define RETRY_NS (100 * NS_PER_MS)
+#define LOOK_MS 100		/* for so long a signal may have to wait */
 #define SCRAM_FROM 0x020601ff	/* older ones cannot log in to Kafka 4 by SCRAM */
 
 void kafka_parts(struct buf *out)
@@ -281,16 +283,16 @@ static rd_kafka_resp_err_t look_up(const struct rd_kafka_metadata *found, int32_
 	return *partitions || found->topics[0].err ? found->topics[0].err : RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
 }
 
-/* Asks until there is an answer.  0 or -1; *e: what it says of the topic. */
-static int ask(rd_kafka_t *rk, rd_kafka_topic_t *topic, int32_t *partitions, rd_kafka_resp_err_t *e)
+/* Asks until there is an answer.  0, -1: none, 1: a stop was asked for meanwhile; *e: what it says of the topic. */
+static int ask(rd_kafka_t *rk, rd_kafka_topic_t *topic, struct loop *loop, int32_t *partitions, rd_kafka_resp_err_t *e)
 {
 	const int64_t until = wallclock_monotonic() + KAFKA_CONNECT_MS * NS_PER_MS;
 	const struct rd_kafka_metadata *found;
 
 	for (;;) {
-		const int64_t left = (until - wallclock_monotonic()) / NS_PER_MS;
+		const int64_t left = (until - wallclock_monotonic()) / NS_PER_MS, most = loop ? LOOK_MS : left;
 		const bool is_last = left <= (int64_t)(RETRY_NS / NS_PER_MS);
-		const rd_kafka_resp_err_t failure = rd_kafka_metadata(rk, 0, topic, &found, is_last ? 100 : (int)left);
+		const rd_kafka_resp_err_t failure = rd_kafka_metadata(rk, 0, topic, &found, is_last ? 100 : (int)(left < most ? left : most));
 
 		rd_kafka_poll(rk, 0);		/* the reason */
 		if (!failure) {
@@ -303,12 +305,14 @@ static int ask(rd_kafka_t *rk, rd_kafka_topic_t *topic, int32_t *partitions, rd_
 		}
 		if (is_last)
 			return failure ? -1 : 0;
+		if (loop && loop_look(loop))
+			return 1;
 		wallclock_sleep_until(wallclock_monotonic() + RETRY_NS);
 	}
 }
 
-rd_kafka_topic_t *kafka_topic_find(rd_kafka_t *rk, const char *name, struct kafka_brokers brokers, const struct buf *reason,
-    int32_t *partitions, struct error *why)
+rd_kafka_topic_t *kafka_topic_find(rd_kafka_t *rk, const char *name, struct kafka_brokers brokers, struct loop *loop,
+    const struct buf *reason, int32_t *partitions, struct error *why)
 {
 	rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
 	rd_kafka_resp_err_t e = RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -317,7 +321,10 @@ rd_kafka_topic_t *kafka_topic_find(rd_kafka_t *rk, const char *name, struct kafk
 		error_set(why, "kafka:%s: %s", name, rd_kafka_err2str(rd_kafka_last_error()));
 		return NULL;
 	}
-	if (ask(rk, topic, partitions, &e))
+	const int answer = ask(rk, topic, loop, partitions, &e);
+	if (answer > 0)
+		error_set(why, "kafka:%s: stopped before a broker answered at %s", name, brokers.shown);
+	else if (answer)
 		explain_silence(brokers, reason, why);
 	else if (e == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
 		error_set(why, "kafka:%s: there is no such topic at %s (%s)", name, brokers.shown, brokers.from);

@@ -147,7 +147,7 @@ bool producer_serves(const struct producer *p, const struct kafka_options *o, co
 	return p->options == o && !strcmp(kafka_brokers_of(o, brokers).list, p->brokers.list);
 }
 
-struct producer_topic *producer_topic(struct producer *p, const char *name, void *owner, struct error *why)
+struct producer_topic *producer_topic(struct producer *p, const char *name, void *owner, struct loop *loop, struct error *why)
 {
 	struct producer_topic *t;
 	rd_kafka_topic_t *topic;
@@ -156,7 +156,7 @@ struct producer_topic *producer_topic(struct producer *p, const char *name, void
 	for (t = p->topics; t; t = t->next)
 		if (!strcmp(t->name, name) && t->owner == owner)
 			return t;
-	if (!(topic = kafka_topic_find(p->rk, name, p->brokers, &p->reason, &partitions, why)))
+	if (!(topic = kafka_topic_find(p->rk, name, p->brokers, loop, &p->reason, &partitions, why)))
 		return NULL;
 	buf_clear(&p->reason);
 	t = alloc_zeroed(1, sizeof *t);

@@ -20,6 +20,7 @@
 
 struct producer;
 struct producer_topic;
+struct loop;
 
 enum {
 	PRODUCER_FAILED = -1,		/* with `why` */
@@ -46,8 +47,8 @@ struct producer *producer_new(const struct kafka_options *, const char *brokers,
 bool producer_serves(const struct producer *, const struct kafka_options *, const char *brokers);
 
 /* A topic by name, the same handle for the same name and owner.  NULL: no broker answers (which address, and where it
- * came from), or there is no such topic: none is created.  Belongs to the producer. */
-struct producer_topic *producer_topic(struct producer *, const char *name, void *owner, struct error *why);
+ * came from), a stop was asked for meanwhile, or there is no such topic: none is created.  Belongs to the producer. */
+struct producer_topic *producer_topic(struct producer *, const char *name, void *owner, struct loop *, struct error *why);
 
 /* Copies key and bytes.  `key` NULL: none, any partition.  timestamp_ms <= 0: now.  One of the values above. */
 int producer_send(struct producer *, struct producer_topic *, const void *key, size_t key_len, const void *bytes, size_t len,
