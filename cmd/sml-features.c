@@ -49,8 +49,9 @@ static int read_texts(struct features *t, struct error *why)
 	t->texts = alloc_zeroed(t->defines.n + 1, sizeof *t->texts);
 	if (t->spec_path) {
 		struct spec_text *spec = &t->texts[t->n_texts];
-		spec->source = t->spec_path;
-		spec->text = savefile_read(t->spec_path, SPEC_BYTES_MAX, &spec->len, why);
+		const bool is_stdin = !strcmp(t->spec_path, "-");
+		spec->source = is_stdin ? "stdin" : t->spec_path;
+		spec->text = savefile_read(is_stdin ? "/dev/stdin" : t->spec_path, SPEC_BYTES_MAX, &spec->len, why);
 		if (!spec->text)
 			return error_prefix(why, "spec");
 		t->n_texts++;
@@ -110,6 +111,21 @@ static int try_spec(struct features *t, struct error *why)
 	return engine ? 0 : -1;
 }
 
+static bool ends_in(const char *path, const char *end)
+{
+	const size_t n = strlen(path), m = strlen(end);
+
+	return n > m && !strcmp(path + n - m, end);
+}
+
+static bool reads_stdin(const struct setup *setup)
+{
+	for (size_t i = 0; i < setup->n_inputs; i++)
+		if (!strcmp(setup->inputs[i], "-"))
+			return true;
+	return !setup->n_inputs;
+}
+
 static int features_setup(void *tool, struct setup *setup, struct error *why)
 {
 	struct features *t = tool;
@@ -121,10 +137,15 @@ static int features_setup(void *tool, struct setup *setup, struct error *why)
 		setup->inputs++;
 		setup->n_inputs--;
 	}
+	if (!t->spec_path && setup->n_inputs && ends_in(setup->inputs[0], ".features"))
+		return command_misuse(&t->common, why, "%s is a spec by its name, and with -d all operands are input: give it with -f",
+		    setup->inputs[0]);
 	if (t->dump && !t->state)
 		return command_misuse(&t->common, why, "--dump-state prints the file of --state FILE");
 	if (!t->spec_path && !t->defines.n && !t->dump)
 		return command_misuse(&t->common, why, "a spec is missing: SPEC, -f SPEC or -d 'NAME = EXPRESSION'");
+	if (t->spec_path && !strcmp(t->spec_path, "-") && !(t->check || t->explain || t->dump) && reads_stdin(setup))
+		return command_misuse(&t->common, why, "the spec comes from stdin, so the events cannot: name their files");
 	if (read_texts(t, why) < 0)
 		return -1;
 	if (t->n_texts && try_spec(t, why) < 0)
@@ -187,6 +208,7 @@ static int save_state(struct features *t, struct error *why)
 
 /* ---- hooks ---- */
 
+/* 0; -1: a retry can't help; -2: it may. */
 static int start(struct features *t, struct error *why)
 {
 	spec_free(t->spec);
@@ -197,8 +219,9 @@ static int start(struct features *t, struct error *why)
 	if (!t->engine)
 		return -1;
 	/* The lock comes before the look at the file, and is held as long as the process lives. */
-	if ((t->state || t->state_out) && savefile_lock(t->state ? t->state : t->state_out, why) < 0)
-		return -1;
+	const int lock = t->state || t->state_out ? savefile_lock(t->state ? t->state : t->state_out, why) : 0;
+	if (lock < 0)
+		return lock;
 	return t->state ? load_state(t, why) : 0;
 }
 
@@ -207,10 +230,10 @@ static int features_start(void *tool, struct loop *loop, struct error *why)
 	struct features *t = tool;
 
 	t->loop = loop;
-	if (start(t, why) == 0)
-		return 0;
-	loop->verdict = EXIT_USAGE;
-	return -1;
+	const int result = start(t, why);
+	if (result == -1)
+		loop->verdict = EXIT_USAGE;
+	return result ? -1 : 0;
 }
 
 static int features_records(void *tool, struct record **r, size_t n, struct next *next, struct error *why)

@@ -100,6 +100,13 @@ setup() {
 	[[ $stderr == *$'sml-features: 1 of 3 lines is an error record (first: in:2: not JSON '*$'\n'*'sml-features: 1 of 3 lines is an error record (first: stdin:3: '* ]]
 }
 
+@test "CSV is recognised as such" {
+	for t in $filters; do
+		run -0 --separate-stderr bash -c "printf 'user,total\\n1,2\\n' | become $t"
+		[[ $stderr == *'; CSV? "mlr --icsv --ojsonl cat" makes JSON lines of it'* ]]
+	done
+}
+
 @test "pretty-printed JSON is recognised as such" {
 	for t in $filters chain; do
 		run -0 --separate-stderr tool "$t" <<<$'{\n  "id": 1\n}'
@@ -207,7 +214,7 @@ export -f endless little
 		stop_later $!
 	done
 	for pid in "${pids[@]}"; do
-		wait_for 5 has_read "$pid" 1000000
+		wait_for 5 has_read "$pid" 50000000	# more than is read before it begins, by valgrind
 		kill "$pid"
 	done
 	for pid in "${pids[@]}"; do

@@ -396,7 +396,7 @@ same_words() {
 		        slave.close()
 		    def write():
 		        # A stage on a pipe shows its bar after two seconds.
-		        for i in range(52):
+		        for i in range(52 * int(os.environ.get("SML_SLOW", 1))):
 		            p.stdin.write(record % (i, i % 2))
 		            p.stdin.flush()
 		            time.sleep(0.05)
@@ -445,4 +445,23 @@ same_words() {
 		print(*failures, sep="\n")
 		sys.exit(len(failures))
 	PY
+}
+
+@test "an input that is the output as well is refused, and stays as it is" {
+	records 1 5 >g
+	cp g before
+	for t in $streams; do
+		run -1 --separate-stderr bash -c "become $t <g >>g"
+		equal "$(reader "$t"): stdin: the input is the output as well" "$stderr"
+		cmp before g
+	done
+	run -1 --separate-stderr bash -c 'sml-replay before g >>g'
+	equal 'sml-replay: g: the input is the output as well' "$stderr"
+	for rule in '*=g' '*=file:./g' '*=3'; do
+		run -1 --separate-stderr bash -c 'sml-route --truncate "$1" <g 3>>g' - "$rule"
+		[[ $stderr == sml-route:*': the input is the output as well' ]]
+		cmp before g
+	done
+	# Another file of the same bytes is another file.
+	run -0 bash -c 'sml-replay g >>before'
 }

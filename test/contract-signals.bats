@@ -169,7 +169,10 @@ all_came_out() {
 			wait_for 5 has_taken "$t"
 		done
 		kill -"$first" "${pid[@]}"
-		pause 0.15	# nearer than 0.1 s they are one, for timeout(1)
+		for t in $all; do
+			wait_for 5 heeded "${pid[$t]}"
+		done
+		sleep 0.3	# nearer than 0.1 s they are one, for timeout(1); a second of silence ends it by itself
 		kill -"$second" "${pid[@]}"
 		for t in $all; do
 			ended "${pid[$t]}" "$status" "$t: $signals"
@@ -407,6 +410,7 @@ all_came_out() {
 		equal 2 "$(grep -cE "^$name: 2 records, [0-9.]+ s, [0-9,]+/s; waited [0-9.]+ s for input, [0-9.]+ s for output\$" "err.$t")"
 		equal 2 "$(wc -l <"err.$t")"
 	done
+	trap '' USR1	# in what is started here, until it asks for it
 	records 1 1000 >some
 	for t in $streams; do
 		while cat some; do :; done 2>/dev/null 3>&- | env --default-signal=PIPE bash -c "become $t -q" 2>"busy.$t" >/dev/null 3>&- &

@@ -87,6 +87,13 @@ fsync $PWD" "$(grep -E 'sml.tmp$|^rename|^fsync' trace | uniq)" "$saved"
 	equal 'sml-features: stdout: cannot write: No space left on device' "$stderr"
 }
 
+@test "no room for the lock: 1, for another time may have some; no folder for it: 2" {
+	events 1 1 >in
+	run -1 --separate-stderr faulty 'write ENOSPC 1+ */state.lock' sml-features -q --state state "$SPEC" in
+	equal 'sml-features: state: cannot be locked by state.lock: No space left on device' "$stderr"
+	run -2 --separate-stderr sml-features -q --state none/state "$SPEC" in
+}
+
 @test "what killed runs leave does not pile up, and what somebody else writes is left alone" {
 	events 1 20 >in
 	for _ in 1 2 3; do

@@ -706,3 +706,25 @@ key = ip
 ^'
 	run -2 sml-features -d 'time = 3' --check
 }
+
+@test "a spec among the inputs, a spec on stdin, a feature's members" {
+	spec 'key k' 'n = count()'
+	echo '{"k":1}' >in
+	run -2 --separate-stderr sml-features x.features -d 'z = k' in
+	[[ $stderr == *'x.features is a spec by its name, and with -d all operands are input: give it with -f'* ]]
+	equal '{"k":1,"features":{"n":1,"z":1}}' "$(sml-features -f x.features -d 'z = k' in)"
+	equal '{"k":1,"features":{"n":1}}' "$(sml-features -f - in <x.features)"
+	equal '{"k":1,"features":{"n":1}}' "$(sml-features -f - in < <(cat x.features))"
+	run -2 --separate-stderr sml-features -f - <x.features
+	[[ $stderr == *'the spec comes from stdin, so the events cannot: name their files'* ]]
+	echo 'n = 1 +' | { run -2 --separate-stderr sml-features -f - in && [[ $stderr == *'stdin:1:'* ]]; }
+	spec 'm = m.temp' 'b = m.vib'
+	refused 'x.features:2:5: "m" is the feature above, and a feature has no members: give it another name
+b = m.vib
+    ^'
+	spec 'a = split(s, ",")' 'b = a[0]'
+	equal '{"a":["x","y"],"b":"x"}' "$(features_of x.features <<<'{"s":"x,y"}')"
+	spec 'x = number(a)'
+	run -2 --separate-stderr sml-features x.features in
+	[[ $stderr == *'unknown function "number": a text stays a text;'* ]]
+}

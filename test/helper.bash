@@ -78,9 +78,9 @@ pause() {
 	done
 }
 
-# Tests that measure memory, or limit it, mean nothing in a build with sanitizers.
+# Tests that measure memory, or limit it, mean nothing in a build with sanitizers, nor under valgrind.
 skip_if_sanitized() {
-	[ -z "${SML_SANITIZED-}" ] || skip "sanitized build${1:+: $1}"
+	[ -z "${SML_SANITIZED-}" ] || skip "$([ -z "${SML_SLOW-}" ] && echo sanitized build || echo valgrind)${1:+: $1}"
 }
 
 # A real broker for a whole file, from its setup_file and teardown_file: $BOOT is its address, $DIR its directory.

@@ -270,6 +270,7 @@ tenths() {
 	misuse 'offsets are committed for a group' --commit 1s kafka:t
 	misuse 'at least 100ms' -G g --commit 1ms kafka:t
 	misuse '--count' -c 0 a
+	misuse 'unknown option "-t" (a topic is written kafka:TOPIC)' -t topic
 	misuse 'No such configuration property: "foo"' -X foo=1 kafka:t
 	misuse 'is not PROPERTY=VALUE' -X foo kafka:t
 	misuse 'group.id is not to be set: -G is' -X group.id=g kafka:t

@@ -2,6 +2,7 @@
 #include "base/fd.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int fd_write(int fd, const void *bytes, size_t n)
@@ -16,4 +17,11 @@ int fd_write(int fd, const void *bytes, size_t n)
 		n -= (size_t)written;
 	}
 	return 0;
+}
+
+bool fd_same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return !fstat(a, &x) && !fstat(b, &y) && S_ISREG(x.st_mode) && S_ISREG(y.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }

@@ -198,6 +198,16 @@ fail:
 	return NULL;
 }
 
+/* A full disk may have room again; a folder that is not there needs somebody who makes it. */
+static int no_lock(const char *path, const char *lock, struct error *why)
+{
+	const bool may_pass = errno == ENOSPC || errno == EDQUOT || errno == EIO || errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+	    errno == ENOLCK || errno == EINTR;
+
+	error_set(why, "%s: cannot be locked by %s: %s", path, lock, strerror(errno));
+	return may_pass ? -2 : -1;
+}
+
 int savefile_lock(const char *path, struct error *why)
 {
 	char *real = follow(path), *lock = alloc_format("%s.lock", real ? real : path);
@@ -206,10 +216,10 @@ int savefile_lock(const char *path, struct error *why)
 	int result = fd;
 
 	if (fd < 0)
-		result = error_set(why, "%s: cannot be locked by %s: %s", path, lock, strerror(errno));
+		result = no_lock(path, lock, why);
 	else if (TEMP_FAILURE_RETRY(flock(fd, LOCK_EX | LOCK_NB))) {
 		if (errno != EWOULDBLOCK)
-			result = error_set(why, "%s: cannot be locked by %s: %s", path, lock, strerror(errno));
+			result = no_lock(path, lock, why);
 		else {
 			const ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
 			pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
@@ -220,7 +230,7 @@ int savefile_lock(const char *path, struct error *why)
 	} else {
 		const int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
 		if (TEMP_FAILURE_RETRY(ftruncate(fd, 0)) || fd_write(fd, pid, (size_t)len)) {
-			result = error_set(why, "%s: cannot be locked by %s: %s", path, lock, strerror(errno));
+			result = no_lock(path, lock, why);
 			close(fd);
 		}
 	}

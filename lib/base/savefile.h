@@ -25,7 +25,8 @@ char *savefile_read(const char *path, size_t max, size_t *n, struct error *why);
 
 /*
  * An advisory lock on path + ".lock" for the life of the process (flock).  The descriptor, or -1: "PATH is in use by
- * process 123".  The lock goes with the process, however it ends; closing the descriptor gives it back.
+ * process 123"; -2: the system has no room for one just now.  The lock goes with the process, however it ends; closing the
+ * descriptor gives it back.
  */
 int savefile_lock(const char *path, struct error *why);
 

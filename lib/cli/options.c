@@ -321,6 +321,9 @@ void options_parse(const struct command *c, void *tool, int argc, char **argv, i
 		if (got == '?' && optopt < LONG_BASE) {
 			unsigned char bad = (unsigned char)optopt;
 
+			/* kcat's letters for what is said otherwise here. */
+			if (memchr("tCPGL", bad, 5) && row_named(&r, "brokers"))
+				mistake(c, "unknown option \"-%c\" (a topic is written kafka:TOPIC)", bad);
 			if (bad > ' ' && bad < 0x7f)
 				mistake(c, "unknown option \"-%c\"", bad);
 			mistake(c, "unknown option \"-\\x%02x\"", bad);

@@ -300,7 +300,8 @@ static void summarise_errors(const struct stage *s, const struct common *c)
 
 	command_note(c, "%s of %s line%s %s (first: %s)%s", number_group(t->n_errors, bad), number_group(t->records, all),
 	    number_s(t->records), t->n_errors == 1 ? "is an error record" : "are error records", t->first,
-	    t->pretty ? "; pretty-printed JSON? use jq -c" : "");
+	    t->looks_like == TALLY_PRETTY ? "; pretty-printed JSON? use jq -c" : t->looks_like == TALLY_CSV ?
+	    "; CSV? \"mlr --icsv --ojsonl cat\" makes JSON lines of it" : "");
 }
 
 static void summarise(const struct loop *l, const struct stage *s, const struct common *c)

@@ -457,6 +457,16 @@ static const char *also_called(const char *name, size_t len)
 	return NULL;
 }
 
+static bool makes_number(const char *name, size_t len)
+{
+	static const char *const names[] = { "number", "tonumber", "to_number", "float", "double", "int", "integer", "cast", "parse" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strlen(names[i]) == len && !strncasecmp(names[i], name, len))
+			return true;
+	return false;
+}
+
 static struct expr *unknown_function(struct parser *p)
 {
 	const struct builtin *rows = builtin_rows();
@@ -473,6 +483,8 @@ static struct expr *unknown_function(struct parser *p)
 	for (size_t i = 0; i < n_rows; i++)
 		names[n++] = rows[i].row.name;
 	names[n] = NULL;
+	if (makes_number(p->origin->text + p->tok.at, p->tok.len))
+		return FAIL(p, p->tok.at, "unknown function \"%.*s\": a text stays a text; jq's tonumber or mlr, before, make a number of it", SHOWN(p));
 	near = also_called(p->origin->text + p->tok.at, p->tok.len);
 	for (n = 0; near && names[n] && strcmp(names[n], near); n++)
 		;

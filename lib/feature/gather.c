@@ -293,6 +293,7 @@ int gather_record(struct gather *g, struct record *r, const struct value *v, str
 		g->unlabelled++;
 		return 0;
 	}
+	g->labelled++;
 	if (!g->model)
 		return gather_prediction(g, r, v, why);
 	if (!is_label(g, r, v[g->label_slot], g->regression) || (weight = weight_of(g, r, v)) < 0)
@@ -373,6 +374,8 @@ int gather_nothing(const struct gather *g, struct error *why)
 	if (g->unpredicted)
 		return error_set(why, "no record with a label (-y %s) has a probability or a prediction, as sml-classify adds them",
 		    g->label_text);
+	if (g->labelled)
+		return error_set(why, "not one of the records with a label (-y %s) can be used", g->label_text);
 	if (!g->unlabelled)
 		return error_set(why, "no record to %s (-y %s)", g->model ? "learn from" : "judge", g->label_text);
 	const char *near = near_name(g, g->label_text, strlen(g->label_text));

@@ -40,7 +40,7 @@ struct gather {
 	struct labels labels;
 	struct dataset rows, held_out;
 	struct judged judged;
-	uint64_t used, unlabelled, unpredicted;	/* records */
+	uint64_t used, labelled, unlabelled, unpredicted;	/* records */
 	int64_t from, to;			/* event times of the rows; EVENTTIME_NONE: none */
 
 	struct encoder *encoder;

@@ -425,6 +425,8 @@ static int resolve(void *self, const struct fieldpath *path, struct expr_ref *re
 	struct compiler *c = self;
 	const int local = local_of(c, path);
 
+	if (local >= 0 && path->n > 1 && path->steps[1].kind == STEP_NAME)
+		return error_set(why, "\"%s\" is the feature above, and a feature has no members: give it another name", path->steps[0].name);
 	if (local < 0)
 		resolve_member(self, path, ref, why);
 	else

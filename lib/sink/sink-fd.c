@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fd.h"
 #include "base/number.h"
 
 struct fd_sink {
@@ -42,6 +43,8 @@ static int fd_open(struct sink *s, const char *dest, const struct sink_options *
 		return error_set(why, "descriptor %d is not open; the shell opens it with: %d>>out%d.jsonl", (int)fd, (int)fd, (int)fd), -2;
 	if ((flags & O_ACCMODE) == O_RDONLY)
 		return error_set(why, "descriptor %d is open for reading only", (int)fd), -2;
+	if (fd_same_file((int)fd, STDIN_FILENO))
+		return error_set(why, "descriptor %d: the input is the output as well", (int)fd);
 	/* Messages still need descriptor 2 when this one is closed, and as blocking as it was. */
 	const int own = fd == 2 ? fcntl(2, F_DUPFD_CLOEXEC, 3) : (int)fd;
 	if (own < 0)

@@ -16,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/eventtime.h"
+#include "base/fd.h"
 #include "base/suggest.h"
 #include "base/wallclock.h"
 
@@ -54,14 +55,30 @@ static bool was_seen(struct file_sink *f, const char *path)
 	return false;
 }
 
+static bool is_regular(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISREG(st.st_mode);
+}
+
 static int open_file(struct sink *s, struct one_file *one, const char *path, struct error *why)
 {
 	struct file_sink *f = s->self;
 	const bool anew = f->truncates && !was_seen(f, path);
-	const int fd = TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (anew ? O_TRUNC : 0) | O_APPEND, 0666));
+	const int fd = TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND, 0666));
 
 	if (fd < 0)
 		return error_set(why, "%s: %s", path, strerror(errno));
+	if (fd_same_file(fd, STDIN_FILENO)) {
+		close(fd);
+		return error_set(why, "%s: the input is the output as well", path);
+	}
+	if (anew && is_regular(fd) && TEMP_FAILURE_RETRY(ftruncate(fd, 0))) {
+		error_set(why, "%s: %s", path, strerror(errno));
+		close(fd);
+		return -1;
+	}
 	one->path = alloc_text(path);
 	if (output_open(&one->output, fd, one->path, s->loop, why)) {
 		close(fd);

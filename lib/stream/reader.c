@@ -17,6 +17,7 @@
 #endif
 
 #include "base/alloc.h"
+#include "base/fd.h"
 #include "stream/output.h"
 #include "stream/source.h"
 
@@ -232,7 +233,7 @@ const char *reader_codecs(void)
 {
 	return ""
 #ifdef HAVE_ZLIB
-	    "zlib"
+	    " zlib"
 #endif
 #ifdef HAVE_ZSTD
 	    " zstd"
@@ -252,6 +253,11 @@ static int open_fd(const char *path, struct stat *st, struct error *why)
 		if (fd > 0)
 			close(fd);
 		return error_set(why, "%s: is a directory", reader_name(path));
+	}
+	if (fd_same_file(fd, STDOUT_FILENO)) {
+		if (fd > 0)
+			close(fd);
+		return error_set(why, "%s: the input is the output as well", reader_name(path));
 	}
 	return fd;
 }

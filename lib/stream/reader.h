@@ -42,7 +42,7 @@ uint64_t reader_size(const char *const *paths, size_t n);
 /* "stdin" for "-". */
 const char *reader_name(const char *path);
 
-/* Which codecs this build has: "zlib zstd". */
+/* Which codecs this build has, a blank before each: " zlib zstd". */
 const char *reader_codecs(void);
 
 #endif

@@ -268,6 +268,16 @@ static void keep_characters(char *text)
 	text[kept] = '\0';
 }
 
+/* What a line that is no JSON may be. */
+static int look_of(const char *text, size_t len, uint64_t number)
+{
+	if (len && (*text == '{' || *text == '[') && (len == 1 || (len == 2 && text[1] == '\r')))
+		return TALLY_PRETTY;
+	if (number != 1 || memchr(text, '{', len) || memchr(text, '[', len))
+		return TALLY_JSON;
+	return memchr(text, ',', len) || memchr(text, ';', len) || memchr(text, '\t', len) ? TALLY_CSV : TALLY_JSON;
+}
+
 static void count(struct record *r, enum error_type type, const char *message, const struct buf *raw)
 {
 	struct tally *t = r->at.tally;
@@ -280,8 +290,7 @@ static void count(struct record *r, enum error_type type, const char *message, c
 	t->first_source = r->at.source;
 	t->first_line = r->at.line;
 	snprintf(t->first, sizeof t->first, "%s:%llu: %s", r->at.source, (unsigned long long)r->at.line, message);
-	t->pretty = type == PARSE_ERROR && raw->len >= 1 && (raw->data[0] == '{' || raw->data[0] == '[') &&
-	    (raw->len == 1 || (raw->len == 2 && raw->data[1] == '\r'));
+	t->looks_like = type == PARSE_ERROR ? look_of(raw->data, raw->len, r->at.line) : TALLY_JSON;
 }
 
 static void fail(struct record *r, enum error_type type, const char *member, int64_t n, const char *fmt, va_list ap)

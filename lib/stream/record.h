@@ -38,7 +38,7 @@ struct tally {
 	char first[1536];			/* "stdin:17: not JSON at byte 4: ..." */
 	const char *first_source;		/* where that was: a tool may look at a batch's records in any order */
 	uint64_t first_line;
-	bool pretty;				/* the first bad line was '{' or '[' alone */
+	enum { TALLY_JSON, TALLY_PRETTY, TALLY_CSV } looks_like;	/* the first bad line: '{' or '[' alone; line 1 with commas and no braces */
 };
 
 /* Where a stage met the record.  Each stage counts for itself, so that a pipe and a chain agree. */

@@ -297,7 +297,7 @@ static char *put_event(char *to, const struct event *e, const struct options *o,
 static char *spoil(char *line, char *to, struct rng *r)
 {
 	static const char *const texts[] = {
-		"connection reset by peer\n", "WARN consumer restarted, 3 messages skipped\n", "<purchase id=\"17\"/>\n",
+		"-- log rotated --\n", "WARN consumer restarted, 3 messages skipped\n", "<purchase id=\"17\"/>\n",
 	};
 	uint64_t bits = draw(r);
 

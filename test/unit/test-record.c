@@ -115,7 +115,12 @@ static void failing(void)
 	tally = (struct tally){0};
 	r = make("{\r");
 	record_values(&r);
-	ok(tally.pretty, "an opening brace alone looks like pretty-printed JSON");
+	ok(tally.looks_like == TALLY_PRETTY, "an opening brace alone looks like pretty-printed JSON");
+	tally = (struct tally){0};
+	r = make("user,total");
+	r.at.line = 1;
+	record_values(&r);
+	ok(tally.looks_like == TALLY_CSV, "a first line with commas and no braces looks like CSV");
 	buf_release(&original);
 	unsetenv("SOURCE_DATE_EPOCH");
 }
