@@ -271,7 +271,9 @@ static void keep_characters(char *text)
 /* What a line that is no JSON may be. */
 static int look_of(const char *text, size_t len, uint64_t number)
 {
-	if (len && (*text == '{' || *text == '[') && (len == 1 || (len == 2 && text[1] == '\r')))
+	if (!len)
+		return TALLY_JSON;
+	if ((*text == '{' || *text == '[') && (len == 1 || (len == 2 && text[1] == '\r')))
 		return TALLY_PRETTY;
 	if (number != 1 || memchr(text, '{', len) || memchr(text, '[', len))
 		return TALLY_JSON;
