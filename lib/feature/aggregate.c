@@ -7,6 +7,7 @@
 #include "base/number.h"
 #include "feature/distinct.h"
 #include "feature/extremes.h"
+#include "feature/fold.h"
 #include "feature/held.h"
 #include "feature/ring.h"
 #include "feature/sums.h"
@@ -15,12 +16,11 @@
 
 #define UNUSED(x) ((void)(x))
 
-enum { SUM, MEAN };
 enum { LEAST = -1, GREATEST = 1 };
 
-static size_t no_heap(const struct expr_call *c)
+static size_t no_heap(const struct aggregate *a, const struct expr_call *c)
 {
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	return 0;
 }
 
@@ -40,27 +40,27 @@ static void count_add(const struct aggregate *a, const struct expr_call *c, void
 	++*(uint64_t *)state;
 }
 
-static void count_save(const struct expr_call *c, const void *state, struct buf *b)
+static void count_save(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	snapshot_put_varint(b, *(const uint64_t *)state);
 }
 
-static void count_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
+static void count_load(const struct aggregate *a, const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
-	UNUSED(c), UNUSED(pool);
+	UNUSED(a), UNUSED(c), UNUSED(pool);
 	*(uint64_t *)state = snapshot_get_varint(in);
 }
 
-static void count_dump(const struct expr_call *c, const void *state, struct buf *b)
+static void count_dump(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	json_write_name(b, "n");
 	json_write_integer(b, (int64_t)*(const uint64_t *)state);
 }
 
 static const struct keeper count_keeper = {
-	"a number", sizeof(uint64_t), NULL, count_read, count_add, NULL, count_save, count_load, count_dump, no_heap, NULL,
+	"a number", sizeof(uint64_t), NULL, count_read, count_add, NULL, count_save, count_load, count_dump, no_heap, NULL, NULL,
 };
 
 /* ---- sum and mean ---- */
@@ -74,7 +74,7 @@ static int sum_take(const struct aggregate *a, const struct expr_call *c, const 
 
 static struct value sum_read(const struct aggregate *a, const struct expr_call *c, const void *state, const struct moment *m)
 {
-	return sums_read(state, c->last, a->variant == MEAN, m->x, m->arena);
+	return sums_read(state, c->last, a->variant == FOLD_MEAN, m->x, m->arena);
 }
 
 static void sum_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, struct pool *pool)
@@ -83,44 +83,50 @@ static void sum_add(const struct aggregate *a, const struct expr_call *c, void *
 	sums_add(state, c->last, *m->x, pool);
 }
 
-static void sum_release(const struct expr_call *c, void *state, struct pool *pool)
+static void sum_release(const struct aggregate *a, const struct expr_call *c, void *state, struct pool *pool)
 {
+	UNUSED(a);
 	sums_release(state, c->last, pool);
 }
 
-static void sum_save(const struct expr_call *c, const void *state, struct buf *b)
+static void sum_save(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
+	UNUSED(a);
 	sums_save(state, c->last, b);
 }
 
-static void sum_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
+static void sum_load(const struct aggregate *a, const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
+	UNUSED(a);
 	sums_load(state, c->last, in, pool);
 }
 
-static void sum_dump(const struct expr_call *c, const void *state, struct buf *b)
+static void sum_dump(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
+	UNUSED(a);
 	sums_dump(state, c->last, b);
 }
 
-static size_t sum_bound(const struct expr_call *c)
+static size_t sum_bound(const struct aggregate *a, const struct expr_call *c)
 {
+	UNUSED(a);
 	return c->last ? sums_bound(c->last) : 0;
 }
 
-static const void *last_sum_heap(const struct expr_call *c, const void *state)
+static const void *last_sum_heap(const struct aggregate *a, const struct expr_call *c, const void *state)
 {
+	UNUSED(a);
 	return sums_heap(state, c->last);
 }
 
 static const struct keeper sum_keeper = {
 	"how many, their sum and its rounding error", sizeof(struct sums), sum_take, sum_read, sum_add, sum_release, sum_save,
-	sum_load, sum_dump, sum_bound, NULL,
+	sum_load, sum_dump, sum_bound, NULL, NULL,
 };
 
 static const struct keeper last_sum_keeper = {
 	"the last N numbers and partial sums", sizeof(struct sums), sum_take, sum_read, sum_add, sum_release, sum_save,
-	sum_load, sum_dump, sum_bound, last_sum_heap,
+	sum_load, sum_dump, sum_bound, last_sum_heap, NULL,
 };
 
 /* ---- one value: min, max, first, last, prev ---- */
@@ -204,36 +210,36 @@ static void newest_add(const struct aggregate *a, const struct expr_call *c, voi
 	held_set(state, *m->x, pool);
 }
 
-static void value_release(const struct expr_call *c, void *state, struct pool *pool)
+static void value_release(const struct aggregate *a, const struct expr_call *c, void *state, struct pool *pool)
 {
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	held_release(state, pool);
 }
 
-static void value_save(const struct expr_call *c, const void *state, struct buf *b)
+static void value_save(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	held_save(b, *(const struct value *)state);
 }
 
-static void value_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
+static void value_load(const struct aggregate *a, const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
 	struct arena arena = ARENA_INIT;
 
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	held_set(state, held_load(in, &arena), pool);
 	arena_release(&arena);
 }
 
-static void value_dump(const struct expr_call *c, const void *state, struct buf *b)
+static void value_dump(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	json_write_name(b, "value");
 	json_write_value(b, *(const struct value *)state);
 }
 
 #define ONE_VALUE(what, take, read, add) \
-	{ what, sizeof(struct value), take, read, add, value_release, value_save, value_load, value_dump, no_heap, NULL }
+	{ what, sizeof(struct value), take, read, add, value_release, value_save, value_load, value_dump, no_heap, NULL, NULL }
 
 static const struct keeper best_keeper = ONE_VALUE("one value", best_take, best_read, best_add);
 static const struct keeper first_keeper = ONE_VALUE("one value", any_take, first_read, first_add);
@@ -263,49 +269,51 @@ static void last_best_add(const struct aggregate *a, const struct expr_call *c, 
 	extremes_add(state, c->last, a->variant, *m->x, pool);
 }
 
-static void last_best_release(const struct expr_call *c, void *state, struct pool *pool)
+static void last_best_release(const struct aggregate *a, const struct expr_call *c, void *state, struct pool *pool)
 {
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	extremes_release(state, pool);
 }
 
-static void last_best_save(const struct expr_call *c, const void *state, struct buf *b)
+static void last_best_save(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	extremes_save(state, b);
 }
 
-static void last_best_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
+static void last_best_load(const struct aggregate *a, const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
+	UNUSED(a);
 	extremes_load(state, c->last, in, pool);
 }
 
-static void last_best_dump(const struct expr_call *c, const void *state, struct buf *b)
+static void last_best_dump(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	extremes_dump(state, b);
 }
 
-static size_t last_best_bound(const struct expr_call *c)
+static size_t last_best_bound(const struct aggregate *a, const struct expr_call *c)
 {
 	size_t room = 4;
 
+	UNUSED(a);
 	while (room < c->last)
 		room *= 2;
 	return pool_size(room * sizeof(struct extreme));
 }
 
-static const void *last_best_heap(const struct expr_call *c, const void *state)
+static const void *last_best_heap(const struct aggregate *a, const struct expr_call *c, const void *state)
 {
 	const struct extremes *e = state;
 
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	return e->room ? &e->queue[e->head] : NULL;
 }
 
 static const struct keeper last_best_keeper = {
 	"those of the last N that can still be it", sizeof(struct extremes), extremes_take, last_best_read, last_best_add,
-	last_best_release, last_best_save, last_best_load, last_best_dump, last_best_bound, last_best_heap,
+	last_best_release, last_best_save, last_best_load, last_best_dump, last_best_bound, last_best_heap, NULL,
 };
 
 /* ---- first of the last N ---- */
@@ -326,34 +334,39 @@ static void last_first_add(const struct aggregate *a, const struct expr_call *c,
 	ring_add(state, c->last, *m->x, pool);
 }
 
-static void last_first_release(const struct expr_call *c, void *state, struct pool *pool)
+static void last_first_release(const struct aggregate *a, const struct expr_call *c, void *state, struct pool *pool)
 {
+	UNUSED(a);
 	ring_release(state, c->last, pool);
 }
 
-static void last_first_save(const struct expr_call *c, const void *state, struct buf *b)
+static void last_first_save(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
+	UNUSED(a);
 	ring_save(state, c->last, b);
 }
 
-static void last_first_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
+static void last_first_load(const struct aggregate *a, const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
+	UNUSED(a);
 	ring_load(state, c->last, in, pool);
 }
 
-static void last_first_dump(const struct expr_call *c, const void *state, struct buf *b)
+static void last_first_dump(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
+	UNUSED(a);
 	ring_dump(state, c->last, b);
 }
 
-static size_t last_first_bound(const struct expr_call *c)
+static size_t last_first_bound(const struct aggregate *a, const struct expr_call *c)
 {
+	UNUSED(a);
 	return pool_size(c->last * sizeof(struct value));
 }
 
 static const struct keeper last_first_keeper = {
 	"the last N values", sizeof(struct ring), any_take, last_first_read, last_first_add, last_first_release,
-	last_first_save, last_first_load, last_first_dump, last_first_bound, NULL,
+	last_first_save, last_first_load, last_first_dump, last_first_bound, NULL, NULL,
 };
 
 /* ---- distinct: a value stands as its hash ---- */
@@ -386,38 +399,39 @@ static void all_distinct_add(const struct aggregate *a, const struct expr_call *
 	distinct_add(state, m->x->uinteger, pool);
 }
 
-static void all_distinct_release(const struct expr_call *c, void *state, struct pool *pool)
+static void all_distinct_release(const struct aggregate *a, const struct expr_call *c, void *state, struct pool *pool)
 {
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	distinct_release(state, pool);
 }
 
-static void all_distinct_save(const struct expr_call *c, const void *state, struct buf *b)
+static void all_distinct_save(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	distinct_save(state, b);
 }
 
-static void all_distinct_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
+static void all_distinct_load(const struct aggregate *a, const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	distinct_load(state, in, pool);
 }
 
-static void all_distinct_dump(const struct expr_call *c, const void *state, struct buf *b)
+static void all_distinct_dump(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	distinct_dump(state, b);
 }
 
-static size_t any_distinct_bound(const struct expr_call *c)
+static size_t any_distinct_bound(const struct aggregate *a, const struct expr_call *c)
 {
+	UNUSED(a);
 	return distinct_bound(c->last);
 }
 
 static const struct keeper distinct_keeper = {
 	"up to 1,024 hashes, beyond that a HyperLogLog (0.81 %)", sizeof(struct distinct), distinct_take, all_distinct_read,
-	all_distinct_add, all_distinct_release, all_distinct_save, all_distinct_load, all_distinct_dump, any_distinct_bound, NULL,
+	all_distinct_add, all_distinct_release, all_distinct_save, all_distinct_load, all_distinct_dump, any_distinct_bound, NULL, NULL,
 };
 
 static struct value last_distinct_read(const struct aggregate *a, const struct expr_call *c, const void *state,
@@ -434,31 +448,33 @@ static void last_distinct_add(const struct aggregate *a, const struct expr_call 
 	distinct_last_add(state, c->last, m->x->uinteger, pool);
 }
 
-static void last_distinct_release(const struct expr_call *c, void *state, struct pool *pool)
+static void last_distinct_release(const struct aggregate *a, const struct expr_call *c, void *state, struct pool *pool)
 {
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	distinct_last_release(state, pool);
 }
 
-static void last_distinct_save(const struct expr_call *c, const void *state, struct buf *b)
+static void last_distinct_save(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
+	UNUSED(a);
 	distinct_last_save(state, c->last, b);
 }
 
-static void last_distinct_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
+static void last_distinct_load(const struct aggregate *a, const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
+	UNUSED(a);
 	distinct_last_load(state, c->last, in, pool);
 }
 
-static void last_distinct_dump(const struct expr_call *c, const void *state, struct buf *b)
+static void last_distinct_dump(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	distinct_last_dump(state, b);
 }
 
 static const struct keeper last_distinct_keeper = {
 	"the last N hashes, counted", sizeof(struct distinct_last), distinct_take, last_distinct_read, last_distinct_add,
-	last_distinct_release, last_distinct_save, last_distinct_load, last_distinct_dump, any_distinct_bound, NULL,
+	last_distinct_release, last_distinct_save, last_distinct_load, last_distinct_dump, any_distinct_bound, NULL, NULL,
 };
 
 /* ---- delta ---- */
@@ -492,21 +508,21 @@ static void delta_add(const struct aggregate *a, const struct expr_call *c, void
 	    : (struct delta){ DELTA_NUMBER, value_double(*m->x) };
 }
 
-static void delta_save(const struct expr_call *c, const void *state, struct buf *b)
+static void delta_save(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
 	const struct delta *d = state;
 
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	snapshot_put_varint(b, d->has);
 	if (d->has == DELTA_NUMBER)
 		snapshot_put_double(b, d->x);
 }
 
-static void delta_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
+static void delta_load(const struct aggregate *a, const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
 	struct delta *d = state;
 
-	UNUSED(c), UNUSED(pool);
+	UNUSED(a), UNUSED(c), UNUSED(pool);
 	d->has = snapshot_get_varint(in);
 	if (d->has > DELTA_NUMBER)
 		in->torn = true;
@@ -514,17 +530,17 @@ static void delta_load(const struct expr_call *c, void *state, struct snapshot_b
 		d->x = snapshot_get_double(in);
 }
 
-static void delta_dump(const struct expr_call *c, const void *state, struct buf *b)
+static void delta_dump(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
 	const struct delta *d = state;
 
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	json_write_name(b, "value");
 	json_write_value(b, d->has == DELTA_NUMBER ? value_number(d->x) : value_null());
 }
 
 static const struct keeper delta_keeper = {
-	"a number", sizeof(struct delta), delta_take, delta_read, delta_add, NULL, delta_save, delta_load, delta_dump, no_heap, NULL,
+	"a number", sizeof(struct delta), delta_take, delta_read, delta_add, NULL, delta_save, delta_load, delta_dump, no_heap, NULL, NULL,
 };
 
 /* ---- elapsed: a time with its sign bit turned, so that zero bytes are EVENTTIME_NONE ---- */
@@ -552,30 +568,30 @@ static void elapsed_add(const struct aggregate *a, const struct expr_call *c, vo
 	*(uint64_t *)state = (uint64_t)m->time ^ UINT64_C(1) << 63;
 }
 
-static void elapsed_save(const struct expr_call *c, const void *state, struct buf *b)
+static void elapsed_save(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	snapshot_put_signed(b, time_kept(state));
 }
 
-static void elapsed_load(const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
+static void elapsed_load(const struct aggregate *a, const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
-	UNUSED(c), UNUSED(pool);
+	UNUSED(a), UNUSED(c), UNUSED(pool);
 	*(uint64_t *)state = (uint64_t)snapshot_get_signed(in) ^ UINT64_C(1) << 63;
 }
 
-static void elapsed_dump(const struct expr_call *c, const void *state, struct buf *b)
+static void elapsed_dump(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
 	char text[EVENTTIME_SHOW_MAX];
 
-	UNUSED(c);
+	UNUSED(a), UNUSED(c);
 	eventtime_show(time_kept(state), text);
 	json_write_name(b, "time");
 	json_write_string(b, text, strlen(text));
 }
 
 static const struct keeper elapsed_keeper = {
-	"a time", sizeof(uint64_t), NULL, elapsed_read, elapsed_add, NULL, elapsed_save, elapsed_load, elapsed_dump, no_heap, NULL,
+	"a time", sizeof(uint64_t), NULL, elapsed_read, elapsed_add, NULL, elapsed_save, elapsed_load, elapsed_dump, no_heap, NULL, NULL,
 };
 
 /* ---- the rows ---- */
@@ -586,38 +602,71 @@ static const struct keeper elapsed_keeper = {
 
 const struct aggregate aggregate_rows[] = {
 	{ { "count", 0, 1, DECAYING | EXPR_CALL_IS_NUMBER }, "count([x])", "how many events, or how many whose x is not null",
-	    &count_keeper, &count_keeper, NULL, 0, false, false, 0 },
+	    &count_keeper, &count_keeper, &fold_count, NULL, 0, false, false, 0 },
 	{ { "sum", 1, 1, DECAYING | EXPR_CALL_NUMBERS }, "sum(x)", "of numbers, or of arrays of numbers element by element; of nothing 0",
-	    &sum_keeper, &last_sum_keeper, NULL, SUM, false, false, 0 },
+	    &sum_keeper, &last_sum_keeper, &fold_sum, NULL, FOLD_SUM, false, false, 0 },
 	{ { "mean", 1, 1, DECAYING | EXPR_CALL_NUMBERS }, "mean(x)", "of numbers, or of arrays of numbers element by element",
-	    &sum_keeper, &last_sum_keeper, "sum", MEAN, false, false, 0 },
+	    &sum_keeper, &last_sum_keeper, &fold_sum, "sum", FOLD_MEAN, false, false, 0 },
 	{ { "min", 1, 1, WINDOWED }, "min(x)", "the least of numbers or of strings",
-	    &best_keeper, &last_best_keeper, NULL, LEAST, false, false, 0 },
+	    &best_keeper, &last_best_keeper, &fold_least, NULL, LEAST, false, false, 0 },
 	{ { "max", 1, 1, WINDOWED }, "max(x)", "the greatest of numbers or of strings",
-	    &best_keeper, &last_best_keeper, NULL, GREATEST, false, false, 0 },
+	    &best_keeper, &last_best_keeper, &fold_greatest, NULL, GREATEST, false, false, 0 },
+	{ { "range", 1, 1, WINDOWED | EXPR_CALL_NUMBERS | EXPR_CALL_IS_NUMBER }, "range(x)", "the greatest number less the least",
+	    &window_whole, &stretch_keeper, &fold_range, NULL, 0, false, false, 0 },
+	{ { "var", 1, 1, WINDOWED | EXPR_CALL_NUMBERS | EXPR_CALL_IS_NUMBER }, "var(x)", "the variance of numbers (population)",
+	    &window_whole, &stretch_keeper, &fold_spread, NULL, FOLD_VAR, false, false, 0 },
+	{ { "stddev", 1, 1, WINDOWED | EXPR_CALL_NUMBERS | EXPR_CALL_IS_NUMBER }, "stddev(x)", "the standard deviation of numbers (population)",
+	    &window_whole, &stretch_keeper, &fold_spread, "var", FOLD_STDDEV, false, false, 0 },
+	{ { "ewma", 2, 2, WINDOWED | EXPR_CALL_NUMBERS | EXPR_CALL_IS_NUMBER | EXPR_CALL_DURATION }, "ewma(x, half-life)",
+	    "a moving average that forgets half of the past in each half-life", &window_whole, &stretch_keeper, &fold_ewma, NULL, 0,
+	    false, true, 0 },
+	{ { "rate", 0, 0, WINDOWED | EXPR_CALL_IS_NUMBER }, "rate()", "events per second",
+	    &window_whole, &stretch_keeper, &fold_rate, NULL, 0, false, true, 0 },
 	{ { "first", 1, 1, WINDOWED }, "first(x)", "the oldest value",
-	    &first_keeper, &last_first_keeper, NULL, 0, false, false, 0 },
+	    &first_keeper, &last_first_keeper, &fold_first, NULL, 0, false, false, 0 },
 	{ { "last", 1, 1, WINDOWED }, "last(x)", "the newest value",
-	    &newest_keeper, &newest_keeper, NULL, 0, false, false, 0 },
-	{ { "distinct", 1, 1, WINDOWED | EXPR_CALL_IS_NUMBER }, "distinct(x)",
-	    "how many different values; above 1,024 an estimate (0.81 %)", &distinct_keeper, &last_distinct_keeper, NULL, 0, false, false, DISTINCT_EXACT },
+	    &newest_keeper, &newest_keeper, &fold_last, NULL, 0, false, false, 0 },
+	{ { "distinct", 1, 1, WINDOWED | EXPR_CALL_IS_NUMBER }, "distinct(x)", "how many different values; above 1,024 an estimate (0.81 %)",
+	    &distinct_keeper, &last_distinct_keeper, NULL, NULL, 0, false, false, DISTINCT_EXACT },
 	{ { "prev", 1, 1, PREVIOUS }, "prev(x)", "x of the key's previous event",
-	    &prev_keeper, NULL, NULL, 0, true, false, 0 },
+	    &prev_keeper, NULL, NULL, NULL, 0, true, false, 0 },
 	{ { "delta", 1, 1, PREVIOUS | EXPR_CALL_NUMBERS | EXPR_CALL_IS_NUMBER }, "delta(x)", "x less x of the key's previous event",
-	    &delta_keeper, NULL, NULL, 0, true, false, 0 },
+	    &delta_keeper, NULL, NULL, NULL, 0, true, false, 0 },
 	{ { "elapsed", 0, 0, PREVIOUS | EXPR_CALL_IS_NUMBER }, "elapsed()", "seconds since the key's previous event, in event time",
-	    &elapsed_keeper, NULL, NULL, 0, false, true, 0 },
+	    &elapsed_keeper, NULL, NULL, NULL, 0, false, true, 0 },
 	/* Refused by aggregate_check until they are kept: a spec that uses one is told so instead of "unknown function". */
-	{ .kind = { "var", 1, 1, WINDOWED } },
-	{ .kind = { "stddev", 1, 1, WINDOWED } },
-	{ .kind = { "range", 1, 1, WINDOWED } },
-	{ .kind = { "rate", 0, 0, WINDOWED } },
 	{ .kind = { "quantile", 2, 2, WINDOWED } },
 	{ .kind = { "sequence", 2, 2, WINDOWED } },
 	{ .kind = { "topk", 2, 2, WINDOWED } },
-	{ .kind = { "ewma", 2, 2, WINDOWED | EXPR_CALL_DURATION } },
 	{ .kind = { NULL, 0, 0, 0 } }
 };
+
+const struct keeper *aggregate_keeper(const struct aggregate *a, const struct expr_call *c)
+{
+	switch (c->window) {
+	case WINDOW_LAST:
+		return a->last;
+	case WINDOW_SLIDING:
+		return &stretch_keeper;
+	case WINDOW_PANES:
+	case WINDOW_TUMBLING:
+		return &stretch_pane_keeper;
+	case WINDOW_SESSION:
+		return &session_keeper;
+	default:
+		return c->half_life ? &decay_keeper : a->all;
+	}
+}
+
+static bool is_in_time(const struct expr_call *c)
+{
+	return c->half_life || (c->window != WINDOW_ALL && c->window != WINDOW_LAST);
+}
+
+bool aggregate_needs_time(const struct aggregate *a, const struct expr_call *c)
+{
+	return a->needs_time || is_in_time(c);
+}
 
 const struct aggregate *aggregate_find(const char *name, size_t len)
 {
@@ -629,14 +678,14 @@ const struct aggregate *aggregate_find(const char *name, size_t len)
 
 int aggregate_check(const struct aggregate *a, const struct expr_call *c, struct error *why)
 {
-	char most[NUMBER_SHOW_MAX];
-
 	if (!a->all)
-		return error_set(why, "%s() is not in this version: count, sum, mean, min, max, first, last and distinct are", a->kind.name);
+		return error_set(why, "%s() is not in this version", a->kind.name);
+	if (is_in_time(c) && !a->fold)
+		return error_set(why, "%s() over a window in time is not in this version: over all and over last N are", a->kind.name);
 	if (window_check(c, why) < 0)
 		return -1;
+	char most[NUMBER_SHOW_MAX];
 	if (c->window == WINDOW_LAST && a->last_max && c->last > a->last_max)
-		return error_set(why, "%s() takes at most %s events, not over last %u", a->kind.name,
-		    number_group(a->last_max, most), c->last);
+		return error_set(why, "%s() takes at most %s events, not over last %u", a->kind.name, number_group(a->last_max, most), c->last);
 	return 0;
 }

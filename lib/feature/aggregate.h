@@ -32,6 +32,7 @@ struct moment {
 };
 
 struct aggregate;
+struct fold;
 
 struct keeper {
 	const char *what;	/* for --explain: "the sum and its error" */
@@ -41,19 +42,21 @@ struct keeper {
 	    struct error *why);
 	struct value (*read)(const struct aggregate *, const struct expr_call *, const void *state, const struct moment *);
 	void (*add)(const struct aggregate *, const struct expr_call *, void *state, const struct moment *, struct pool *pool);
-	void (*release)(const struct expr_call *, void *state, struct pool *pool);	/* NULL: it has nothing in the pool */
-	void (*save)(const struct expr_call *, const void *state, struct buf *);
+	void (*release)(const struct aggregate *, const struct expr_call *, void *state, struct pool *pool);	/* NULL: it has nothing in the pool */
+	void (*save)(const struct aggregate *, const struct expr_call *, const void *state, struct buf *);
 	/* From empty; what does not fit is torn. */
-	void (*load)(const struct expr_call *, void *state, struct snapshot_bytes *, struct pool *pool);
-	void (*dump)(const struct expr_call *, const void *state, struct buf *);	/* members of a JSON object */
-	size_t (*bound)(const struct expr_call *);	/* bytes in the pool at most, texts and arrays apart */
-	const void *(*heap)(const struct expr_call *, const void *state);	/* what of the pool is read first; NULL: nothing */
+	void (*load)(const struct aggregate *, const struct expr_call *, void *state, struct snapshot_bytes *, struct pool *pool);
+	void (*dump)(const struct aggregate *, const struct expr_call *, const void *state, struct buf *);	/* members of a JSON object */
+	size_t (*bound)(const struct aggregate *, const struct expr_call *);	/* bytes in the pool at most, texts and arrays apart */
+	const void *(*heap)(const struct aggregate *, const struct expr_call *, const void *state);	/* what of the pool is read first; NULL: nothing */
+	size_t (*each)(const struct aggregate *, const struct expr_call *);	/* and about so many for each event that it keeps; NULL: none */
 };
 
 struct aggregate {
 	struct expr_call_kind kind;
 	const char *signature, *help;	/* one line each, as in sml-expr(7) */
 	const struct keeper *all, *last;	/* NULL, NULL: not in this version; last NULL: takes no `over last` */
+	const struct fold *fold;	/* of windows in event time; NULL: takes none */
 	const char *shares;	/* whose state it is: "sum" for mean; NULL: its own */
 	int variant;		/* tells rows of one keeper apart */
 	bool sees_null;		/* prev and delta: the previous event's value may be null */
@@ -68,9 +71,10 @@ const struct aggregate *aggregate_find(const char *name, size_t len);
 /* 0; -1 with a sentence: an aggregate or window that is not in this version. */
 int aggregate_check(const struct aggregate *, const struct expr_call *, struct error *why);
 
-static inline const struct keeper *aggregate_keeper(const struct aggregate *a, const struct expr_call *c)
-{
-	return c->window == WINDOW_LAST ? a->last : a->all;
-}
+/* Whose state a call has. */
+const struct keeper *aggregate_keeper(const struct aggregate *, const struct expr_call *);
+
+/* Whether it needs the event time. */
+bool aggregate_needs_time(const struct aggregate *, const struct expr_call *);
 
 #endif

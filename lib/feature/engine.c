@@ -377,7 +377,7 @@ static void find_early(struct engine *e, size_t keys, struct key_ref *ref)
 	for (size_t i = 0; ref->row && i < s->n_states; i++) {
 		const struct spec_state *st = &s->states[i];
 		if (st->keys == keys && st->keeper->heap) {
-			const char *heap = st->keeper->heap(st->call, (char *)keyed_state(ref->row) + st->offset);
+			const char *heap = st->keeper->heap(st->aggregate, st->call, (char *)keyed_state(ref->row) + st->offset);
 			if (heap) {
 				__builtin_prefetch(heap, 1);
 				__builtin_prefetch(heap + 64, 1);

@@ -7,7 +7,7 @@
 
 static size_t heap_bound(const struct spec_state *st)
 {
-	return st->keeper->bound(st->call);
+	return st->keeper->bound(st->aggregate, st->call);
 }
 
 /* The features and rules that read a state. */
@@ -48,6 +48,9 @@ static void explain_keys(const struct spec *s, size_t keys, struct buf *b)
 		buf_format(b, "  %-*s  %4zu bytes", widest, st->text, st->keeper->size);
 		if (heap_bound(st))
 			buf_format(b, " + %zu", heap_bound(st));
+		const size_t each = st->keeper->each ? st->keeper->each(st->aggregate, st->call) : 0;
+		if (each)
+			buf_format(b, " + %zu an event in the window", each);
 		buf_format(b, ": %s; for ", st->keeper->what);
 		list_users(s, i, b);
 		buf_add_byte(b, '\n');

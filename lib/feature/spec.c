@@ -576,7 +576,7 @@ static int add_call(void *self, const struct expr_call *call, struct error *why)
 		if (s->calls[i].state == state && s->calls[i].aggregate == a &&
 		    s->calls[i].call->exclude_current == call->exclude_current)
 			return (int)i;
-	if (a->needs_time && !s->needs_time) {
+	if (aggregate_needs_time(a, call) && !s->needs_time) {
 		s->needs_time = true;
 		s->time_user = a->signature;
 	}

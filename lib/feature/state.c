@@ -19,7 +19,7 @@ static void release_row(void *self, void *row)
 	for (size_t i = 0; i < spec->n_states; i++) {
 		const struct spec_state *st = &spec->states[i];
 		if (st->keys == t->index && st->keeper->release)
-			st->keeper->release(st->call, (char *)row + st->offset, &t->state->pool);
+			st->keeper->release(st->aggregate, st->call, (char *)row + st->offset, &t->state->pool);
 	}
 }
 
@@ -114,7 +114,7 @@ static void save_keys(const struct state *state, size_t keys, struct snapshot_wr
 				continue;
 			put_key(&key, rows[i]);
 			buf_clear(&value);
-			st->keeper->save(st->call, kept, &value);
+			st->keeper->save(st->aggregate, st->call, kept, &value);
 			snapshot_row(w, key.data, key.len, value.data, value.len);
 		}
 	}
@@ -211,7 +211,7 @@ static int restore_row(struct state *state, const struct snapshot_reader *in, co
 		char *kept = (char *)keyed_state(row) + st->offset;
 		if (!is_empty(kept, st->keeper->size))
 			return error_set(why, "state of %s: %.*s stands twice", st->text, (int)(len < 60 ? len : 60), key);
-		st->keeper->load(st->call, kept, &bytes, &state->pool);
+		st->keeper->load(st->aggregate, st->call, kept, &bytes, &state->pool);
 	} else
 		row->time = snapshot_get_signed(&bytes);
 	if (bytes.torn || bytes.p != bytes.end)
@@ -329,11 +329,11 @@ static int dump_row(const struct snapshot_reader *in, const struct found *f, con
 	if (f->call) {
 		const struct keeper *k = aggregate_keeper(f->aggregate, f->call);
 		void *kept = alloc_zeroed(1, k->size);
-		k->load(f->call, kept, &bytes, &pool);
+		k->load(f->aggregate, f->call, kept, &bytes, &pool);
 		json_write_name(out, "state");
 		buf_add_byte(out, '{');
 		if (!bytes.torn)
-			k->dump(f->call, kept, out);
+			k->dump(f->aggregate, f->call, kept, out);
 		buf_add_byte(out, '}');
 		pool_release(&pool);
 		free(kept);

@@ -2,25 +2,10 @@
 #include "feature/sums.h"
 
 #include "base/number.h"
+#include "feature/pair.h"
 #include "json/write.h"
 
 #define FAN 16
-
-/* A sum and its error.  The value is hi + lo. */
-struct pair { double hi, lo; };
-
-static inline struct pair pair_add(struct pair a, double hi, double lo)
-{
-	const double s = a.hi + hi, t = s - a.hi;
-
-	return (struct pair){ s, a.lo + (lo + ((a.hi - (s - t)) + (hi - t))) };
-}
-
-/* An overflow leaves NaN behind in the error; the result is null either way. */
-static inline double pair_value(struct pair p)
-{
-	return p.hi + p.lo;
-}
 
 /* ---- values ---- */
 

@@ -1,44 +1,82 @@
 /* SPDX-License-Identifier: MIT */
 #include "feature/window.h"
 
-#include <stddef.h>
+#include <string.h>
 
-#include "base/eventtime.h"
+#include "base/number.h"
+#include "feature/form.h"
 
-struct window_row {
-	enum window_kind kind;
-	const char *refusal;	/* NULL: in this version; then the window as written */
-	const char *words;
-};
-
-static const struct window_row rows[] = {
-	{ WINDOW_ALL, NULL, "" },
-	{ WINDOW_LAST, NULL, "" },
-	{ WINDOW_SLIDING, "windows in time", "over" },
-	{ WINDOW_PANES, "windows in time", "over" },
-	{ WINDOW_TUMBLING, "tumbling windows", "over tumbling" },
-	{ WINDOW_SESSION, "session windows", "over session" },
-};
-
-static const char instead[] = "over all and over last N are";
+#define UNUSED(x) ((void)(x))
 
 int window_check(const struct expr_call *c, struct error *why)
 {
-	char width[EVENTTIME_SHOW_MAX], every[EVENTTIME_SHOW_MAX] = "";
+	char most[NUMBER_SHOW_MAX];
 
-	if (c->every)
-		eventtime_duration_show(c->every, every);
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (rows[i].kind == c->window && rows[i].refusal) {
-			eventtime_duration_show(c->width, width);
-			return error_set(why, "%s (%s %s%s%s) are not in this version: %s", rows[i].refusal, rows[i].words, width,
-			    *every ? " every " : "", every, instead);
-		}
-	if (c->half_life) {
-		eventtime_duration_show(c->half_life, width);
-		return error_set(why, "decay (decay %s) is not in this version: %s", width, instead);
-	}
 	if (c->window == WINDOW_LAST && (!c->last || c->last > WINDOW_LAST_MAX))
-		return error_set(why, "over last takes 1 to %d events, not %u", WINDOW_LAST_MAX, c->last);
+		return error_set(why, "over last takes 1 to %s events, not %u", number_group(WINDOW_LAST_MAX, most), c->last);
 	return 0;
 }
+
+/* ---- over all: one partial, of numbers ---- */
+
+#define WHOLE_SIZE 40	/* the largest of them: ewma */
+
+static struct value whole_read(const struct aggregate *a, const struct expr_call *c, const void *state, const struct moment *m)
+{
+	const struct fold_shape s = form_shape(a, c, (struct form){ 1, false });
+	void *partial = form_nothing(&s, m->arena);
+
+	memcpy(partial, state, fold_partial_size(&s));
+	if (m->x)
+		form_add(&s, partial, m);
+	return s.fold->value(&s, partial, a->variant, m->arena);
+}
+
+static void whole_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, struct pool *pool)
+{
+	const struct fold_shape s = form_shape(a, c, (struct form){ 1, false });
+
+	form_keep(&s, state, m, pool);
+}
+
+static int whole_take(const struct aggregate *a, const struct expr_call *c, const void *state, struct value *x, struct arena *arena,
+    struct error *why)
+{
+	const struct fold_shape s = form_shape(a, c, (struct form){ 1, false });
+
+	UNUSED(state), UNUSED(arena);
+	return fold_check(&s, (struct value){0}, *x, why);
+}
+
+static void whole_save(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
+{
+	const struct fold_shape s = form_shape(a, c, (struct form){ 1, false });
+
+	fold_save_partial(&s, state, b);
+}
+
+static void whole_load(const struct aggregate *a, const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
+{
+	const struct fold_shape s = form_shape(a, c, (struct form){ 1, false });
+
+	fold_load_partial(&s, state, in, pool);
+}
+
+static void whole_dump(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
+{
+	const struct fold_shape s = form_shape(a, c, (struct form){ 1, false });
+	struct arena arena = ARENA_INIT;
+
+	form_put_value(b, &s, state, a->variant, &arena);
+	arena_release(&arena);
+}
+
+static size_t nothing_beside(const struct aggregate *a, const struct expr_call *c)
+{
+	UNUSED(a), UNUSED(c);
+	return 0;
+}
+
+const struct keeper window_whole = {
+	"what all values come to", WHOLE_SIZE, whole_take, whole_read, whole_add, NULL, whole_save, whole_load, whole_dump, nothing_beside, NULL, NULL,
+};

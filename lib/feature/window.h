@@ -1,19 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * window.h - which values still count: one row per kind of window.
+ * window.h - what of a key's past counts for an event: keepers of folds, one per kind of window.
  *
- * A window of this version is of everything or of the last N, in order of arrival (ring, extremes, sums and distinct keep
- * them).  Windows in time have their rows in the table and are refused there.
+ * Sliding windows and `last N` are stretches of a timeline of values, by event time or by number; panes and tumbling
+ * windows are stretches of a timeline of partials, one per pane (stretch.c).  Sessions are partials in order (session.c).
+ * `decay` is one sum that fades (decay.c), `over all` one partial.
+ *
+ * How long the past is kept follows from the key's own events in this state alone: what can count for an event that is
+ * not older than the newest one.  An older event sees what is left, and is kept where it can still count.
+ * Panes, tumbling windows and sessions are seen as far as they have come: an event out of order also sees what is newer
+ * in its own pane, window or session.
  */
 #ifndef FEATURE_WINDOW_H
 #define FEATURE_WINDOW_H
 
 #include "base/error.h"
 #include "expr/expr.h"
+#include "feature/aggregate.h"
 
 #define WINDOW_LAST_MAX 1048576
 
-/* 0; -1: a window or decay that is not in this version, or N out of range. */
+extern const struct keeper window_whole, stretch_keeper, stretch_pane_keeper, session_keeper, decay_keeper;
+
+/* 0; -1: N out of range. */
 int window_check(const struct expr_call *, struct error *why);
 
 #endif

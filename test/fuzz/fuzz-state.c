@@ -25,7 +25,17 @@ static const char spec_text[] =
 	"d2 = distinct(x) over last 2\n"
 	"p = prev(v)\n"
 	"e = elapsed()\n"
-	"c = count() where x > 1\n";
+	"c = count() where x > 1\n"
+	"w1 = sum(v) over 10s\n"
+	"w2 = min(x) over 1m by ok\n"
+	"w3 = var(y) over 20s every 5s\n"
+	"w4 = last(v) over tumbling 1m\n"
+	"w5 = max(s) over session 5s\n"
+	"w6 = mean(v) decay 1s\n"
+	"w7 = ewma(y, 1s)\n"
+	"w8 = rate() over last 5\n"
+	"w9 = first(v) over 10s\n"
+	"w10 = sum(v) over session 1s\n";
 
 struct run {
 	struct fields fields;

@@ -108,7 +108,7 @@ static void subject_init(struct subject *s, const char *name, uint32_t last)
 static void subject_release(struct subject *s)
 {
 	if (s->k->release)
-		s->k->release(&s->call, s->state, &s->pool);
+		s->k->release(s->a, &s->call, s->state, &s->pool);
 	free(s->state);
 	arena_release(&s->arena);
 	left = s->pool.bytes;
@@ -142,13 +142,13 @@ static bool subject_reload(struct subject *s)
 	void *again = alloc_zeroed(1, s->k->size);
 	struct pool pool = POOL_INIT;
 
-	s->k->save(&s->call, s->state, &one);
+	s->k->save(s->a, &s->call, s->state, &one);
 	struct snapshot_bytes in = { (const unsigned char *)one.data, (const unsigned char *)one.data + one.len, false };
-	s->k->load(&s->call, again, &in, &pool);
-	s->k->save(&s->call, again, &two);
+	s->k->load(s->a, &s->call, again, &in, &pool);
+	s->k->save(s->a, &s->call, again, &two);
 	const bool same = !in.torn && in.p == in.end && one.len == two.len && !memcmp(one.data, two.data, one.len);
 	if (s->k->release)
-		s->k->release(&s->call, s->state, &s->pool);
+		s->k->release(s->a, &s->call, s->state, &s->pool);
 	const bool clean = s->pool.bytes == 0;
 	pool_release(&s->pool);
 	free(s->state);
@@ -485,13 +485,13 @@ static void test_torn(void)
 				subject_take(&s, &x, &why);
 				subject_add(&s, x);
 			}
-			s.k->save(&s.call, s.state, &b);
+			s.k->save(s.a, &s.call, s.state, &b);
 			for (size_t cut = 0; cut < b.len; cut++) {
 				unsigned char *part = memcpy(alloc_bytes(cut + 1), b.data, cut);
 				struct snapshot_bytes in = { part, part + cut, false };
 				void *state = alloc_zeroed(1, s.k->size);
 				struct pool pool = POOL_INIT;
-				s.k->load(&s.call, state, &in, &pool);
+				s.k->load(s.a, &s.call, state, &in, &pool);
 				torn &= in.torn;
 				pool_release(&pool);
 				free(state);

@@ -1,0 +1,604 @@
+/* SPDX-License-Identifier: MIT */
+#include "feature/fold.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "feature/held.h"
+#include "feature/pair.h"
+#include "json/write.h"
+#include "model/exp.h"
+
+#define UNUSED(x) ((void)(x))
+
+/* ---- count ---- */
+
+static void count_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
+{
+	UNUSED(s), UNUSED(times), UNUSED(entries);
+	*(uint64_t *)partial += n;
+}
+
+static void count_combine(const struct fold_shape *s, void *partial, const void *later)
+{
+	UNUSED(s);
+	*(uint64_t *)partial += *(const uint64_t *)later;
+}
+
+static struct value count_value(const struct fold_shape *s, const void *partial, int variant, struct arena *arena)
+{
+	UNUSED(s), UNUSED(variant), UNUSED(arena);
+	return value_integer((int64_t)*(const uint64_t *)partial);
+}
+
+const struct fold fold_count = { "a number", "n", FOLD_NOTHING, false, false, false, count_add, count_combine, count_value };
+
+/* ---- sum and mean ---- */
+
+struct sum { uint64_t n; struct pair pairs[]; };
+
+static void sum_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
+{
+	struct sum *sum = partial;
+	const double *x = entries;
+
+	UNUSED(times);
+	sum->n += n;
+	for (uint32_t k = 0; k < s->dims; k++) {
+		struct pair p = sum->pairs[k];
+		for (size_t i = 0; i < n; i++)
+			p = pair_add(p, x[i * s->dims + k], 0);
+		sum->pairs[k] = p;
+	}
+}
+
+static void sum_combine(const struct fold_shape *s, void *partial, const void *later)
+{
+	struct sum *a = partial;
+	const struct sum *b = later;
+
+	a->n += b->n;
+	for (uint32_t k = 0; k < s->dims; k++)
+		a->pairs[k] = pair_add(a->pairs[k], b->pairs[k].hi, b->pairs[k].lo);
+}
+
+static struct value sum_value(const struct fold_shape *s, const void *partial, int variant, struct arena *arena)
+{
+	const struct sum *sum = partial;
+	const double divisor = variant == FOLD_MEAN ? (double)sum->n : 1;
+
+	if (!sum->n)
+		return variant == FOLD_MEAN ? value_null() : value_integer(0);
+	if (!s->is_array)
+		return value_number(pair_value(sum->pairs[0]) / divisor);
+	struct value *items = arena_get(arena, (s->dims ? s->dims : 1) * sizeof *items);
+	for (uint32_t k = 0; k < s->dims; k++)
+		items[k] = value_number(pair_value(sum->pairs[k]) / divisor);
+	return (struct value){ .type = VALUE_ARRAY, .len = s->dims, .items = items };
+}
+
+const struct fold fold_sum = {
+	"how many, their sum and its rounding error", "ne", FOLD_NUMBERS, true, false, false, sum_add, sum_combine, sum_value,
+};
+
+/* ---- var and stddev ---- */
+
+struct spread { uint64_t n; double mean, squares; };	/* squares: of the distances from the mean */
+
+static void spread_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
+{
+	struct spread *sp = partial;
+	const double *x = entries;
+
+	UNUSED(s), UNUSED(times);
+	for (size_t i = 0; i < n; i++) {
+		const double away = x[i] - sp->mean;
+		sp->mean += away / (double)++sp->n;
+		sp->squares += away * (x[i] - sp->mean);
+	}
+}
+
+static void spread_combine(const struct fold_shape *s, void *partial, const void *later)
+{
+	struct spread *a = partial;
+	const struct spread *b = later;
+	const uint64_t n = a->n + b->n;
+
+	UNUSED(s);
+	if (!b->n)
+		return;
+	const double away = b->mean - a->mean, share = (double)b->n / (double)n;
+	a->squares += b->squares + away * away * ((double)a->n * share);
+	a->mean = a->n ? a->mean + away * share : b->mean;
+	a->n = n;
+}
+
+static struct value spread_value(const struct fold_shape *s, const void *partial, int variant, struct arena *arena)
+{
+	const struct spread *sp = partial;
+
+	UNUSED(s), UNUSED(arena);
+	if (!sp->n)
+		return value_null();
+	const double var = sp->squares / (double)sp->n;
+	return value_number(variant == FOLD_STDDEV ? sqrt(var) : var);
+}
+
+const struct fold fold_spread = {
+	"how many, their mean and squared distances from it", "ndd", FOLD_NUMBERS, false, false, false,
+	spread_add, spread_combine, spread_value,
+};
+
+/* ---- range ---- */
+
+struct range { uint64_t n; double least, greatest; };
+
+static void range_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
+{
+	struct range *r = partial;
+	const double *x = entries;
+
+	UNUSED(s), UNUSED(times);
+	for (size_t i = 0; i < n; i++, r->n++) {
+		r->least = r->n && r->least <= x[i] ? r->least : x[i];
+		r->greatest = r->n && r->greatest >= x[i] ? r->greatest : x[i];
+	}
+}
+
+static void range_combine(const struct fold_shape *s, void *partial, const void *later)
+{
+	struct range *a = partial;
+	const struct range *b = later;
+
+	UNUSED(s);
+	if (!b->n)
+		return;
+	a->least = a->n && a->least <= b->least ? a->least : b->least;
+	a->greatest = a->n && a->greatest >= b->greatest ? a->greatest : b->greatest;
+	a->n += b->n;
+}
+
+static struct value range_value(const struct fold_shape *s, const void *partial, int variant, struct arena *arena)
+{
+	const struct range *r = partial;
+
+	UNUSED(s), UNUSED(variant), UNUSED(arena);
+	return r->n ? value_number(r->greatest - r->least) : value_null();
+}
+
+const struct fold fold_range = {
+	"the least and the greatest number", "ndd", FOLD_NUMBERS, false, false, false, range_add, range_combine, range_value,
+};
+
+/* ---- one of the values: min, max ---- */
+
+static inline void choose(struct value *kept, struct value x, int sign)
+{
+	if (kept->type == VALUE_MISSING || value_compare(x, *kept) * sign > 0)
+		*kept = x;
+}
+
+static void add_best(void *partial, const void *entries, size_t n, int sign)
+{
+	const struct value *x = entries;
+
+	for (size_t i = 0; i < n; i++)
+		choose(partial, x[i], sign);
+}
+
+static void combine_best(void *partial, const void *later, int sign)
+{
+	if (((const struct value *)later)->type != VALUE_MISSING)
+		choose(partial, *(const struct value *)later, sign);
+}
+
+static void least_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
+{
+	UNUSED(s), UNUSED(times);
+	add_best(partial, entries, n, -1);
+}
+
+static void least_combine(const struct fold_shape *s, void *partial, const void *later)
+{
+	UNUSED(s);
+	combine_best(partial, later, -1);
+}
+
+static void greatest_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
+{
+	UNUSED(s), UNUSED(times);
+	add_best(partial, entries, n, 1);
+}
+
+static void greatest_combine(const struct fold_shape *s, void *partial, const void *later)
+{
+	UNUSED(s);
+	combine_best(partial, later, 1);
+}
+
+static struct value best_value(const struct fold_shape *s, const void *partial, int variant, struct arena *arena)
+{
+	UNUSED(s), UNUSED(variant);
+	return held_get(*(const struct value *)partial, arena);
+}
+
+const struct fold fold_least = { "one value", "v", FOLD_VALUE, false, true, false, least_add, least_combine, best_value };
+const struct fold fold_greatest = { "one value", "v", FOLD_VALUE, false, true, false, greatest_add, greatest_combine, best_value };
+
+/* ---- first, last: by time, of equal times by arrival ---- */
+
+struct end { int64_t time; struct value value; };
+
+static void first_one(struct end *e, int64_t time, struct value x)
+{
+	if (e->value.type == VALUE_MISSING || time < e->time)
+		*e = (struct end){ time, x };
+}
+
+static void last_one(struct end *e, int64_t time, struct value x)
+{
+	if (e->value.type == VALUE_MISSING || time >= e->time)
+		*e = (struct end){ time, x };
+}
+
+static void first_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
+{
+	UNUSED(s);
+	for (size_t i = 0; i < n; i++)
+		first_one(partial, times[i], ((const struct value *)entries)[i]);
+}
+
+static void first_combine(const struct fold_shape *s, void *partial, const void *later)
+{
+	const struct end *e = later;
+
+	UNUSED(s);
+	if (e->value.type != VALUE_MISSING)
+		first_one(partial, e->time, e->value);
+}
+
+static void last_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
+{
+	UNUSED(s);
+	for (size_t i = 0; i < n; i++)
+		last_one(partial, times[i], ((const struct value *)entries)[i]);
+}
+
+static void last_combine(const struct fold_shape *s, void *partial, const void *later)
+{
+	const struct end *e = later;
+
+	UNUSED(s);
+	if (e->value.type != VALUE_MISSING)
+		last_one(partial, e->time, e->value);
+}
+
+static struct value end_value(const struct fold_shape *s, const void *partial, int variant, struct arena *arena)
+{
+	UNUSED(s), UNUSED(variant);
+	return held_get(((const struct end *)partial)->value, arena);
+}
+
+const struct fold fold_first = { "a value and its time", "tv", FOLD_VALUE, false, false, false, first_add, first_combine, end_value };
+const struct fold fold_last = { "a value and its time", "tv", FOLD_VALUE, false, false, false, last_add, last_combine, end_value };
+
+/* ---- rate ---- */
+
+struct rate { uint64_t n; int64_t first, last; };
+
+static void rate_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
+{
+	struct rate *r = partial;
+
+	UNUSED(s), UNUSED(entries);
+	for (size_t i = 0; i < n; i++, r->n++) {
+		r->first = r->n && r->first <= times[i] ? r->first : times[i];
+		r->last = r->n && r->last >= times[i] ? r->last : times[i];
+	}
+}
+
+static void rate_combine(const struct fold_shape *s, void *partial, const void *later)
+{
+	struct rate *a = partial;
+	const struct rate *b = later;
+
+	UNUSED(s);
+	if (!b->n)
+		return;
+	a->first = a->n && a->first <= b->first ? a->first : b->first;
+	a->last = a->n && a->last >= b->last ? a->last : b->last;
+	a->n += b->n;
+}
+
+/* From one event to the next where no width is given: n events make n - 1 steps. */
+static struct value rate_value(const struct fold_shape *s, const void *partial, int variant, struct arena *arena)
+{
+	const struct rate *r = partial;
+
+	UNUSED(variant), UNUSED(arena);
+	if (s->width)
+		return value_number((double)r->n / ((double)s->width / 1e9));
+	if (r->n < 2 || r->first == r->last)
+		return value_null();
+	return value_number((double)(r->n - 1) / ((double)((uint64_t)r->last - (uint64_t)r->first) / 1e9));
+}
+
+const struct fold fold_rate = {
+	"how many, from when to when", "ntt", FOLD_NOTHING, false, false, true, rate_add, rate_combine, rate_value,
+};
+
+/* ---- ewma ---- */
+
+/*
+ * Of n values the first, x, and what the others add: from x they lead to decay(last - first) x + rest.  Behind others the first is
+ * one of those that add.  Nothing is ever taken off, so that a large value that counts for little costs no digits.
+ */
+struct ewma { uint64_t n; int64_t first, last; double x, rest; };
+
+double fold_decay(int64_t ns, int64_t half_life)
+{
+	if (ns <= 0)
+		return 1;
+	const int64_t whole = ns / half_life;
+	if (whole > 1100)
+		return 0;
+	return ldexp(exp_of(-0x1.62e42fefa39efp-1 * ((double)(ns % half_life) / (double)half_life)), (int)-whole);
+}
+
+static int64_t later_by(int64_t a, int64_t b)
+{
+	int64_t ns;
+
+	return __builtin_sub_overflow(b, a, &ns) ? b > a ? INT64_MAX : 0 : ns;
+}
+
+static void ewma_combine(const struct fold_shape *s, void *partial, const void *later)
+{
+	struct ewma *a = partial;
+	const struct ewma *b = later;
+
+	if (!b->n)
+		return;
+	if (!a->n) {
+		*a = *b;
+		return;
+	}
+	const double gap = fold_decay(later_by(a->last, b->first), s->half_life);
+	const double through = fold_decay(later_by(b->first, b->last), s->half_life);
+	a->rest = a->rest * (gap * through) + (1 - gap) * b->x * through + b->rest;
+	a->last = b->last > a->last ? b->last : a->last;
+	a->n += b->n;
+}
+
+static void ewma_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
+{
+	const double *x = entries;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct ewma one = { 1, times[i], times[i], x[i], 0 };
+		ewma_combine(s, partial, &one);
+	}
+}
+
+static struct value ewma_value(const struct fold_shape *s, const void *partial, int variant, struct arena *arena)
+{
+	const struct ewma *e = partial;
+
+	UNUSED(variant), UNUSED(arena);
+	return e->n ? value_number(fold_decay(later_by(e->first, e->last), s->half_life) * e->x + e->rest) : value_null();
+}
+
+const struct fold fold_ewma = {
+	"the average, and when it was it", "nttdd", FOLD_NUMBERS, false, false, true, ewma_add, ewma_combine, ewma_value,
+};
+
+/* ---- entries ---- */
+
+size_t fold_entry_size(const struct fold_shape *s)
+{
+	return s->fold->entry == FOLD_VALUE ? sizeof(struct value) : s->fold->entry == FOLD_NUMBERS ? s->dims * sizeof(double) : 0;
+}
+
+int fold_check(const struct fold_shape *s, struct value kept, struct value x, struct error *why)
+{
+	if (s->fold->entry == FOLD_NOTHING)
+		return 0;
+	if (s->fold->is_ordered) {
+		if (value_is_number(kept) && !value_is_number(x))
+			return error_set(why, "needs a number as before");
+		if (kept.type == VALUE_STRING && x.type != VALUE_STRING)
+			return error_set(why, "needs a string as before");
+		return value_is_number(x) || x.type == VALUE_STRING ? 0 : error_set(why, "needs a number or a string");
+	}
+	if (s->fold->entry == FOLD_VALUE)
+		return held_fits(x) ? 0 : error_set(why, "can keep numbers, strings, booleans and arrays of these");
+	if (!s->fold->takes_arrays)
+		return value_is_number(x) ? 0 : error_set(why, "needs a number");
+	if (x.type != VALUE_ARRAY) {
+		if (!value_is_number(x))
+			return error_set(why, "needs a number");
+		return kept.type == VALUE_ARRAY ? error_set(why, "needs an array of %u numbers as before", kept.len) : 0;
+	}
+	if (x.len > FOLD_DIMS_MAX)
+		return error_set(why, "takes arrays of at most %d numbers", FOLD_DIMS_MAX);
+	if (value_is_number(kept))
+		return error_set(why, "needs a number as before");
+	if (kept.type == VALUE_ARRAY && kept.len != x.len)
+		return error_set(why, "needs an array of %u numbers as before", kept.len);
+	for (uint32_t i = 0; i < x.len; i++)
+		if (!value_is_number(x.items[i]))
+			return error_set(why, "needs an array of numbers");
+	return 0;
+}
+
+void fold_lift(const struct fold_shape *s, void *entry, struct value x)
+{
+	if (s->fold->entry == FOLD_VALUE)
+		*(struct value *)entry = x;
+	else if (s->fold->entry == FOLD_NUMBERS)
+		for (uint32_t k = 0; k < s->dims; k++)
+			((double *)entry)[k] = value_double(x.type == VALUE_ARRAY ? x.items[k] : x);
+}
+
+void fold_own(const struct fold_shape *s, void *entry, struct pool *pool)
+{
+	if (s->fold->entry == FOLD_VALUE) {
+		const struct value x = *(struct value *)entry;
+		*(struct value *)entry = (struct value){0};
+		held_set(entry, x, pool);
+	}
+}
+
+void fold_drop(const struct fold_shape *s, void *entry, struct pool *pool)
+{
+	if (s->fold->entry == FOLD_VALUE)
+		held_release(entry, pool);
+}
+
+void fold_save(const struct fold_shape *s, const void *entry, struct buf *b)
+{
+	if (s->fold->entry == FOLD_VALUE)
+		held_save(b, *(const struct value *)entry);
+	else if (s->fold->entry == FOLD_NUMBERS)
+		for (uint32_t k = 0; k < s->dims; k++)
+			snapshot_put_double(b, ((const double *)entry)[k]);
+}
+
+static void load_value(struct value *at, struct snapshot_bytes *in, struct pool *pool)
+{
+	struct arena arena = ARENA_INIT;
+
+	held_set(at, held_load(in, &arena), pool);
+	arena_release(&arena);
+}
+
+void fold_load(const struct fold_shape *s, void *entry, struct snapshot_bytes *in, struct pool *pool)
+{
+	if (s->fold->entry == FOLD_VALUE)
+		load_value(entry, in, pool);
+	else if (s->fold->entry == FOLD_NUMBERS)
+		for (uint32_t k = 0; k < s->dims; k++)
+			((double *)entry)[k] = snapshot_get_double(in);
+}
+
+/* ---- partials, by their layout ---- */
+
+union word { uint64_t n; int64_t time; double number; };
+
+/* The words of a part; *n of them are one after the other. */
+static size_t words_of(const struct fold_shape *s, char part)
+{
+	return part == 'v' ? sizeof(struct value) / sizeof(union word) : part == 'e' ? 2 * (size_t)s->dims : 1;
+}
+
+size_t fold_partial_size(const struct fold_shape *s)
+{
+	size_t words = 0;
+
+	for (const char *p = s->fold->layout; *p; p++)
+		words += words_of(s, *p);
+	return words * sizeof(union word);
+}
+
+/* The value in a partial of values. */
+static struct value *value_in(const struct fold_shape *s, void *partial)
+{
+	return (struct value *)(void *)((union word *)partial + (strchr(s->fold->layout, 'v') - s->fold->layout));
+}
+
+struct value fold_partial_value(const struct fold_shape *s, const void *partial)
+{
+	return *value_in(s, (void *)(uintptr_t)partial);
+}
+
+static bool is_same_value(const struct value *a, const struct value *b)
+{
+	return a->type == b->type && a->len == b->len && a->uinteger == b->uinteger;
+}
+
+/* The part of a partial that is its own changes from `before` to what it is now, borrowed. */
+struct borrowed { union word words[4]; };
+
+void fold_keep(const struct fold_shape *s, void *partial, int64_t time, const void *entry, struct pool *pool)
+{
+	struct borrowed now;
+
+	if (s->fold->entry != FOLD_VALUE) {
+		s->fold->add(s, partial, &time, entry, 1);
+		return;
+	}
+	const size_t size = fold_partial_size(s);
+	struct value *kept = value_in(s, partial);
+	memcpy(&now, partial, size);
+	s->fold->add(s, &now, &time, entry, 1);
+	const struct value chosen = *value_in(s, &now);
+	if (is_same_value(kept, &chosen))
+		return;
+	struct value held = *kept;
+	held_set(&held, chosen, pool);
+	*value_in(s, &now) = held;
+	memcpy(partial, &now, size);
+}
+
+void fold_keep_partial(const struct fold_shape *s, void *partial, void *later, struct pool *pool)
+{
+	if (s->fold->entry != FOLD_VALUE) {
+		s->fold->combine(s, partial, later);
+		return;
+	}
+	struct value before = *value_in(s, partial), *other = value_in(s, later);
+	s->fold->combine(s, partial, later);
+	/* One of the two is chosen, the other goes. */
+	if (is_same_value(value_in(s, partial), &before))
+		held_release(other, pool);
+	else
+		held_release(&before, pool);
+}
+
+void fold_drop_partial(const struct fold_shape *s, void *partial, struct pool *pool)
+{
+	if (s->fold->entry == FOLD_VALUE)
+		held_release(value_in(s, partial), pool);
+}
+
+void fold_save_partial(const struct fold_shape *s, const void *partial, struct buf *b)
+{
+	const union word *w = partial;
+
+	for (const char *p = s->fold->layout; *p; w += words_of(s, *p++))
+		switch (*p) {
+		case 'n':
+			snapshot_put_varint(b, w->n);
+			break;
+		case 't':
+			snapshot_put_signed(b, w->time);
+			break;
+		case 'v':
+			held_save(b, *(const struct value *)(const void *)w);
+			break;
+		default:
+			for (size_t i = 0; i < words_of(s, *p); i++)
+				snapshot_put_double(b, w[i].number);
+		}
+}
+
+void fold_load_partial(const struct fold_shape *s, void *partial, struct snapshot_bytes *in, struct pool *pool)
+{
+	union word *w = partial;
+
+	for (const char *p = s->fold->layout; *p; w += words_of(s, *p++))
+		switch (*p) {
+		case 'n':
+			w->n = snapshot_get_varint(in);
+			break;
+		case 't':
+			w->time = snapshot_get_signed(in);
+			break;
+		case 'v':
+			load_value((struct value *)(void *)w, in, pool);
+			break;
+		default:
+			for (size_t i = 0; i < words_of(s, *p); i++)
+				w[i].number = snapshot_get_double(in);
+		}
+}

@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: MIT */
+#include "feature/timeline.h"
+
+#include <string.h>
+
+#define FAN 16
+#define FIRST_ROOM 2			/* of a leaf that is the root; doubled up to FAN */
+#define HEIGHT_MAX 15			/* no tree of 2^32 entries is higher, however it came about */
+
+/* Behind it in one piece: a leaf's times and entries, `room` of each; a branch's children and their partials, FAN of each. */
+struct timeline_node {
+	uint16_t n, room;
+	/* of a branch: the oldest time below each child */
+	int64_t times[];
+};
+
+/* ---- the parts of a node ---- */
+
+static size_t leaf_bytes(const struct timeline_kind *k, size_t room)
+{
+	return sizeof(struct timeline_node) + room * (sizeof(int64_t) + k->entry);
+}
+
+static size_t branch_bytes(const struct timeline_kind *k)
+{
+	return sizeof(struct timeline_node) + FAN * (sizeof(int64_t) + sizeof(void *) + k->partial);
+}
+
+static inline char *entry_at(const struct timeline_kind *k, struct timeline_node *leaf, size_t i)
+{
+	return (char *)(leaf->times + leaf->room) + i * k->entry;
+}
+
+static inline struct timeline_node **child_at(struct timeline_node *branch, size_t i)
+{
+	return (struct timeline_node **)(void *)(branch->times + FAN) + i;
+}
+
+static inline char *partial_at(const struct timeline_kind *k, struct timeline_node *branch, size_t i)
+{
+	return (char *)child_at(branch, FAN) + i * k->partial;
+}
+
+static struct timeline_node *new_leaf(const struct timeline_kind *k, size_t room, struct pool *pool)
+{
+	struct timeline_node *leaf = pool_get(pool, leaf_bytes(k, room));
+
+	leaf->n = 0;
+	leaf->room = (uint16_t)room;
+	return leaf;
+}
+
+static struct timeline_node *new_branch(const struct timeline_kind *k, struct pool *pool)
+{
+	struct timeline_node *branch = pool_get(pool, branch_bytes(k));
+
+	branch->n = 0;
+	branch->room = FAN;
+	return branch;
+}
+
+/* Room for one more at place i. */
+static void open_leaf(const struct timeline_kind *k, struct timeline_node *leaf, size_t i)
+{
+	memmove(leaf->times + i + 1, leaf->times + i, (leaf->n - i) * sizeof *leaf->times);
+	if (k->entry)
+		memmove(entry_at(k, leaf, i + 1), entry_at(k, leaf, i), (leaf->n - i) * k->entry);
+	leaf->n++;
+}
+
+static void copy_branch(const struct timeline_kind *k, struct timeline_node *to, size_t at, struct timeline_node *from, size_t i, size_t n)
+{
+	memmove(to->times + at, from->times + i, n * sizeof *to->times);
+	memmove(child_at(to, at), child_at(from, i), n * sizeof(void *));
+	if (k->partial)
+		memmove(partial_at(k, to, at), partial_at(k, from, i), n * k->partial);
+}
+
+/* ---- partials ---- */
+
+/* Child i of a branch, made again from what is below it.  The newest path has none. */
+static void sum_child(const struct timeline_kind *k, struct timeline_node *branch, unsigned height, size_t i)
+{
+	struct timeline_node *child = *child_at(branch, i);
+	char *partial = partial_at(k, branch, i);
+
+	branch->times[i] = child->times[0];
+	if (!k->partial)
+		return;
+	memset(partial, 0, k->partial);
+	if (height == 1) {
+		k->add(k->self, partial, child->times, entry_at(k, child, 0), child->n);
+		return;
+	}
+	for (size_t j = 0; j < child->n; j++)
+		k->combine(k->self, partial, partial_at(k, child, j));
+}
+
+/* ---- adding ---- */
+
+/* How many of a node's times are at most `time`. */
+static inline size_t rank(const struct timeline_node *node, int64_t time)
+{
+	size_t i = node->n;
+
+	while (i && node->times[i - 1] > time)
+		i--;
+	return i;
+}
+
+/* The later half of a full node, or nothing yet where what comes is the newest of all. */
+static struct timeline_node *split(const struct timeline_kind *k, struct timeline_node *node, unsigned height, bool at_end, struct pool *pool)
+{
+	const size_t from = at_end ? FAN : FAN / 2, n = FAN - from;
+	struct timeline_node *later = height ? new_branch(k, pool) : new_leaf(k, FAN, pool);
+
+	if (height)
+		copy_branch(k, later, 0, node, from, n);
+	else {
+		memcpy(later->times, node->times + from, n * sizeof *later->times);
+		if (k->entry)
+			memcpy(entry_at(k, later, 0), entry_at(k, node, from), n * k->entry);
+	}
+	later->n = (uint16_t)n;
+	node->n = (uint16_t)from;
+	return later;
+}
+
+struct adding {
+	const struct timeline_kind *kind;
+	int64_t time;
+	const void *entry;
+	struct pool *pool;
+};
+
+static void add_to_leaf(const struct adding *a, struct timeline_node *leaf)
+{
+	const size_t i = rank(leaf, a->time);
+
+	open_leaf(a->kind, leaf, i);
+	leaf->times[i] = a->time;
+	if (a->kind->entry)
+		memcpy(entry_at(a->kind, leaf, i), a->entry, a->kind->entry);
+}
+
+/* Child p of a branch, which may be full: what stands behind it then. */
+static struct timeline_node *add_child(const struct adding *a, struct timeline_node *node, unsigned height, size_t p,
+    struct timeline_node *child, bool is_newest)
+{
+	const struct timeline_kind *k = a->kind;
+	struct timeline_node *later = NULL, *into = node;
+
+	if (node->n == FAN) {
+		later = split(k, node, height, is_newest && p == FAN, a->pool);
+		if (p > node->n || node->n == FAN) {
+			into = later;
+			p -= node->n;
+		}
+	}
+	copy_branch(k, into, p + 1, into, p, into->n - p);
+	into->n++;
+	into->times[p] = child->times[0];
+	*child_at(into, p) = child;
+	if (!is_newest || p + 1u < into->n || (later && into == node))
+		sum_child(k, into, height, p);
+	return later;
+}
+
+/* What stands behind the node now, because it was full; NULL: nothing.  `is_newest`: no node was behind this one. */
+static struct timeline_node *add_below(const struct adding *a, struct timeline_node *node, unsigned height, bool is_newest)
+{
+	const struct timeline_kind *k = a->kind;
+	struct timeline_node *later = NULL;
+
+	if (!height) {
+		if (node->n == FAN) {
+			later = split(k, node, 0, is_newest && node->times[FAN - 1] <= a->time, a->pool);
+			if (!later->n || later->times[0] <= a->time)
+				node = later;
+		}
+		add_to_leaf(a, node);
+		return later;
+	}
+	size_t i = rank(node, a->time);
+	i -= i > 0;
+	const bool is_last = is_newest && i + 1u == node->n;
+	struct timeline_node *fresh = add_below(a, *child_at(node, i), height - 1, is_last);
+	if (is_last && !fresh)
+		node->times[i] = (*child_at(node, i))->times[0];
+	else
+		sum_child(k, node, height, i);
+	return fresh ? add_child(a, node, height, i + 1, fresh, is_newest) : NULL;
+}
+
+void timeline_add(struct timeline *t, const struct timeline_kind *k, int64_t time, const void *entry, struct pool *pool)
+{
+	const struct adding a = { k, time, entry, pool };
+	struct timeline_node *root = t->root;
+
+	if (!root)
+		t->root = new_leaf(k, FIRST_ROOM, pool);
+	else if (root->n == root->room && root->room < FAN) {
+		t->root = new_leaf(k, root->room * 2u, pool);
+		t->root->n = root->n;
+		memcpy(t->root->times, root->times, root->n * sizeof *root->times);
+		if (k->entry)
+			memcpy(entry_at(k, t->root, 0), entry_at(k, root, 0), root->n * k->entry);
+		pool_put(pool, root, leaf_bytes(k, root->room));
+	}
+	struct timeline_node *later = add_below(&a, t->root, t->height, true);
+	t->n++;
+	if (!later)
+		return;
+	root = new_branch(k, pool);
+	root->n = 2;
+	*child_at(root, 0) = t->root;
+	*child_at(root, 1) = later;
+	root->times[1] = later->times[0];
+	t->root = root;
+	sum_child(k, root, ++t->height, 0);
+}
+
+/* ---- one entry ---- */
+
+void *timeline_find(const struct timeline *t, const struct timeline_kind *k, int64_t time)
+{
+	struct timeline_node *node = t->root;
+	size_t i = 0;
+
+	for (unsigned height = t->height; node; height--) {
+		i = rank(node, time);
+		if (!i)
+			return NULL;
+		if (!height)
+			return node->times[i - 1] == time ? entry_at(k, node, i - 1) : NULL;
+		node = *child_at(node, i - 1);
+	}
+	return NULL;
+}
+
+static void touch(const struct timeline_kind *k, struct timeline_node *node, unsigned height, int64_t time, bool is_newest)
+{
+	const size_t i = rank(node, time) - 1;
+	const bool is_last = is_newest && i + 1 == node->n;
+
+	if (!height)
+		return;
+	touch(k, *child_at(node, i), height - 1, time, is_last);
+	if (!is_last)
+		sum_child(k, node, height, i);
+}
+
+void timeline_touch(struct timeline *t, const struct timeline_kind *k, int64_t time)
+{
+	if (k->partial)
+		touch(k, t->root, t->height, time, true);
+}
+
+int64_t timeline_newest(const struct timeline *t)
+{
+	struct timeline_node *node = t->root;
+
+	for (unsigned height = t->height; height; height--)
+		node = *child_at(node, node->n - 1u);
+	return node->times[node->n - 1];
+}
+
+/* ---- stretches ---- */
+
+struct stretch { int64_t after, until; };
+
+/* No time below the node is beyond `end`. */
+static void fold(const struct timeline_kind *k, struct timeline_node *node, unsigned height, struct stretch s, int64_t end,
+    bool is_newest, void *partial)
+{
+	if (!height) {
+		const size_t from = rank(node, s.after), to = rank(node, s.until);
+		if (from < to)
+			k->add(k->self, partial, node->times + from, entry_at(k, node, from), to - from);
+		return;
+	}
+	for (size_t i = 0; i < node->n && node->times[i] <= s.until; i++) {
+		const int64_t first = node->times[i], last = i + 1u < node->n ? node->times[i + 1] : end;
+		const bool is_last = is_newest && i + 1u == node->n;
+		if (last <= s.after)
+			continue;
+		if (first > s.after && last <= s.until && !is_last)
+			k->combine(k->self, partial, partial_at(k, node, i));
+		else
+			fold(k, *child_at(node, i), height - 1, s, last, is_last, partial);
+	}
+}
+
+void timeline_fold(const struct timeline *t, const struct timeline_kind *k, int64_t after, int64_t until, void *partial)
+{
+	if (t->root)
+		fold(k, t->root, t->height, (struct stretch){ after, until }, INT64_MAX, true, partial);
+}
+
+struct walk { bool newest_first; timeline_see *see; void *self; };
+
+static bool walk(const struct timeline_kind *k, struct timeline_node *node, unsigned height, struct stretch s, int64_t end,
+    const struct walk *w)
+{
+	for (size_t j = 0; j < node->n; j++) {
+		const size_t i = w->newest_first ? node->n - 1u - j : j;
+		const int64_t first = node->times[i], last = !height ? first : i + 1u < node->n ? node->times[i + 1] : end;
+		if (first > s.until || last <= s.after)
+			continue;
+		if (!(height ? walk(k, *child_at(node, i), height - 1, s, last, w) : w->see(w->self, first, entry_at(k, node, i))))
+			return false;
+	}
+	return true;
+}
+
+void timeline_walk(const struct timeline *t, const struct timeline_kind *k, int64_t after, int64_t until, bool newest_first,
+    timeline_see *see, void *self)
+{
+	const struct walk w = { newest_first, see, self };
+
+	if (t->root)
+		walk(k, t->root, t->height, (struct stretch){ after, until }, INT64_MAX, &w);
+}
+
+/* ---- dropping ---- */
+
+/* How many entries went. */
+static uint32_t release_below(const struct timeline_kind *k, struct timeline_node *node, unsigned height, struct pool *pool)
+{
+	uint32_t n = height ? 0 : node->n;
+
+	for (size_t i = 0; i < node->n; i++)
+		if (height)
+			n += release_below(k, *child_at(node, i), height - 1, pool);
+		else if (k->drop)
+			k->drop(k->self, entry_at(k, node, i), pool);
+	pool_put(pool, node, height ? branch_bytes(k) : leaf_bytes(k, node->room));
+	return n;
+}
+
+static uint32_t drop_below(const struct timeline_kind *k, struct timeline_node *node, unsigned height, int64_t until, bool is_newest,
+    struct pool *pool)
+{
+	uint32_t n = 0;
+	size_t gone = 0;
+
+	while (gone + 1u < node->n && node->times[gone + 1] <= until)
+		n += release_below(k, *child_at(node, gone++), height - 1, pool);
+	if (gone) {
+		node->n -= (uint16_t)gone;
+		copy_branch(k, node, 0, node, gone, node->n);
+	}
+	if (height > 1 && node->times[0] <= until) {
+		const bool is_last = is_newest && node->n == 1;
+		const uint32_t below = drop_below(k, *child_at(node, 0), height - 1, until, is_last, pool);
+		if (below && is_last)
+			node->times[0] = (*child_at(node, 0))->times[0];
+		else if (below)
+			sum_child(k, node, height, 0);
+		n += below;
+	}
+	return n;
+}
+
+/* The root, a leaf, loses just what may go. */
+static uint32_t drop_from_leaf(const struct timeline_kind *k, struct timeline_node *leaf, int64_t until, struct pool *pool)
+{
+	size_t gone = 0;
+
+	for (; gone < leaf->n && leaf->times[gone] <= until; gone++)
+		if (k->drop)
+			k->drop(k->self, entry_at(k, leaf, gone), pool);
+	leaf->n -= (uint16_t)gone;
+	if (gone) {
+		memmove(leaf->times, leaf->times + gone, leaf->n * sizeof *leaf->times);
+		if (k->entry)
+			memmove(entry_at(k, leaf, 0), entry_at(k, leaf, gone), leaf->n * k->entry);
+	}
+	return (uint32_t)gone;
+}
+
+void timeline_drop(struct timeline *t, const struct timeline_kind *k, int64_t until, struct pool *pool)
+{
+	if (!t->root || t->root->times[0] > until)
+		return;
+	if (t->height)
+		t->n -= drop_below(k, t->root, t->height, until, true, pool);
+	while (t->height && t->root->n == 1) {
+		struct timeline_node *root = t->root;
+		t->root = *child_at(root, 0);
+		t->height--;
+		pool_put(pool, root, branch_bytes(k));
+	}
+	if (!t->height)
+		t->n -= drop_from_leaf(k, t->root, until, pool);
+	if (!t->n)
+		timeline_release(t, k, pool);
+}
+
+void timeline_release(struct timeline *t, const struct timeline_kind *k, struct pool *pool)
+{
+	if (t->root)
+		release_below(k, t->root, t->height, pool);
+	*t = (struct timeline){0};
+}
+
+/* ---- saved: n, height, then each node before those below it: how many it has; a leaf's times and entries ---- */
+
+static void save_below(const struct timeline_kind *k, struct timeline_node *node, unsigned height, int64_t *time, struct buf *b)
+{
+	snapshot_put_varint(b, node->n);
+	for (size_t i = 0; i < node->n; i++)
+		if (height)
+			save_below(k, *child_at(node, i), height - 1, time, b);
+		else {
+			/* Unsigned: from one end of time to the other. */
+			snapshot_put_varint(b, (uint64_t)node->times[i] - (uint64_t)*time);
+			*time = node->times[i];
+			k->save(k->self, entry_at(k, node, i), b);
+		}
+}
+
+void timeline_save(const struct timeline *t, const struct timeline_kind *k, struct buf *b)
+{
+	int64_t time = INT64_MIN;
+
+	snapshot_put_varint(b, t->n);
+	if (!t->n)
+		return;
+	snapshot_put_varint(b, t->height);
+	save_below(k, t->root, t->height, &time, b);
+}
+
+struct loading { struct snapshot_bytes *in; struct pool *pool; int64_t time; uint64_t left; };
+
+static void load_leaf(const struct timeline_kind *k, struct timeline_node *leaf, size_t n, struct loading *l)
+{
+	while (leaf->n < n && !l->in->torn) {
+		const uint64_t step = snapshot_get_varint(l->in);
+		if (step > (uint64_t)INT64_MAX - (uint64_t)l->time || !l->left) {
+			l->in->torn = true;
+			return;
+		}
+		l->left--;
+		l->time = (int64_t)((uint64_t)l->time + step);
+		leaf->times[leaf->n] = l->time;
+		if (k->entry)
+			memset(entry_at(k, leaf, leaf->n), 0, k->entry);
+		k->load(k->self, entry_at(k, leaf, leaf->n++), l->in, l->pool);
+	}
+}
+
+/* NULL: torn.  A node that is not whole is still one to release. */
+static struct timeline_node *load_below(const struct timeline_kind *k, unsigned height, bool is_root, bool is_newest, struct loading *l)
+{
+	const uint64_t n = snapshot_get_varint(l->in);
+	size_t room = FIRST_ROOM;
+
+	if (l->in->torn || n < 1 || n > FAN) {
+		l->in->torn = true;
+		return NULL;
+	}
+	while (room < n || (!is_root && room < FAN))
+		room *= 2;
+	struct timeline_node *node = height ? new_branch(k, l->pool) : new_leaf(k, room, l->pool);
+	if (!height) {
+		load_leaf(k, node, n, l);
+		return node;
+	}
+	while (node->n < n && !l->in->torn) {
+		struct timeline_node *child = load_below(k, height - 1, false, is_newest && node->n + 1u == n, l);
+		if (!child)
+			break;
+		*child_at(node, node->n++) = child;
+		if (!l->in->torn) {
+			node->times[node->n - 1] = child->times[0];
+			if (!is_newest || node->n < n)
+				sum_child(k, node, height, node->n - 1u);
+		}
+	}
+	return node;
+}
+
+void timeline_load(struct timeline *t, const struct timeline_kind *k, struct snapshot_bytes *in, struct pool *pool)
+{
+	struct loading l = { in, pool, INT64_MIN, snapshot_get_varint(in) };
+	const uint64_t n = l.left, height = n ? snapshot_get_varint(in) : 0;
+
+	if (in->torn || n > UINT32_MAX || height > HEIGHT_MAX) {
+		in->torn = true;
+		return;
+	}
+	if (!n)
+		return;
+	t->n = (uint32_t)n;
+	t->height = (uint32_t)height;
+	t->root = load_below(k, t->height, !height, true, &l);
+	if (l.left)
+		in->torn = true;
+}
+
+size_t timeline_bound(const struct timeline_kind *k, size_t n)
+{
+	size_t room = FIRST_ROOM, bytes = 0;
+
+	while (room < n && room < FAN)
+		room *= 2;
+	if (n <= FAN)
+		return pool_size(leaf_bytes(k, room));
+	/* One more leaf than full ones: the oldest goes whole. */
+	n = (n + FAN - 1) / FAN + 1;
+	bytes = n * pool_size(leaf_bytes(k, FAN));
+	while (n > 1) {
+		n = (n + FAN - 1) / FAN;
+		bytes += n * pool_size(branch_bytes(k));
+	}
+	return bytes;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timeline.h - what a window in event time is made of: entries in order of time, and what any stretch of them comes to.
+ *
+ * A B+ tree whose inner nodes keep a partial aggregate per closed child; children on the way to the newest entry have
+ * none, so that adding at the end touches one leaf.  After Tangwongsan, Hirzel and Schneider, "Optimal and general
+ * out-of-order sliding-window aggregation", VLDB 2019, without their fingers: the paths are three nodes long.  Adding
+ * at the end and dropping at the front cost O(1) amortised, adding in the middle and folding a stretch O(log n).
+ * Nothing is ever subtracted: a stretch is added up from its entries and partials, in order of time, so what a value
+ * that has gone had swallowed comes back.
+ *
+ * A partial follows from the entries below it and the shape of the tree alone, and a saved timeline keeps its shape:
+ * loaded, it goes on to the same bits.
+ *
+ * All zero is empty.  Reading changes nothing.  Entries of one time stand in the order in which they came.
+ * Knows times (int64, any unit) and sizes, not what entries mean.
+ */
+#ifndef FEATURE_TIMELINE_H
+#define FEATURE_TIMELINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/snapshot.h"
+#include "feature/pool.h"
+
+/* What the entries of a timeline are; the same in every call on it. */
+struct timeline_kind {
+	const void *self;		/* handed to the functions */
+	uint32_t entry, partial;	/* bytes of each, multiples of 8; 0: there are none */
+	/* Adds entries, or a partial of later ones, to a partial, which is all zero where it is of nothing. */
+	void (*add)(const void *self, void *partial, const int64_t *times, const void *entries, size_t n);
+	void (*combine)(const void *self, void *partial, const void *later);
+	void (*drop)(const void *self, void *entry, struct pool *);	/* what the entry owns; NULL: nothing */
+	void (*save)(const void *self, const void *entry, struct buf *);
+	void (*load)(const void *self, void *entry, struct snapshot_bytes *, struct pool *);	/* entry is all zero */
+};
+
+struct timeline_node;
+
+struct timeline {
+	struct timeline_node *root;	/* NULL: empty */
+	uint32_t n;			/* entries */
+	uint32_t height;		/* 0: the root is a leaf */
+};
+
+/* A copy of an entry, behind those of the same time. */
+void timeline_add(struct timeline *, const struct timeline_kind *, int64_t time, const void *entry, struct pool *);
+/* The newest entry of just this time, to be changed; NULL: there is none.  Then timeline_touch: the partials that stand on it. */
+void *timeline_find(const struct timeline *, const struct timeline_kind *, int64_t time);
+void timeline_touch(struct timeline *, const struct timeline_kind *, int64_t time);
+
+/* Adds the stretch (after, until] to a partial. */
+void timeline_fold(const struct timeline *, const struct timeline_kind *, int64_t after, int64_t until, void *partial);
+
+/* Entries of the stretch, one by one, from the oldest or the newest, until `see` returns false. */
+typedef bool timeline_see(void *self, int64_t time, void *entry);
+void timeline_walk(const struct timeline *, const struct timeline_kind *, int64_t after, int64_t until, bool newest_first,
+    timeline_see *see, void *self);
+
+/* Entries up to `until` may go: they do so a leaf at a time, and are not to be asked for again. */
+void timeline_drop(struct timeline *, const struct timeline_kind *, int64_t until, struct pool *);
+void timeline_release(struct timeline *, const struct timeline_kind *, struct pool *);
+
+void timeline_save(const struct timeline *, const struct timeline_kind *, struct buf *);
+/* Into an empty one; what does not fit is torn, and releasing what came of it is the caller's. */
+void timeline_load(struct timeline *, const struct timeline_kind *, struct snapshot_bytes *, struct pool *);
+
+/* The newest time; only where n > 0. */
+int64_t timeline_newest(const struct timeline *);
+
+/* Bytes in the pool of so many entries, come in order. */
+size_t timeline_bound(const struct timeline_kind *, size_t n);
+
+#endif
