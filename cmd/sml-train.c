@@ -144,6 +144,9 @@ static int train_setup(void *tool, struct setup *setup, struct error *why)
 	g->weight_text = t->weight_path;
 	g->time_unit = t->common.time_unit;
 	g->regression = t->model.kind == MODEL_LINEAR;
+	/* What is judged by --evaluate shows only in the data. */
+	if (t->require && !t->evaluate && gate_check(t->require, g->regression, why))
+		return -1;
 	g->grows = !t->features.n;
 	return parse_features(t, why);
 }

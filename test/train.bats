@@ -471,6 +471,11 @@ sml-train: no record with a label (-y label) has a probability or a prediction, 
 	done
 	run -3 --separate-stderr sml-train -q -y label --evaluate --require 'r2 > 0' in
 	[[ $stderr == *"does not hold: r2 is null" ]]
+	for kind in logistic:rmse:linear linear:auc:logistic; do
+		IFS=: read -r kind figure other <<<"$kind"
+		run -2 --separate-stderr sml-train -q -y label --kind "$kind" --require "$figure < 1" -m m.json absent
+		equal "sml-train: --require '$figure < 1': $figure is a figure of $other models" "$stderr"
+	done
 	small >rows
 	echo old >m.json
 	run -3 --separate-stderr sml-train -q -y label --require 'auc > 0.999' -m m.json rows

@@ -75,6 +75,15 @@ struct gate *gate_compile(struct arena *arena, const char *text, const char *sou
 	return g;
 }
 
+int gate_check(const struct gate *g, bool regression, struct error *why)
+{
+	for (size_t i = 0; metrics_rows[i].name; i++)
+		if (g->named[i] && !(regression ? metrics_rows[i].regression : metrics_rows[i].binary))
+			return error_set(why, "%s '%s': %s is a figure of %s models", g->source, g->text, metrics_rows[i].name,
+			    regression ? "logistic" : "linear");
+	return 0;
+}
+
 int gate_test(const struct gate *g, const struct quality *q, struct error *why)
 {
 	struct value figures[FIGURES];

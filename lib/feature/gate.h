@@ -7,6 +7,8 @@
 #ifndef FEATURE_GATE_H
 #define FEATURE_GATE_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/error.h"
 #include "model/metrics.h"
@@ -15,6 +17,9 @@ struct gate;
 
 /* Lives in the arena.  NULL: the text is wrong; `source` names it in the message. */
 struct gate *gate_compile(struct arena *, const char *text, const char *source, struct error *why);
+
+/* 0; -1: it names a figure that models of this kind do not have. */
+int gate_check(const struct gate *, bool regression, struct error *why);
 
 /* 1: it holds; 0: it does not, and `why` shows the figures it names; -1: it cannot be evaluated. */
 int gate_test(const struct gate *, const struct quality *, struct error *why);
