@@ -456,6 +456,15 @@ fits() {
 sml-train: no record with a label (-y label) has a probability or a prediction, as sml-classify adds them' "$stderr"
 }
 
+@test "a label among the features, and names without commas between them" {
+	printf '{"features":{"x":%s,"y":%s}}\n' 1.5 0 2.5 1 0.5 0 3.5 1 >in
+	run -3 --separate-stderr sml-train -q -y y -m m.json in
+	equal 'sml-train: no record has a label (-y y; did you mean "features.y"?)' "$stderr"
+	run -0 sml-train -q -y features.y -x x -m m.json in
+	run ! --separate-stderr sml-train -q -y features.y -x 'x y' -m m.json in
+	[[ $stderr == *'between names stand commas'* ]]
+}
+
 @test "--require: 3 when it does not hold, and then no model" {
 	printf '{"label":%s,"probability":%s}\n' 0 0.1 0 0.4 1 0.35 1 0.8 >in
 	run -0 sml-train -q -y label --evaluate --require 'auc >= 0.75 and rows == 4' in

@@ -99,6 +99,7 @@ static void note_names(struct gather *g, const struct value *v)
 		while (n < NAMES_MOST && json_walk_next(&walk, &g->arena, &name, &value))
 			if (!memchr(name.text, 0, name.len))
 				g->names[n++] = arena_copy(&g->arena, name.text, name.len);
+		g->n_of_features = i ? g->n_of_features : n;
 	}
 	g->names[n] = NULL;
 }
@@ -313,7 +314,8 @@ static int no_value(const struct gather *g, const char *name, struct error *why)
 	struct buf hint = BUF_INIT;
 
 	hint_input(g, name, &hint);
-	error_set(why, "feature %s: no row has a value%s", name, buf_text(&hint));
+	error_set(why, "feature %s: no row has a value%s", name, hint.len ? buf_text(&hint) : strchr(name, ' ') ?
+	    " (between names stand commas)" : "");
 	buf_release(&hint);
 	return -1;
 }
@@ -378,6 +380,9 @@ int gather_nothing(const struct gather *g, struct error *why)
 		return error_set(why, "not one of the records with a label (-y %s) can be used", g->label_text);
 	if (!g->unlabelled)
 		return error_set(why, "no record to %s (-y %s)", g->model ? "learn from" : "judge", g->label_text);
+	for (size_t i = 0; i < g->n_of_features; i++)
+		if (!strcmp(g->names[i], g->label_text))
+			return error_set(why, "no record has a label (-y %s; did you mean \"features.%s\"?)", g->label_text, g->label_text);
 	const char *near = near_name(g, g->label_text, strlen(g->label_text));
 	return near ? error_set(why, "no record has a label (-y %s; did you mean \"%s\"?)", g->label_text, near) :
 	    error_set(why, "no record has a label (-y %s)", g->label_text);

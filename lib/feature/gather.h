@@ -47,6 +47,7 @@ struct gather {
 	int label_slot, weight_slot, time_slot, features_slot, record_slot, probability_slot, prediction_slot, classification_slot;
 	struct buf line;
 	const char **names;			/* of the first record, for hints; ends with NULL, in the arena */
+	size_t n_of_features;			/* the first of them: members of `features` */
 	struct arena arena;
 };
 
