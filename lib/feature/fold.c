@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "feature/held.h"
 #include "feature/pair.h"
 #include "json/write.h"
@@ -417,14 +418,14 @@ int fold_check(const struct fold_shape *s, struct value kept, struct value x, st
 	if (x.type != VALUE_ARRAY) {
 		if (!value_is_number(x))
 			return error_set(why, "needs a number");
-		return kept.type == VALUE_ARRAY ? error_set(why, "needs an array of %u numbers as before", kept.len) : 0;
+		return kept.type == VALUE_ARRAY ? error_set(why, "needs an array of %u number%s as before", kept.len, number_s(kept.len)) : 0;
 	}
 	if (x.len > FOLD_DIMS_MAX)
 		return error_set(why, "takes arrays of at most %d numbers", FOLD_DIMS_MAX);
 	if (value_is_number(kept))
 		return error_set(why, "needs a number as before");
 	if (kept.type == VALUE_ARRAY && kept.len != x.len)
-		return error_set(why, "needs an array of %u numbers as before", kept.len);
+		return error_set(why, "needs an array of %u number%s as before", kept.len, number_s(kept.len));
 	for (uint32_t i = 0; i < x.len; i++)
 		if (!value_is_number(x.items[i]))
 			return error_set(why, "needs an array of numbers");
@@ -485,7 +486,7 @@ void fold_load(const struct fold_shape *s, void *entry, struct snapshot_bytes *i
 
 union word { uint64_t n; int64_t time; double number; };
 
-/* The words of a part; *n of them are one after the other. */
+/* How many words a part of the layout has. */
 static size_t words_of(const struct fold_shape *s, char part)
 {
 	return part == 'v' ? sizeof(struct value) / sizeof(union word) : part == 'e' ? 2 * (size_t)s->dims : 1;
@@ -516,12 +517,12 @@ static bool is_same_value(const struct value *a, const struct value *b)
 	return a->type == b->type && a->len == b->len && a->uinteger == b->uinteger;
 }
 
-/* The part of a partial that is its own changes from `before` to what it is now, borrowed. */
-struct borrowed { union word words[4]; };
+/* A partial of FOLD_VALUE. */
+struct chosen { union word words[4]; };
 
 void fold_keep(const struct fold_shape *s, void *partial, int64_t time, const void *entry, struct pool *pool)
 {
-	struct borrowed now;
+	struct chosen now;
 
 	if (s->fold->entry != FOLD_VALUE) {
 		s->fold->add(s, partial, &time, entry, 1);
@@ -532,12 +533,11 @@ void fold_keep(const struct fold_shape *s, void *partial, int64_t time, const vo
 	memcpy(&now, partial, size);
 	s->fold->add(s, &now, &time, entry, 1);
 	const struct value chosen = *value_in(s, &now);
-	if (is_same_value(kept, &chosen))
-		return;
-	struct value held = *kept;
-	held_set(&held, chosen, pool);
-	*value_in(s, &now) = held;
-	memcpy(partial, &now, size);
+	if (!is_same_value(kept, &chosen)) {
+		*value_in(s, &now) = *kept;
+		held_set(value_in(s, &now), chosen, pool);
+	}
+	memcpy(partial, &now, size);	/* of the same value the time may be another */
 }
 
 void fold_keep_partial(const struct fold_shape *s, void *partial, void *later, struct pool *pool)

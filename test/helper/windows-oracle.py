@@ -24,7 +24,7 @@ WINDOWS = [
     ("over session 3s", "session", 3, 0, 0),
     ("over session 20s", "session", 20, 0, 0),
 ]
-AGGREGATES = ["count()", "count(x)", "sum(x)", "mean(x)", "min(x)", "max(x)", "range(x)", "var(x)", "stddev(x)", "first(s)", "last(s)",
+AGGREGATES = ["count()", "count(x)", "sum(x)", "mean(x)", "min(x)", "max(x)", "range(x)", "var(x)", "stddev(x)", "first(s)", "last(s)", "first(x)", "last(x)",
               "min(s)", "rate()", "ewma(x, 5s)", "sum(v)", "mean(v)"]
 CLAUSES = ["", " exclude current", " where x > 2", " exclude current where x > 2", " by g"]
 
