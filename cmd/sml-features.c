@@ -266,6 +266,13 @@ static int features_finish(void *tool, enum end how, struct next *next, struct e
 		eventtime_show(newest, shown);
 		command_note(&t->common, "every event time lies before 1971, the newest is %s: is %s not in %s?", shown, t->spec->time.text,
 		    eventtime_unit_show(t->spec->unit));
+		return 0;
+	}
+	const struct expr_dates *dates = engine_dates(t->engine);
+	if (dates->n >= DOUBTED_FROM && dates->newest < YEAR_1971 / NS_PER_S) {
+		eventtime_show(dates->newest > -YEAR_1971 / NS_PER_S ? dates->newest * NS_PER_S : -YEAR_1971, shown);
+		command_note(&t->common, "every time that hour(), day() and the like were given lies before 1971, the newest is %s: is it in another "
+		    "unit than %s, as in hour(x, s)?", shown, eventtime_unit_show(t->spec->unit));
 	}
 	return 0;
 }

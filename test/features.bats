@@ -702,6 +702,13 @@ state by merchant: 80 bytes a key
 	equal 'sml-features: every event time lies before 1971, the newest is 1970-01-20T16:13:20.1Z: is timestamp not in ms?' "$stderr"
 	run -0 --separate-stderr sml-features -T timestamp:s -d 'e = elapsed()' in
 	equal '' "$stderr"
+	# Also by those that only look at them.
+	run -0 --separate-stderr sml-features -d 'h = hour(timestamp)' in
+	[[ $stderr == 'sml-features: every time that hour(), day() and the like were given lies before 1971, '*' as in hour(x, s)?' ]]
+	for given in 'h = hour(timestamp, s)' 'h = hour(timestamp * 1000)' 'h = if(false, hour(timestamp), 1)'; do
+		run -0 --separate-stderr sml-features -d "$given" in
+		equal '' "$stderr"
+	done
 }
 
 @test "the state of another spec is not saved over" {

@@ -397,7 +397,7 @@ static int64_t floor_divide(int64_t a, int64_t b)
 }
 
 /* Seconds since the epoch on the clock of the place: 1, 0 for null, -1 after a failure. */
-static int local_seconds(struct eval *c, const struct expr *e, int64_t *seconds)
+static int utc_seconds(struct eval *c, const struct expr *e, int64_t *seconds)
 {
 	const struct zone *z = e->data;
 	struct value v = eval_value(c, e->kids[0]);
@@ -411,7 +411,7 @@ static int local_seconds(struct eval *c, const struct expr *e, int64_t *seconds)
 		return 0;
 	/* The usual case; the range is that of eventtime.h. */
 	if (v.type == VALUE_INTEGER && z->unit == TIME_MS && v.integer > -9223372036854 && v.integer < 9223372036854) {
-		*seconds = floor_divide(v.integer, 1000) + z->offset_s;
+		*seconds = floor_divide(v.integer, 1000);
 		return 1;
 	}
 	if (z->unit == TIME_RFC3339 ? v.type != VALUE_STRING : !value_is_number(v)) {
@@ -423,7 +423,23 @@ static int local_seconds(struct eval *c, const struct expr *e, int64_t *seconds)
 		eval_failure(c, "%s: %s", show_short(e->kids[0], text), why.text);
 		return -1;
 	}
-	*seconds = floor_divide(ns, 1000000000) + z->offset_s;
+	*seconds = floor_divide(ns, 1000000000);
+	return 1;
+}
+
+static int local_seconds(struct eval *c, const struct expr *e, int64_t *seconds)
+{
+	const struct zone *z = e->data;
+	struct expr_dates *dates = c->scope->dates;
+	const int result = utc_seconds(c, e, seconds);
+
+	if (result <= 0)
+		return result;
+	if (dates) {
+		dates->newest = dates->n && dates->newest > *seconds ? dates->newest : *seconds;
+		dates->n++;
+	}
+	*seconds += z->offset_s;
 	return 1;
 }
 

@@ -112,11 +112,15 @@ const struct expr *expr_compile_condition(struct arena *, const char *text, size
 const struct expr *expr_compile_path(struct arena *, const char *text, size_t len, const struct expr_place *,
     const struct expr_names *, struct error *why);
 
+/* The times that hour() and the like were given; what is far too early for all of them may be in another unit. */
+struct expr_dates { uint64_t n; int64_t newest; };	/* newest: seconds since the epoch; only where n > 0 */
+
 struct expr_scope {
 	const struct value *slots;	/* of the record */
 	const struct value *locals;	/* computed earlier */
 	const struct value *calls;	/* of the aggregates */
 	struct arena *arena;		/* for texts and arrays made on the way */
+	struct expr_dates *dates;	/* NULL: nobody asks */
 };
 
 /* 0 and a value (texts and arrays borrowed from the scope, its arena or the tree); -1: the data have a wrong type:

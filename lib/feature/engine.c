@@ -38,6 +38,7 @@ struct engine {
 	bool evicts;
 	uint64_t timed;			/* records whose time was read */
 	int64_t newest;			/* of these */
+	struct expr_dates dates;	/* that expressions looked at */
 	struct emit_part emitted;	/* for `emit features` */
 	struct buf line;
 	struct arena arena;
@@ -407,7 +408,7 @@ void engine_records(struct engine *e, struct record **r, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (!e->values[i])
 			continue;
-		const struct expr_scope scope = { e->values[i], e->locals, e->calls, r[i]->arena };
+		const struct expr_scope scope = { e->values[i], e->locals, e->calls, r[i]->arena, &e->dates };
 		struct key_ref *refs = &e->refs[i * s->n_keys];
 		if (compute(e, r[i], &scope, refs, e->times[i])) {
 			commit(e, refs, e->times[i], r[i]->arena);
@@ -463,6 +464,11 @@ void engine_free(struct engine *e)
 struct state *engine_state(struct engine *e)
 {
 	return e->state;
+}
+
+const struct expr_dates *engine_dates(const struct engine *e)
+{
+	return &e->dates;
 }
 
 uint64_t engine_times(const struct engine *e, int64_t *newest)

@@ -33,6 +33,9 @@ void engine_records(struct engine *, struct record **, size_t n);
 /* Of how many records the event time was read, and the newest of these times (EVENTTIME_NONE: of none). */
 uint64_t engine_times(const struct engine *, int64_t *newest);
 
+/* What hour() and the like were given. */
+const struct expr_dates *engine_dates(const struct engine *);
+
 /* To look at, save, or restore before the first record. */
 struct state *engine_state(struct engine *);
 

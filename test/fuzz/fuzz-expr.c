@@ -91,7 +91,7 @@ static void result(const struct compiled *c, const char *line, size_t n, struct 
 	r.at = (struct place){ "features", "stdin", 1, NULL };
 	const struct value *values = record_values(&r);
 	if (values) {
-		const struct expr_scope scope = { values, locals, calls, &arena };
+		const struct expr_scope scope = { values, locals, calls, &arena, NULL };
 		if (expr_eval(c->expr, &scope, &v, &why)) {
 			CHECK(*why.text);
 			buf_format(out, "!%s", why.text);

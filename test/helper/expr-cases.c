@@ -136,7 +136,7 @@ static void run(const char *text, const char *input, bool shown, struct buf *out
 		buf_add_byte(out, '\n');
 	}
 	struct value *slots = alloc_zeroed(b.fields.n_slots + 1, sizeof *slots);
-	struct expr_scope scope = { slots, b.locals, b.calls, &b.arena };
+	struct expr_scope scope = { slots, b.locals, b.calls, &b.arena, NULL };
 	json_read(object, &b.fields, &b.arena, slots, &present);
 	if (expr_eval(e, &scope, &v, &why) < 0) {
 		put_error(out, &why);

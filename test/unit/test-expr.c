@@ -177,7 +177,7 @@ static void test_arithmetic(void)
 	prng_init(&dice, 1);
 	for (int i = 0; i < 20000; i++) {
 		struct value slots[N_NAMES + 1] = { { .type = VALUE_MISSING } }, got, expected;
-		struct expr_scope scope = { slots, NULL, NULL, &arena };
+		struct expr_scope scope = { slots, NULL, NULL, &arena, NULL };
 		struct error why;
 		double x;
 
@@ -350,7 +350,7 @@ static void test_show(void)
 	prng_init(&dice, 2);
 	for (int i = 0; i < 30000; i++) {
 		struct value slots[N_NAMES + 1] = { { .type = VALUE_MISSING } }, locals[2], calls[400];
-		struct expr_scope scope = { slots, locals, calls, &work };
+		struct expr_scope scope = { slots, locals, calls, &work, NULL };
 		struct error why;
 
 		buf_clear(&text);
@@ -462,7 +462,7 @@ static void test_bytes(void)
 		} else {
 			struct value slots[N_NAMES + 1] = { value_integer(1), value_integer(2) }, locals[2] = { value_null(), value_null() };
 			struct value calls[64] = { value_null() }, v;
-			struct expr_scope scope = { slots, locals, calls, &work };
+			struct expr_scope scope = { slots, locals, calls, &work, NULL };
 
 			compiled++;
 			if (expr_eval(e, &scope, &v, &why) < 0 && strchr(why.text, '\n'))
@@ -506,7 +506,7 @@ static bool deep(const char *before, const char *middle, const char *after, int 
 	fine = part ? !e && strstr(why.text, part) : e != NULL;
 	if (e) {
 		struct value slots[N_NAMES + 1] = { value_integer(1) }, v;
-		struct expr_scope scope = { slots, NULL, NULL, &arena };
+		struct expr_scope scope = { slots, NULL, NULL, &arena, NULL };
 
 		expr_eval(e, &scope, &v, &why);
 		shown(e, &out);
@@ -604,7 +604,7 @@ static void test_interface(void)
 	struct buf b = BUF_INIT;
 	struct error why;
 	struct value v, slots[N_NAMES + 1] = { value_integer(5), value_null(), { .type = VALUE_HUGE, .len = 5, .text = "1e999" } };
-	struct expr_scope scope = { slots, NULL, NULL, &arena };
+	struct expr_scope scope = { slots, NULL, NULL, &arena, NULL };
 	const struct fieldpath *path;
 	const struct expr *e, *locals[2];
 
@@ -753,7 +753,7 @@ static void test_memory(void)
 	struct arena arena = ARENA_INIT, work = ARENA_INIT;
 	struct error why;
 	struct value slots[N_NAMES + 1] = { value_integer(3) }, v;
-	struct expr_scope scope = { slots, NULL, NULL, &work };
+	struct expr_scope scope = { slots, NULL, NULL, &work, NULL };
 	const struct expr *e = compile(&arena, "if(a > 1 and a in [1, 2, 3], a * 2 + abs(a), hour(a))", &why);
 	const struct expr *f = compile(&arena, "hash(a, 10) + bucket(a, [1, 2]) + len(onehot(a, [1, 3]))", &why);
 	size_t used;
