@@ -285,7 +285,12 @@ static void stretch_load(const struct aggregate *a, const struct expr_call *c, v
 	if (in->torn)
 		return;
 	timeline_load(&st->line, &kind, in, pool);
-	if (!in->torn && (!st->line.n || timeline_newest(&st->line) != (has_panes(c) ? pane_of(c, st->newest) : st->newest)))
+	if (in->torn)
+		return;
+	/* Numbers are from 1 on, and have room to go on. */
+	if (c->window == WINDOW_LAST && (st->newest < st->line.n || st->newest > INT64_MAX / 2))
+		in->torn = true;
+	else if (!st->line.n || timeline_newest(&st->line) != (has_panes(c) ? pane_of(c, st->newest) : st->newest))
 		in->torn = true;
 }
 

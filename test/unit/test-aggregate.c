@@ -503,6 +503,31 @@ static void test_torn(void)
 	ok(torn, "a state that is cut off is refused");
 }
 
+/* The numbers of the last N are counted from 1: a file that says otherwise would overflow them. */
+static void test_numbers(void)
+{
+	static const int64_t newest[] = { INT64_MAX, INT64_MIN + 1, 0, 1 };
+
+	for (size_t i = 0; i < sizeof newest / sizeof *newest; i++) {
+		struct subject s;
+		struct buf b = BUF_INIT;
+		subject_init(&s, "var", 3);
+		snapshot_put_varint(&b, 0);			/* numbers */
+		snapshot_put_signed(&b, newest[i]);
+		snapshot_put_varint(&b, 1);			/* an entry, in a leaf of one */
+		snapshot_put_varint(&b, 0);
+		snapshot_put_varint(&b, 1);
+		snapshot_put_varint(&b, (uint64_t)newest[i] - (uint64_t)INT64_MIN);
+		snapshot_put_double(&b, 1.5);
+		struct snapshot_bytes in = { (const unsigned char *)b.data, (const unsigned char *)b.data + b.len, false };
+		s.k->load(s.a, &s.call, s.state, &in, &s.pool);
+		ok(in.torn == (newest[i] != 1), "the newest is number %lld: %s", (long long)newest[i], in.torn ? "refused" : "taken");
+		buf_release(&b);
+		subject_release(&s);
+		ok(left == 0, "and nothing is left in the pool");
+	}
+}
+
 int main(void)
 {
 	prng_init(&dice, 1);
@@ -514,5 +539,6 @@ int main(void)
 	test_bias();
 	test_previous();
 	test_torn();
+	test_numbers();
 	return done();
 }
