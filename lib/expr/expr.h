@@ -67,6 +67,7 @@ struct expr_call {
 	size_t n_by;
 	const struct expr *where;		/* NULL: every record */
 	unsigned line, column;			/* of its name, for messages */
+	int64_t late;				/* ns; not of the text: how much longer the caller keeps the past of a window in time */
 };
 
 /* What the text may name.  All functions may be NULL: then there is nothing of that sort. */

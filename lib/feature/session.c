@@ -48,7 +48,7 @@ static struct span span_of(const struct fold_shape *s, const struct expr_call *c
 /* Up to when a session must have lasted to be joined by an event that is still in time. */
 static int64_t session_gone(const struct expr_call *c, const struct sessions *all, const struct moment *m)
 {
-	return form_minus(form_newest(all->n ? &all->newest : NULL, m), c->width);
+	return form_minus(form_minus(form_newest(all->n ? &all->newest : NULL, m), c->width), c->late);
 }
 
 static struct value session_read(const struct aggregate *a, const struct expr_call *c, const void *state, const struct moment *m)

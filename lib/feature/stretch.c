@@ -140,6 +140,7 @@ static int64_t gone_by(const struct expr_call *c, int64_t newest)
 {
 	if (c->window == WINDOW_LAST)
 		return newest - c->last;
+	newest = form_minus(newest, c->late);
 	return has_panes(c) ? form_minus(first_pane(c, newest), 1) : form_minus(newest, c->width);
 }
 
