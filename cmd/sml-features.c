@@ -16,7 +16,7 @@
 #include "base/savefile.h"
 #include "base/wallclock.h"
 #include "cli/command.h"
-#include "feature/engine.h"
+#include "feature/flow.h"
 #include "feature/plan.h"
 #include "feature/spec.h"
 #include "feature/state.h"
@@ -31,13 +31,13 @@ struct features {
 	const char *spec_path, *key, *state, *state_out;
 	struct opt_list defines;
 	int64_t max_keys;
-	bool check, explain, dump;
+	bool check, explain, dump, final;
 
 	struct spec_text *texts;	/* the spec's, then those of -d */
 	size_t n_texts;
 	struct spec_options options;
 	struct spec *spec;
-	struct engine *engine;
+	struct flow *flow;
 	struct loop *loop;
 	bool eviction_told;
 };
@@ -99,16 +99,16 @@ static void print_plan(const struct spec *s)
 /* For its mistakes; records need one that is compiled for the chain's fields. */
 static int try_spec(struct features *t, struct error *why)
 {
-	struct engine *engine = NULL;
+	struct flow *flow = NULL;
 	struct fields fields;
 
 	fields_init(&fields);
 	t->spec = spec_compile(t->texts, t->n_texts, &t->options, &fields, why);
 	if (t->spec)
-		engine = engine_new(t->spec, &fields, 0, why);
-	engine_free(engine);
+		flow = flow_new(t->spec, &fields, 0, why);
+	flow_free(flow);
 	fields_release(&fields);
-	return engine ? 0 : -1;
+	return flow ? 0 : -1;
 }
 
 static bool ends_in(const char *path, const char *end)
@@ -160,6 +160,13 @@ static int features_setup(void *tool, struct setup *setup, struct error *why)
 
 /* ---- state ---- */
 
+static struct state *state_of(const struct features *t)
+{
+	const struct place at = { .stage = "features", .source = "stdin", .tally = &loop_stage(t->loop, t)->tally };
+
+	return flow_state(t->flow, &at);
+}
+
 static int load_state(struct features *t, struct error *why)
 {
 	struct state_news news = { .n_fresh = 0 };
@@ -173,14 +180,14 @@ static int load_state(struct features *t, struct error *why)
 		return 0;
 	}
 	result = read_snapshot(t->state, &bytes, &reader, why);
-	if (!result && (result = state_restore(engine_state(t->engine), &reader, &news, why)) < 0)
+	if (!result && (result = state_restore(state_of(t), &reader, &news, why)) < 0)
 		error_prefix(why, "%s", t->state);
 	free(bytes);
 	/* Saved over it, the state of another spec would be gone. */
 	if (!result && news.n_dropped && !news.is_related)
 		result = error_set(why, "%s: holds the state of another spec: %.160s; to begin anew, remove it", t->state, buf_text(&news.dropped));
 	if (!result) {
-		state_figures(engine_state(t->engine), &figures);
+		state_figures(state_of(t), &figures);
 		command_tell(&t->common, "%s: state of %s key%s loaded", t->state, number_group(figures.keys, keys),
 		    number_s(figures.keys));
 		if (news.n_fresh)
@@ -199,7 +206,7 @@ static int save_state(struct features *t, struct error *why)
 	struct snapshot_writer w;
 
 	snapshot_begin(&w, "sml-features");
-	state_save(engine_state(t->engine), &w);
+	state_save(state_of(t), &w);
 	snapshot_end(&w);
 	const int result = savefile_write(path, w.bytes.data, w.bytes.len, why);
 	buf_release(&w.bytes);
@@ -215,8 +222,8 @@ static int start(struct features *t, struct error *why)
 	t->spec = spec_compile(t->texts, t->n_texts, &t->options, &t->loop->fields, why);
 	if (!t->spec)
 		return -1;
-	t->engine = engine_new(t->spec, &t->loop->fields, (uint64_t)t->max_keys, why);
-	if (!t->engine)
+	t->flow = flow_new(t->spec, &t->loop->fields, (uint64_t)t->max_keys, why);
+	if (!t->flow)
 		return -1;
 	/* The lock comes before the look at the file, and is held as long as the process lives. */
 	const int lock = t->state || t->state_out ? savefile_lock(t->state ? t->state : t->state_out, why) : 0;
@@ -241,40 +248,82 @@ static int features_records(void *tool, struct record **r, size_t n, struct next
 	struct features *t = tool;
 	struct state_figures figures;
 	char keys[NUMBER_SHOW_MAX];
+	const int result = flow_records(t->flow, r, n, next, why);
 
-	engine_records(t->engine, r, n);
 	if (t->max_keys && !t->eviction_told) {
-		state_figures(engine_state(t->engine), &figures);
+		state_figures(state_of(t), &figures);
 		if (figures.evicted) {
 			t->eviction_told = true;
 			command_note(&t->common, "more than %s keys (--max-keys): the state of those with the oldest events is dropped",
 			    number_group((uint64_t)t->max_keys, keys));
 		}
 	}
-	return next_pass(next, r, n, why);
+	return result;
+}
+
+static int64_t features_deadline(void *tool)
+{
+	const struct features *t = tool;
+
+	return flow_deadline(t->flow);
+}
+
+static int features_tick(void *tool, int64_t now, struct next *next, struct error *why)
+{
+	struct features *t = tool;
+
+	return flow_tick(t->flow, now, next, why);
+}
+
+/* ---- the end ---- */
+
+static void tell_late(const struct features *t, const struct flow_figures *f)
+{
+	static const char *const done[] = { "counted in windows that still hold their time", "kept out of the state", "made error records" };
+	char n[NUMBER_SHOW_MAX], by[EVENTTIME_SHOW_MAX];
+
+	if (!f->late || !t->spec->looks_back)
+		return;
+	eventtime_duration_show(f->latest, by);
+	command_note(&t->common, "%s late event%s, by up to %s: %s%s%s", number_group(f->late, n), number_s(f->late), by,
+	    done[t->spec->timing.policy], t->spec->timing.hold ? "" : "; to take events in order: hold ", t->spec->timing.hold ? "" : by);
 }
 
 /* Seconds taken for milliseconds give times, too: of January 1970. */
-static int features_finish(void *tool, enum end how, struct next *next, struct error *why)
+static void tell_odd_times(const struct features *t, const struct flow_figures *f)
 {
-	struct features *t = tool;
 	char shown[EVENTTIME_SHOW_MAX];
-	int64_t newest;
 
-	(void)how, (void)next, (void)why;
-	if (engine_times(t->engine, &newest) >= DOUBTED_FROM && newest < YEAR_1971 && t->spec->unit != TIME_RFC3339) {
-		eventtime_show(newest, shown);
+	if (f->timed >= DOUBTED_FROM && f->newest < YEAR_1971 && t->spec->unit != TIME_RFC3339) {
+		eventtime_show(f->newest, shown);
 		command_note(&t->common, "every event time lies before 1971, the newest is %s: is %s not in %s?", shown, t->spec->time.text,
 		    eventtime_unit_show(t->spec->unit));
-		return 0;
+		return;
 	}
-	const struct expr_dates *dates = engine_dates(t->engine);
+	const struct expr_dates *dates = flow_dates(t->flow);
 	if (dates->n >= DOUBTED_FROM && dates->newest < YEAR_1971 / NS_PER_S) {
 		eventtime_show(dates->newest > -YEAR_1971 / NS_PER_S ? dates->newest * NS_PER_S : -YEAR_1971, shown);
 		command_note(&t->common, "every time that hour(), day() and the like were given lies before 1971, the newest is %s: is it in another "
 		    "unit than %s, as in hour(x, s)?", shown, eventtime_unit_show(t->spec->unit));
 	}
-	return 0;
+}
+
+/* What waits goes into the state where one is kept. */
+static int features_finish(void *tool, enum end how, struct next *next, struct error *why)
+{
+	struct features *t = tool;
+	const bool keeps = t->state || t->state_out;
+	struct flow_figures f;
+	int result = 0;
+
+	if (how != END_LOST && (!keeps || t->final))
+		result = flow_close(t->flow, next, why);
+	flow_figures(t->flow, &f);
+	tell_odd_times(t, &f);
+	tell_late(t, &f);
+	if (f.held)
+		command_tell(&t->common, "%llu held event%s in the state (--final lets them go)", (unsigned long long)f.held, number_s(f.held));
+	return result;
 }
 
 /* A state may be saved only when what was computed from it has left. */
@@ -290,7 +339,7 @@ static int features_save(void *tool, struct snapshot_writer *w, struct error *wh
 	struct features *t = tool;
 
 	(void)why;
-	state_save(engine_state(t->engine), w);
+	state_save(state_of(t), w);
 	return 0;
 }
 
@@ -298,7 +347,7 @@ static int features_restore(void *tool, struct snapshot_reader *reader, struct e
 {
 	struct features *t = tool;
 
-	return state_restore(engine_state(t->engine), reader, NULL, why);
+	return state_restore(state_of(t), reader, NULL, why);
 }
 
 static void features_metrics(void *tool, struct metrics *m)
@@ -306,12 +355,20 @@ static void features_metrics(void *tool, struct metrics *m)
 	struct features *t = tool;
 	struct state_figures f;
 
-	if (!t->engine)
+	struct flow_figures flow;
+
+	if (!t->flow)
 		return;
-	state_figures(engine_state(t->engine), &f);
+	state_figures(state_of(t), &f);
+	flow_figures(t->flow, &flow);
 	stats_add(m, "keys", "gauge", "Keys with state.", NULL, (double)f.keys);
 	stats_add(m, "state_bytes", "gauge", "Memory of the state.", NULL, (double)f.bytes);
 	stats_add(m, "evicted_total", "counter", "Keys whose state was dropped for --max-keys.", NULL, (double)f.evicted);
+	stats_add(m, "expired_total", "counter", "Keys whose state was dropped for ttl.", NULL, (double)f.expired);
+	stats_add(m, "late_total", "counter", "Events behind the watermark.", NULL, (double)flow.late);
+	stats_add(m, "held_records", "gauge", "Events that wait for those before them.", NULL, (double)flow.held);
+	if (flow.watermark != EVENTTIME_NONE)
+		stats_add(m, "watermark_seconds", "gauge", "Event time that has been reached.", NULL, (double)flow.watermark / (double)NS_PER_S);
 }
 
 static void features_summary(void *tool, struct buf *out)
@@ -320,20 +377,22 @@ static void features_summary(void *tool, struct buf *out)
 	struct state_figures f;
 	char number[NUMBER_SHOW_MAX];
 
-	if (!t->engine)
+	if (!t->flow)
 		return;
-	state_figures(engine_state(t->engine), &f);
+	state_figures(state_of(t), &f);
 	buf_format(out, "%14s  keys\n", number_group(f.keys, number));
 	buf_format(out, "%14s  bytes of state\n", number_group(f.bytes, number));
 	if (f.evicted)
 		buf_format(out, "%14s  keys dropped (--max-keys)\n", number_group(f.evicted, number));
+	if (f.expired)
+		buf_format(out, "%14s  keys dropped (ttl)\n", number_group(f.expired, number));
 }
 
 static void features_release(void *tool)
 {
 	struct features *t = tool;
 
-	engine_free(t->engine);
+	flow_free(t->flow);
 	spec_free(t->spec);
 	if (t->spec_path && t->n_texts)
 		free((char *)t->texts[0].text);
@@ -346,6 +405,7 @@ static const struct opt features_options[] = {
 	OPT_TEXT('k', "key", "PATH", struct features, key, "the key, where the spec has no key line; several: a,b"),
 	OPT_TEXT(0, "state", "FILE", struct features, state, "load the state at the start if FILE exists, save it at the end"),
 	OPT_TEXT(0, "state-out", "FILE", struct features, state_out, "save the state here instead"),
+	OPT_FLAG(0, "final", struct features, final, "at the end let go of held events, although a state is kept"),
 	OPT_FLAG(0, "dump-state", struct features, dump, "print the file of --state as NDJSON and stop"),
 	OPT_INTEGER(0, "max-keys", "N", struct features, max_keys, 1, 4000000000, "keep N keys at most; the oldest event time goes first"),
 	OPT_CHECK(struct features, check),
@@ -366,7 +426,7 @@ const struct command features_command = {
 	.options = features_options,
 	.size = sizeof(struct features),
 	.setup = features_setup,
-	.tool = { .name = "features", .start = features_start, .records = features_records, .save = features_save,
+	.tool = { .name = "features", .start = features_start, .records = features_records, .deadline = features_deadline, .tick = features_tick, .save = features_save,
 	    .restore = features_restore, .finish = features_finish, .commit = features_commit, .metrics = features_metrics, .summary = features_summary },
 	.release = features_release,
 };

@@ -44,6 +44,21 @@ void eventtime_duration_show(int64_t ns, char out[EVENTTIME_SHOW_MAX]);		/* "1h3
 int eventtime_parse(const char *text, enum time_unit unit, int64_t now_ns, int64_t *ns, struct error *why);
 void eventtime_show(int64_t ns, char out[EVENTTIME_SHOW_MAX]);	/* RFC 3339, UTC, as many decimals as needed */
 
+/* a - b for times and durations; what lies beyond the range is its end. */
+static inline int64_t eventtime_minus(int64_t a, int64_t b)
+{
+	int64_t c;
+
+	return __builtin_sub_overflow(a, b, &c) ? b > 0 ? INT64_MIN : INT64_MAX : c;
+}
+
+static inline int64_t eventtime_plus(int64_t a, int64_t b)
+{
+	int64_t c;
+
+	return __builtin_add_overflow(a, b, &c) ? b < 0 ? INT64_MIN : INT64_MAX : c;
+}
+
 /* Start of the pane of `width` ns on the epoch grid shifted by `offset` that holds t (floor, also before 1970). */
 int64_t eventtime_floor(int64_t t, int64_t width, int64_t offset);
 

@@ -30,14 +30,11 @@ struct engine {
 	const struct added *features;
 	struct state *state;
 	struct key_ref *refs;		/* n_keys per record of the batch */
-	int64_t times[BATCH_MAX];
 	const struct value *values[BATCH_MAX];
 	struct value *locals, *calls;
 	struct taken *taken;
 	void *zeros;			/* the state of a key not met yet */
 	bool evicts;
-	uint64_t timed;			/* records whose time was read */
-	int64_t newest;			/* of these */
 	struct expr_dates dates;	/* that expressions looked at */
 	struct emit_part emitted;	/* for `emit features` */
 	struct buf line;
@@ -331,7 +328,7 @@ static void add_features(struct engine *e, struct record *r, const struct value 
 
 /* ---- the batch ---- */
 
-/* Time and keys of a record; false: it is, or has become, an error record. */
+/* The keys of a record; false: it is, or has become, an error record. */
 static bool look_at(struct engine *e, struct record *r, size_t i)
 {
 	const struct spec *s = e->spec;
@@ -342,13 +339,6 @@ static bool look_at(struct engine *e, struct record *r, size_t i)
 	if (!values)
 		return false;
 	scope.arena = r->arena;
-	e->times[i] = EVENTTIME_NONE;
-	if (s->needs_time && eventtime_from(values[s->time.slot], s->unit, &e->times[i], &why) < 0) {
-		record_fail(r, INVALID_DATA, "time %s %s", s->time.text, why.text);
-		return false;
-	}
-	e->timed += s->needs_time;
-	e->newest = e->times[i] > e->newest ? e->times[i] : e->newest;
 	for (unsigned k = 0; k < s->n_keys; k++) {
 		struct key_ref *ref = &e->refs[i * s->n_keys + k];
 		if (!s->keys[k].is_early) {
@@ -387,12 +377,35 @@ static void find_early(struct engine *e, size_t keys, struct key_ref *ref)
 	}
 }
 
-void engine_records(struct engine *e, struct record **r, size_t n)
+/* Keys that have been silent for as long as `ttl` says. */
+static void expire(struct engine *e, int64_t watermark)
+{
+	const struct spec *s = e->spec;
+
+	for (size_t k = 0; s->timing.ttl && k < s->n_keys; k++)
+		if (s->keys[k].n_states)
+			keyed_expire(e->state->tables[k].keyed, eventtime_minus(watermark, s->timing.ttl));
+}
+
+static void take_event(struct engine *e, const struct event *event, const struct value *values, struct key_ref *refs)
+{
+	struct record *r = event->record;
+	const struct expr_scope scope = { values, e->locals, e->calls, r->arena, &e->dates };
+
+	expire(e, event->watermark);
+	if (!compute(e, r, &scope, refs, event->time))
+		return;
+	if (!event->is_apart)
+		commit(e, refs, event->time, r->arena);
+	add_features(e, r, values);
+}
+
+void engine_events(struct engine *e, const struct event *events, size_t n)
 {
 	const struct spec *s = e->spec;
 
 	for (size_t i = 0; i < n; i++)
-		if (!look_at(e, r[i], i))
+		if (!look_at(e, events[i].record, i))
 			e->values[i] = NULL;
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < n; i++)
@@ -405,16 +418,9 @@ void engine_records(struct engine *e, struct record **r, size_t n)
 				else
 					find_early(e, k, ref);
 			}
-	for (size_t i = 0; i < n; i++) {
-		if (!e->values[i])
-			continue;
-		const struct expr_scope scope = { e->values[i], e->locals, e->calls, r[i]->arena, &e->dates };
-		struct key_ref *refs = &e->refs[i * s->n_keys];
-		if (compute(e, r[i], &scope, refs, e->times[i])) {
-			commit(e, refs, e->times[i], r[i]->arena);
-			add_features(e, r[i], e->values[i]);
-		}
-	}
+	for (size_t i = 0; i < n; i++)
+		if (e->values[i])
+			take_event(e, &events[i], e->values[i], &e->refs[i * s->n_keys]);
 }
 
 /* ---- set up ---- */
@@ -424,7 +430,7 @@ struct engine *engine_new(const struct spec *s, struct fields *fields, uint64_t 
 	struct engine *e = alloc_zeroed(1, sizeof *e);
 	size_t largest = 8;
 
-	*e = (struct engine){ .spec = s, .state = state_new(s, max_keys), .evicts = max_keys, .newest = EVENTTIME_NONE };
+	*e = (struct engine){ .spec = s, .state = state_new(s, max_keys), .evicts = max_keys || s->timing.ttl };
 	e->refs = alloc_zeroed(BATCH_MAX * s->n_keys, sizeof *e->refs);
 	e->locals = alloc_zeroed(s->n_features, sizeof *e->locals);
 	e->calls = alloc_zeroed(s->n_calls + 1, sizeof *e->calls);
@@ -469,10 +475,4 @@ struct state *engine_state(struct engine *e)
 const struct expr_dates *engine_dates(const struct engine *e)
 {
 	return &e->dates;
-}
-
-uint64_t engine_times(const struct engine *e, int64_t *newest)
-{
-	*newest = e->newest;
-	return e->timed;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * engine.h - a compiled spec at work: records in, features added.
+ * engine.h - a compiled spec at work: events in, features added.
  *
  * A batch goes in steps, so that memory is fetched while other records are looked at: keys are read and hashed, their
  * rows prefetched, then what the rows hold elsewhere; then record by record features are computed and, only when all of
@@ -12,6 +12,7 @@
 #ifndef FEATURE_ENGINE_H
 #define FEATURE_ENGINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,11 +28,16 @@ struct engine;
 struct engine *engine_new(const struct spec *, struct fields *, uint64_t max_keys, struct error *why);
 void engine_free(struct engine *);
 
-/* Error records are left alone; a record that fails becomes one. At most BATCH_MAX. */
-void engine_records(struct engine *, struct record **, size_t n);
+/* A record on its way in. */
+struct event {
+	struct record *record;
+	int64_t time;		/* ns; EVENTTIME_NONE where the spec needs none */
+	int64_t watermark;	/* as of this event, ns; never goes back */
+	bool is_apart;		/* its features are computed, nothing is kept of it */
+};
 
-/* Of how many records the event time was read, and the newest of these times (EVENTTIME_NONE: of none). */
-uint64_t engine_times(const struct engine *, int64_t *newest);
+/* Error records are left alone; a record that fails becomes one. At most BATCH_MAX. */
+void engine_events(struct engine *, const struct event *, size_t n);
 
 /* What hour() and the like were given. */
 const struct expr_dates *engine_dates(const struct engine *);

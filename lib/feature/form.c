@@ -48,9 +48,7 @@ void form_keep(const struct fold_shape *s, void *partial, const struct moment *m
 
 int64_t form_minus(int64_t a, int64_t b)
 {
-	int64_t c;
-
-	return __builtin_sub_overflow(a, b, &c) ? b > 0 ? INT64_MIN : INT64_MAX : c;
+	return eventtime_minus(a, b);
 }
 
 int64_t form_newest(const int64_t *newest, const struct moment *m)

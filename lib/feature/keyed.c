@@ -26,10 +26,11 @@ struct keyed {
 	uint32_t rows;			/* numbers given out */
 	uint32_t *spare;		/* numbers of evicted rows */
 	size_t n_spare, spare_room;
-	uint64_t count, max_keys, evicted;
+	uint64_t count, max_keys, evicted, expired;
 	size_t long_keys;		/* bytes of heap */
 	struct candidate *heap;		/* by time; only once a row had to go */
 	size_t n_heap, heap_room;
+	bool has_heap;
 	void (*release)(void *, void *);
 	void *self;
 };
@@ -189,7 +190,7 @@ static void take_out(struct keyed *k, uint32_t n)
 	k->places[hole] = (struct place){ 0, 0 };
 }
 
-/* ---- eviction ---- */
+/* ---- the oldest row goes ---- */
 
 /*
  * The heap is lazy: a row's time grows with each of its events and its candidate stays behind; whoever comes out on top
@@ -240,17 +241,24 @@ static void heap_build(struct keyed *k)
 			k->heap[k->n_heap++] = (struct candidate){ row_at(k, k->places[i].row)->time, k->places[i].row };
 	for (size_t i = k->n_heap / 2; i--;)
 		sift_down(k, i);
+	k->has_heap = true;
 }
 
-static void evict(struct keyed *k)
+/* The oldest row's candidate comes to the top. */
+static void find_oldest(struct keyed *k)
 {
-	if (!k->n_heap)
+	if (!k->has_heap)
 		heap_build(k);
 	while (row_at(k, k->heap[0].row)->time != k->heap[0].time) {
 		k->heap[0].time = row_at(k, k->heap[0].row)->time;
 		sift_down(k, 0);
 	}
+}
+
+static void drop_oldest(struct keyed *k)
+{
 	const uint32_t n = k->heap[0].row;
+
 	k->heap[0] = k->heap[--k->n_heap];
 	if (k->n_heap)
 		sift_down(k, 0);
@@ -264,13 +272,27 @@ static void evict(struct keyed *k)
 		k->spare = alloc_again(k->spare, k->spare_room = k->spare_room ? k->spare_room * 2 : 16, sizeof *k->spare);
 	k->spare[k->n_spare++] = n;
 	k->count--;
-	k->evicted++;
 }
 
 void keyed_trim(struct keyed *k, bool for_one_more)
 {
-	while (k->max_keys && k->count + for_one_more > k->max_keys)
-		evict(k);
+	while (k->max_keys && k->count + for_one_more > k->max_keys) {
+		find_oldest(k);
+		drop_oldest(k);
+		k->evicted++;
+	}
+}
+
+void keyed_expire(struct keyed *k, int64_t before)
+{
+	/* A candidate's time is at most its row's. */
+	while (k->count && (!k->has_heap || k->heap[0].time < before)) {
+		find_oldest(k);
+		if (k->heap[0].time >= before)
+			break;
+		drop_oldest(k);
+		k->expired++;
+	}
 }
 
 struct keyed_row *keyed_add(struct keyed *k, const char *key, size_t len, uint64_t hash, int64_t time)
@@ -296,7 +318,7 @@ struct keyed_row *keyed_add(struct keyed *k, const char *key, size_t len, uint64
 	*hash_at(k, n) = hash;
 	put(k, hash, n);
 	k->count++;
-	if (k->n_heap)
+	if (k->has_heap)
 		heap_push(k, (struct candidate){ time, n });
 	return r;
 }
@@ -311,6 +333,11 @@ uint64_t keyed_count(const struct keyed *k)
 uint64_t keyed_evicted(const struct keyed *k)
 {
 	return k->evicted;
+}
+
+uint64_t keyed_expired(const struct keyed *k)
+{
+	return k->expired;
 }
 
 size_t keyed_bytes(const struct keyed *k)

@@ -44,6 +44,9 @@ struct keyed_row *keyed_add(struct keyed *, const char *key, size_t len, uint64_
 /* Evicts down to the bound, or to one less. */
 void keyed_trim(struct keyed *, bool for_one_more);
 
+/* Lets go of all rows whose time is before this. */
+void keyed_expire(struct keyed *, int64_t before);
+
 static inline void *keyed_state(struct keyed_row *r)
 {
 	return r + 1;
@@ -53,6 +56,7 @@ const char *keyed_key(const struct keyed_row *);
 
 uint64_t keyed_count(const struct keyed *);
 uint64_t keyed_evicted(const struct keyed *);		/* since keyed_new */
+uint64_t keyed_expired(const struct keyed *);		/* since keyed_new */
 size_t keyed_bytes(const struct keyed *);		/* of table and rows, not of what states hold on the heap */
 
 /* All rows in order of their keys' bytes (heap, free(3) it): the same rows whatever happened before. */

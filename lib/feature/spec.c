@@ -26,7 +26,7 @@ struct compiler {
 	const struct spec_options *options;
 	struct line *lines;
 	size_t n_lines, room;
-	const struct line *key_line, *time_line, *emit_line;
+	const struct line **seen;	/* of each directive, where it stands first */
 	struct expr_call_kind *kinds;
 	struct spec_shown *shown;	/* the paths of the present expression */
 	size_t n_shown, shown_room;
@@ -38,6 +38,8 @@ struct compiler {
 struct directive {
 	const char *name;
 	int (*read)(struct compiler *, const struct line *);
+	bool may_repeat;
+	const char *time_user;		/* NULL: it needs no time */
 	const char *refusal;
 };
 
@@ -251,6 +253,16 @@ static int read_emit(struct compiler *c, const struct line *l)
 	return 0;
 }
 
+static int read_timing(struct compiler *c, const struct line *l)
+{
+	struct error why;
+	size_t at;
+
+	if (timing_read(&c->spec->timing, l->directive->name, l->text + l->body, l->len - l->body, &at, &why) < 0)
+		return REFUSE(c, l, l->body + at, "%s", why.text);
+	return 0;
+}
+
 /* Compiled in order with the definitions. */
 static int read_require(struct compiler *c, const struct line *l)
 {
@@ -259,17 +271,17 @@ static int read_require(struct compiler *c, const struct line *l)
 }
 
 static const struct directive directives[] = {
-	{ "key", read_key, NULL },
-	{ "time", read_time, NULL },
-	{ "require", read_require, NULL },
-	{ "emit", read_emit, NULL },
-	{ "late", NULL, "late is not in this version: events are taken in order of arrival" },
-	{ "hold", NULL, "hold is not in this version: events are taken in order of arrival" },
-	{ "ahead", NULL, "ahead is not in this version: events are taken in order of arrival" },
-	{ "idle", NULL, "idle is not in this version: events are taken in order of arrival" },
-	{ "ttl", NULL, "ttl is not in this version: --max-keys bounds the state" },
-	{ "lookup", NULL, "lookup is not in this version: features are of the record and of its key's history" },
-	{ "join", NULL, "join is not in this version: features are of the record and of its key's history" },
+	{ "key", read_key, false, NULL, NULL },
+	{ "time", read_time, false, "the time line", NULL },
+	{ "require", read_require, true, NULL, NULL },
+	{ "emit", read_emit, false, NULL, NULL },
+	{ "late", read_timing, false, "the late line", NULL },
+	{ "hold", read_timing, false, "the hold line", NULL },
+	{ "ahead", read_timing, false, "the ahead line", NULL },
+	{ "idle", read_timing, false, "the idle line", NULL },
+	{ "ttl", read_timing, false, "the ttl line", NULL },
+	{ "lookup", NULL, true, NULL, "lookup is not in this version: features are of the record and of its key's history" },
+	{ "join", NULL, true, NULL, "join is not in this version: features are of the record and of its key's history" },
 };
 
 #define N_DIRECTIVES (sizeof directives / sizeof *directives)
@@ -365,10 +377,23 @@ static int read_lines(struct compiler *c, const struct spec_text *t)
 	return 0;
 }
 
-static int once(struct compiler *c, const struct line **seen, const struct line *l)
+/* The first line with the directive that is read so; NULL: none. */
+static const struct line *line_of(const struct compiler *c, int (*read)(struct compiler *, const struct line *))
 {
-	if (*seen)
+	for (size_t i = 0; i < N_DIRECTIVES; i++)
+		if (directives[i].read == read && c->seen[i])
+			return c->seen[i];
+	return NULL;
+}
+
+static int once(struct compiler *c, const struct line *l)
+{
+	const struct line **seen = &c->seen[l->directive - directives];
+
+	if (*seen && !l->directive->may_repeat)
 		return REFUSE(c, l, l->word, "%s stands twice (first in %s)", l->directive->name, where_it_stands(c, *seen));
+	if (!c->spec->time_user || l->directive->read == read_time)
+		c->spec->time_user = l->directive->time_user;
 	*seen = l;
 	return 0;
 }
@@ -385,13 +410,9 @@ static int read_directives(struct compiler *c)
 			return unknown_line(c, l);
 		if (!l->directive->read)
 			return REFUSE(c, l, l->word, "%s", l->directive->refusal);
-		if ((l->directive->read == read_key && once(c, &c->key_line, l) < 0) ||
-		    (l->directive->read == read_time && once(c, &c->time_line, l) < 0) ||
-		    (l->directive->read == read_emit && once(c, &c->emit_line, l) < 0) ||
-		    l->directive->read(c, l) < 0)
+		if (once(c, l) < 0 || l->directive->read(c, l) < 0)
 			return -1;
 	}
-	c->spec->has_time_line = c->time_line;
 	return 0;
 }
 
@@ -528,6 +549,7 @@ static unsigned state_of(struct compiler *c, const struct aggregate *a, const st
 	*plain = *call;
 	plain->kind = &owner->kind;
 	plain->exclude_current = false;
+	plain->late = s->timing.late;
 	expr_show_call(plain, &b, feature_expr, s);
 	const char *text = arena_copy(&s->arena, b.data, b.len);
 	buf_release(&b);
@@ -576,6 +598,7 @@ static int add_call(void *self, const struct expr_call *call, struct error *why)
 		if (s->calls[i].state == state && s->calls[i].aggregate == a &&
 		    s->calls[i].call->exclude_current == call->exclude_current)
 			return (int)i;
+	s->looks_back |= aggregate_needs_time(a, call);
 	if (aggregate_needs_time(a, call) && !s->needs_time) {
 		s->needs_time = true;
 		s->time_user = a->signature;
@@ -646,8 +669,9 @@ static int read_key_option(struct compiler *c)
 
 	if (!text)
 		return 0;
-	if (c->key_line)
-		return error_set(c->why, "the key is given twice: -k %s, and %s", text, where_it_stands(c, c->key_line));
+	const struct line *first = line_of(c, read_key);
+	if (first)
+		return error_set(c->why, "the key is given twice: -k %s, and %s", text, where_it_stands(c, first));
 	struct line l = { .text = text, .len = strlen(text), .place = { .source = "-k", .line_text = text, .column = 1 } };
 	return read_key(c, &l);
 }
@@ -656,7 +680,7 @@ static int set_time(struct compiler *c)
 {
 	struct spec *s = c->spec;
 
-	if (!c->time_line) {
+	if (!line_of(c, read_time)) {
 		s->unit = c->options->time_unit;
 		if (fieldpath_parse(&s->time.path, c->options->time_path, &s->arena, c->why) < 0)
 			return error_prefix(c->why, "--time");
@@ -665,8 +689,10 @@ static int set_time(struct compiler *c)
 		s->time.text = show_path(c, &s->time.path);
 		s->time.slot = -1;
 	}
-	s->time_user = c->time_line ? "the time line" : c->options->time_user;
+	if (!s->time_user)
+		s->time_user = c->options->time_user;
 	s->needs_time = s->time_user;
+	s->looks_back = s->timing.hold || s->timing.late || s->timing.policy != LATE_UPDATE;
 	return 0;
 }
 
@@ -692,6 +718,8 @@ static int compile(struct compiler *c, const struct spec_text *texts, size_t n)
 	s->keys[0] = (struct spec_keys){ .text = "", .is_early = true };
 	s->n_keys = 1;
 	s->unit = TIME_MS;
+	c->seen = arena_get(&s->arena, N_DIRECTIVES * sizeof *c->seen);
+	memset(c->seen, 0, N_DIRECTIVES * sizeof *c->seen);
 	if (read_directives(c) < 0 || read_key_option(c) < 0 || set_time(c) < 0)
 		return -1;
 	list_kinds(c);

@@ -20,6 +20,7 @@
 #include "base/eventtime.h"
 #include "expr/expr.h"
 #include "feature/aggregate.h"
+#include "feature/timing.h"
 #include "json/fields.h"
 
 #define SPEC_FEATURES_MAX 4096
@@ -93,9 +94,10 @@ struct spec {
 	size_t n_keys;
 	struct spec_part time;
 	enum time_unit unit;
-	bool has_time_line;
 	bool needs_time;			/* a record without a valid time is INVALID_DATA */
 	const char *time_user;			/* why: "the time line", "elapsed()" */
+	bool looks_back;			/* features depend on when events were: late ones are told of */
+	struct timing timing;
 	enum spec_emit emit;
 };
 

@@ -6,6 +6,8 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "feature/hold.h"
+#include "feature/watermark.h"
 #include "json/write.h"
 
 /* ---- set up ---- */
@@ -48,6 +50,11 @@ void state_free(struct state *state)
 	free(state);
 }
 
+void state_add_part(struct state *state, const struct state_part *part)
+{
+	state->parts[state->n_parts++] = *part;
+}
+
 void state_figures(const struct state *state, struct state_figures *f)
 {
 	*f = (struct state_figures){ .bytes = state->pool.bytes };
@@ -55,6 +62,7 @@ void state_figures(const struct state *state, struct state_figures *f)
 		if (state->tables[i].keyed) {
 			f->keys += keyed_count(state->tables[i].keyed);
 			f->evicted += keyed_evicted(state->tables[i].keyed);
+			f->expired += keyed_expired(state->tables[i].keyed);
 			f->bytes += keyed_bytes(state->tables[i].keyed);
 		}
 }
@@ -75,6 +83,13 @@ static void name_keys(const struct spec *s, size_t keys, struct buf *b)
 {
 	buf_clear(b);
 	buf_format(b, "keys %s\ntime %s:%s", s->keys[keys].text, s->time.text, eventtime_unit_show(s->unit));
+}
+
+/* Of something besides keys: it stays what it is as long as the time does. */
+static void name_part(const struct spec *s, const char *part, struct buf *b)
+{
+	buf_clear(b);
+	buf_format(b, "%s\ntime %s:%s", part, s->time.text, eventtime_unit_show(s->unit));
 }
 
 static bool is_empty(const char *kept, size_t size)
@@ -125,13 +140,24 @@ static void save_keys(const struct state *state, size_t keys, struct snapshot_wr
 
 void state_save(const struct state *state, struct snapshot_writer *w)
 {
+	struct buf name = BUF_INIT;
+
+	for (size_t i = 0; i < state->n_parts; i++) {
+		const struct state_part *p = &state->parts[i];
+		if (p->is_empty(p->self))
+			continue;
+		name_part(state->spec, p->name, &name);
+		snapshot_section(w, name.data, name.len);
+		p->save(p->self, w);
+	}
+	buf_release(&name);
 	for (size_t i = 0; i < state->spec->n_keys; i++)
 		if (state->tables[i].keyed)
 			save_keys(state, i, w);
 }
 
-/* What a section is of: a state, the times of a key set, or nothing here. */
-struct section { const struct spec_state *state; int keys; };
+/* What a section is of: a state, the times of a key set, something besides, or nothing here. */
+struct section { const struct spec_state *state; int keys; const struct state_part *part; };
 
 static bool is_text(const struct snapshot_reader *in, const char *text, size_t len)
 {
@@ -140,12 +166,12 @@ static bool is_text(const struct snapshot_reader *in, const char *text, size_t l
 
 static struct section section_of(const struct spec *s, const struct snapshot_reader *in)
 {
-	struct section found = { NULL, -1 };
+	struct section found = { NULL, -1, NULL };
 	struct buf name = BUF_INIT;
 
 	for (size_t i = 0; i < s->n_states; i++)
 		if (is_text(in, s->states[i].identity, strlen(s->states[i].identity)))
-			found = (struct section){ &s->states[i], (int)s->states[i].keys };
+			found = (struct section){ &s->states[i], (int)s->states[i].keys, NULL };
 	for (size_t i = 0; i < s->n_keys && found.keys < 0; i++) {
 		name_keys(s, i, &name);
 		if (s->keys[i].n_states && is_text(in, name.data, name.len))
@@ -179,6 +205,25 @@ static bool is_related(const struct spec *s, const struct snapshot_reader *in)
 static bool is_keys_section(const struct snapshot_reader *in)
 {
 	return in->section_len >= 5 && !memcmp(in->section, "keys ", 5);
+}
+
+static bool is_part(const struct snapshot_reader *in, const char *name)
+{
+	return first_line(in) == strlen(name) && !memcmp(in->section, name, first_line(in));
+}
+
+static const struct state_part *part_of(const struct state *state, const struct snapshot_reader *in)
+{
+	const struct state_part *found = NULL;
+	struct buf name = BUF_INIT;
+
+	for (size_t i = 0; i < state->n_parts; i++) {
+		name_part(state->spec, state->parts[i].name, &name);
+		if (is_text(in, name.data, name.len))
+			found = &state->parts[i];
+	}
+	buf_release(&name);
+	return found;
 }
 
 /* The key behind the partition. 0 or -1. */
@@ -230,7 +275,7 @@ int state_restore(struct state *state, struct snapshot_reader *in, struct state_
 {
 	const struct spec *s = state->spec;
 	bool *met = alloc_zeroed(s->n_states + 1, sizeof *met);
-	struct section section = { NULL, -1 };
+	struct section section = { NULL, -1, NULL };
 	int item, result = 0;
 
 	while (!result && (item = snapshot_next(in, why)) != SNAPSHOT_END)
@@ -238,13 +283,16 @@ int state_restore(struct state *state, struct snapshot_reader *in, struct state_
 			result = -1;
 		else if (item == SNAPSHOT_SECTION) {
 			section = section_of(s, in);
+			section.part = part_of(state, in);
 			if (section.state)
 				met[section.state - s->states] = true;
-			else if (news && section.keys < 0 && !is_keys_section(in))
+			else if (news && section.keys < 0 && !section.part && !is_keys_section(in) && !is_part(in, "watermark"))
 				list(&news->dropped, &news->n_dropped, in->section, first_line(in));
 			if (news && !is_keys_section(in) && is_related(s, in))
 				news->is_related = true;
-		} else if (section.keys >= 0)
+		} else if (section.part)
+			result = section.part->load(section.part->self, in, why);
+		else if (section.keys >= 0)
 			result = restore_row(state, in, &section, why);
 	for (size_t i = 0; !result && news && i < s->n_states; i++)
 		if (!met[i])
@@ -353,11 +401,31 @@ static int dump_row(const struct snapshot_reader *in, const struct found *f, con
 	return 0;
 }
 
+static int dump_watermark(const struct snapshot_reader *in, struct buf *out, struct error *why)
+{
+	struct snapshot_bytes bytes = { (const unsigned char *)in->value, (const unsigned char *)in->value + in->value_len, false };
+	struct watermark w = WATERMARK_INIT;
+
+	watermark_load(&w, &bytes);
+	if (bytes.torn)
+		return error_set(why, "watermark: damaged");
+	watermark_dump(&w, out);
+	return 0;
+}
+
+typedef int dump_part(const struct snapshot_reader *, struct buf *, struct error *);
+
+static dump_part *part_dumper(const struct snapshot_reader *in)
+{
+	return is_part(in, "watermark") ? dump_watermark : is_part(in, "held") ? hold_dump : NULL;
+}
+
 int state_dump(struct snapshot_reader *in, const struct spec *s, struct buf *out, struct error *why)
 {
 	struct arena arena = ARENA_INIT;
 	struct found found = { NULL, NULL };
-	struct section section = { NULL, -1 };
+	struct section section = { NULL, -1, NULL };
+	dump_part *part = NULL;
 	int item, result = 0;
 
 	while (!result && (item = snapshot_next(in, why)) != SNAPSHOT_END)
@@ -365,11 +433,14 @@ int state_dump(struct snapshot_reader *in, const struct spec *s, struct buf *out
 			result = -1;
 		else if (item == SNAPSHOT_SECTION) {
 			found = (struct found){ NULL, NULL };
+			part = part_dumper(in);
 			if (s)
 				section = section_of(s, in);
-			if (!is_keys_section(in))
+			if (!part && !is_keys_section(in))
 				result = parse_section(in, &arena, &found, why);
-		} else if (!s || section.keys >= 0)
+		} else if (part)
+			result = part(in, out, why);
+		else if (!s || section.keys >= 0)
 			result = dump_row(in, &found, s, &section, out, why);
 	arena_release(&arena);
 	return result;

@@ -22,8 +22,21 @@
 #include "feature/pool.h"
 #include "feature/spec.h"
 
+/* Something besides keys: a section of its own. */
+struct state_part {
+	const char *name;
+	void *self;
+	bool (*is_empty)(const void *self);
+	void (*save)(const void *self, struct snapshot_writer *);	/* its rows */
+	int (*load)(void *self, const struct snapshot_reader *, struct error *why);	/* a row */
+};
+
+#define STATE_PARTS 4
+
 struct state {
 	const struct spec *spec;
+	struct state_part parts[STATE_PARTS];
+	size_t n_parts;
 	struct state_table *tables;	/* one per key set of the spec */
 	struct pool pool;
 };
@@ -38,7 +51,9 @@ struct state_table {
 struct state *state_new(const struct spec *, uint64_t max_keys);
 void state_free(struct state *);
 
-struct state_figures { uint64_t keys, evicted; size_t bytes; };
+void state_add_part(struct state *, const struct state_part *);
+
+struct state_figures { uint64_t keys, evicted, expired; size_t bytes; };
 void state_figures(const struct state *, struct state_figures *);
 
 void state_save(const struct state *, struct snapshot_writer *);

@@ -444,22 +444,28 @@ int record_original(const char *line, size_t len, struct buf *out, struct error 
 
 /* ---- records that live on ---- */
 
-struct kept { struct record record; struct arena arena; };
-
 struct record *record_keep(const struct record *r)
 {
-	struct kept *k = alloc_zeroed(1, sizeof *k);
 	struct buf line = BUF_INIT;
+	const char *text = r->line;
+	size_t len = r->len;
 
 	/* Added members become part of the line: what a stage on a pipe would have read. */
-	write_line(r, &line);
-	record_init(&k->record, arena_copy(&k->arena, line.data, line.len), line.len, r->fields, NULL);
-	k->record.kind = r->kind;
-	k->record.error = r->error;
-	k->record.at = r->at;
-	k->record.failed_by = r->failed_by;
+	if (r->n_added) {
+		write_line(r, &line);
+		text = line.data;
+		len = line.len;
+	}
+	struct record *kept = alloc_bytes(sizeof *kept + len);
+	char *own = memcpy(kept + 1, text, len);
+	record_init(kept, own, len, r->fields, NULL);
+	kept->added = NULL;
+	kept->kind = r->kind;
+	kept->error = r->error;
+	kept->at = r->at;
+	kept->failed_by = r->failed_by;
 	buf_release(&line);
-	return &k->record;
+	return kept;
 }
 
 void record_wake(struct record *r, struct arena *arena)
@@ -473,10 +479,5 @@ void record_wake(struct record *r, struct arena *arena)
 
 void record_free(struct record *r)
 {
-	struct kept *k = (struct kept *)r;
-
-	if (!k)
-		return;
-	arena_release(&k->arena);
-	free(k);
+	free(r);
 }

@@ -5,14 +5,22 @@
  */
 #include "events.h"
 
-#include "feature/engine.h"
+#include "feature/flow.h"
 #include "feature/plan.h"
 #include "stream/source.h"
+
+static int drop(struct next *next, struct record **r, size_t n, struct error *why)
+{
+	(void)next, (void)r, (void)n, (void)why;
+	return 0;
+}
+
+static struct next nowhere = { drop };
 
 struct run {
 	struct fields fields;
 	struct spec *spec;
-	struct engine *engine;
+	struct flow *flow;
 	struct arena arena;
 	struct tally tally;
 	struct buf out;
@@ -39,8 +47,8 @@ static int begin(struct run *r, const struct spec_text *text)
 		fields_release(&r->fields);
 		return -1;
 	}
-	r->engine = engine_new(r->spec, &r->fields, 0, &why);
-	if (!r->engine) {
+	r->flow = flow_new(r->spec, &r->fields, 0, &why);
+	if (!r->flow) {
 		CHECK(*why.text);
 		spec_free(r->spec);
 		fields_release(&r->fields);
@@ -51,7 +59,7 @@ static int begin(struct run *r, const struct spec_text *text)
 
 static void end(struct run *r)
 {
-	engine_free(r->engine);
+	flow_free(r->flow);
 	spec_free(r->spec);
 	fields_release(&r->fields);
 	arena_release(&r->arena);
@@ -67,7 +75,7 @@ static void take(struct run *r, char *const *line, const size_t *len, size_t fir
 		record_init(&record[i], line[first + i], len[first + i], &r->fields, &r->arena);
 		record[i].at = (struct place){ "features", "stdin", first + i + 1, &r->tally };
 	}
-	engine_records(r->engine, all, n);
+	flow_records(r->flow, all, n, &nowhere, &(struct error){ "" });
 	for (size_t i = 0; i < n; i++)
 		record_write(all[i], &r->out);
 	arena_clear(&r->arena);
@@ -76,7 +84,7 @@ static void take(struct run *r, char *const *line, const size_t *len, size_t fir
 static void save(const struct run *r, struct snapshot_writer *w)
 {
 	snapshot_begin(w, "fuzz");
-	state_save(engine_state(r->engine), w);
+	state_save(flow_state(r->flow, NULL), w);
 	snapshot_end(w);
 }
 
@@ -86,7 +94,7 @@ static void restore(struct run *r, const struct snapshot_writer *w)
 	struct error why;
 
 	CHECK(!snapshot_open(&in, w->bytes.data, w->bytes.len, &why));
-	if (state_restore(engine_state(r->engine), &in, NULL, &why)) {
+	if (state_restore(flow_state(r->flow, NULL), &in, NULL, &why)) {
 		fprintf(stderr, "%s\n", why.text);
 		abort();
 	}

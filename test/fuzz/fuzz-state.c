@@ -9,7 +9,7 @@
 #include "events.h"
 
 #include "base/crc32c.h"
-#include "feature/engine.h"
+#include "feature/flow.h"
 
 static const char spec_text[] =
 	"key user\n"
@@ -37,10 +37,18 @@ static const char spec_text[] =
 	"w9 = first(v) over 10s\n"
 	"w10 = sum(v) over session 1s\n";
 
+static int drop(struct next *next, struct record **r, size_t n, struct error *why)
+{
+	(void)next, (void)r, (void)n, (void)why;
+	return 0;
+}
+
+static struct next nowhere = { drop };
+
 struct run {
 	struct fields fields;
 	struct spec *spec;
-	struct engine *engine;
+	struct flow *flow;
 };
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -58,15 +66,15 @@ static void begin(struct run *r)
 
 	fields_init(&r->fields);
 	r->spec = spec_compile(&text, 1, &options, &r->fields, &why);
-	r->engine = r->spec ? engine_new(r->spec, &r->fields, 0, &why) : NULL;
-	if (!r->engine)
+	r->flow = r->spec ? flow_new(r->spec, &r->fields, 0, &why) : NULL;
+	if (!r->flow)
 		fprintf(stderr, "%s\n", why.text);
-	CHECK(r->engine);
+	CHECK(r->flow);
 }
 
 static void end(struct run *r)
 {
-	engine_free(r->engine);
+	flow_free(r->flow);
 	spec_free(r->spec);
 	fields_release(&r->fields);
 }
@@ -80,7 +88,7 @@ static void take_events(struct run *r)
 		struct record record, *all = &record;
 		record_init(&record, events[i], strlen(events[i]), &r->fields, &arena);
 		record.at = (struct place){ "features", "stdin", i + 1, &tally };
-		engine_records(r->engine, &all, 1);
+		flow_records(r->flow, &all, 1, &nowhere, &(struct error){ "" });
 	}
 	arena_release(&arena);
 }
@@ -90,7 +98,7 @@ static struct buf saved(const struct run *r)
 	struct snapshot_writer w;
 
 	snapshot_begin(&w, "fuzz");
-	state_save(engine_state(r->engine), &w);
+	state_save(flow_state(r->flow, NULL), &w);
 	snapshot_end(&w);
 	return w.bytes;
 }
@@ -105,7 +113,7 @@ static int restored(struct run *r, const struct buf *bytes)
 
 	begin(r);
 	result = snapshot_open(&in, bytes->data, bytes->len, &why) ||
-	    state_restore(engine_state(r->engine), &in, &news, &why) ? -1 : 0;
+	    state_restore(flow_state(r->flow, NULL), &in, &news, &why) ? -1 : 0;
 	CHECK(!result == !*why.text);
 	buf_release(&news.fresh);
 	buf_release(&news.dropped);

@@ -4,7 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/prng.h"
-#include "feature/engine.h"
+#include "feature/flow.h"
 #include "feature/plan.h"
 #include "feature/spec.h"
 #include "stream/source.h"
@@ -128,7 +128,15 @@ static void test_noise(void)
 
 /* ---- the engine ---- */
 
-struct bench { struct fields fields; struct spec *spec; struct engine *engine; struct arena arena; struct tally tally; };
+static int drop(struct next *next, struct record **r, size_t n, struct error *why)
+{
+	(void)next, (void)r, (void)n, (void)why;
+	return 0;
+}
+
+static struct next nowhere = { drop };
+
+struct bench { struct fields fields; struct spec *spec; struct flow *flow; struct arena arena; struct tally tally; };
 
 static void bench_init(struct bench *b, const char *text, uint64_t max_keys)
 {
@@ -136,13 +144,13 @@ static void bench_init(struct bench *b, const char *text, uint64_t max_keys)
 
 	*b = (struct bench){ .tally = {0} };
 	b->spec = compile(text, &b->fields, &why);
-	b->engine = b->spec ? engine_new(b->spec, &b->fields, max_keys, &why) : NULL;
-	ok(b->engine != NULL, "ready");
+	b->flow = b->spec ? flow_new(b->spec, &b->fields, max_keys, &why) : NULL;
+	ok(b->flow != NULL, "ready");
 }
 
 static void bench_release(struct bench *b)
 {
-	engine_free(b->engine);
+	flow_free(b->flow);
 	spec_free(b->spec);
 	fields_release(&b->fields);
 	arena_release(&b->arena);
@@ -160,7 +168,7 @@ static void bench_is(struct bench *b, const char *const *lines, size_t n, const 
 		record_init(batch[i], arena_copy(&b->arena, lines[i], len), len, &b->fields, &b->arena);
 		batch[i]->at = (struct place){ "features", "test", i + 1, &b->tally };
 	}
-	engine_records(b->engine, batch, n);
+	flow_records(b->flow, batch, n, &nowhere, &(struct error){ "" });
 	for (size_t i = 0; i < n; i++) {
 		struct buf line = BUF_INIT;
 		record_write(batch[i], &line);
@@ -190,7 +198,7 @@ static void test_batch(void)
 	is_int(b.tally.n_errors, 2, "errors are counted");
 	ok(!strncmp(b.tally.first, "test:4: feature s: x is a string", 32), "the first in order of lines: %s", b.tally.first);
 	struct state_figures f;
-	state_figures(engine_state(b.engine), &f);
+	state_figures(flow_state(b.flow, NULL), &f);
 	is_int(f.keys, 2, "keys");
 	bench_release(&b);
 
@@ -223,9 +231,9 @@ static void test_forged(void)
 		record_init(batch[i], arena_copy(&b.arena, lines[i], strlen(lines[i])), strlen(lines[i]), &b.fields, &b.arena);
 		batch[i]->at = (struct place){ "features", "test", i + 1, &b.tally };
 	}
-	engine_records(b.engine, batch, 3);
+	flow_records(b.flow, batch, 3, &nowhere, &(struct error){ "" });
 	snapshot_begin(&w, "test");
-	state_save(engine_state(b.engine), &w);
+	state_save(flow_state(b.flow, NULL), &w);
 	const size_t len = w.bytes.len;
 	for (size_t at = 0; at < len; at++)
 		for (int bit = 0; bit < 8; bit += 3) {
@@ -234,16 +242,16 @@ static void test_forged(void)
 			buf_add(&forged.bytes, w.bytes.data, len);
 			forged.bytes.data[at] ^= (char)(1 << bit);
 			snapshot_end(&forged);
-			struct engine *e = engine_new(b.spec, &b.fields, 0, &why);
+			struct flow *e = flow_new(b.spec, &b.fields, 0, &why);
 			struct buf out = BUF_INIT;
-			if (snapshot_open(&in, forged.bytes.data, forged.bytes.len, &why) < 0 || state_restore(engine_state(e), &in, NULL, &why) < 0)
+			if (snapshot_open(&in, forged.bytes.data, forged.bytes.len, &why) < 0 || state_restore(flow_state(e, NULL), &in, NULL, &why) < 0)
 				refused++;
 			else
 				taken++;
 			if (snapshot_open(&in, forged.bytes.data, forged.bytes.len, &why) == 0)
 				state_dump(&in, NULL, &out, &why);
 			buf_release(&out);
-			engine_free(e);
+			flow_free(e);
 			buf_release(&forged.bytes);
 		}
 	ok(refused > 0 && taken > 0, "%zu forged states refused, %zu taken", refused, taken);

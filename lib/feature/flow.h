@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * flow.h - records through a spec in event time: what comes late or too early, what is held back, and then the engine.
+ *
+ * Records that need not wait leave in the order in which they came; held ones in order of event time, when the watermark has
+ * reached them (watermark.h).  Knows no options, files or messages to people.
+ */
+#ifndef FEATURE_FLOW_H
+#define FEATURE_FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "expr/expr.h"
+#include "feature/spec.h"
+#include "feature/state.h"
+#include "json/fields.h"
+#include "stream/filter.h"
+
+struct flow;
+
+/* Borrows the spec, which was compiled for the same fields; max_keys as for state_new. */
+struct flow *flow_new(const struct spec *, struct fields *, uint64_t max_keys, struct error *why);
+void flow_free(struct flow *);
+
+/* 1 to BATCH_MAX records; what is to leave goes to `next`, by next_pass, whose results these return. */
+int flow_records(struct flow *, struct record **, size_t n, struct next *, struct error *why);
+
+/* When flow_tick is due, monotonic ns: the watermark goes with the clock.  INT64_MAX: never. */
+int64_t flow_deadline(const struct flow *);
+int flow_tick(struct flow *, int64_t now, struct next *, struct error *why);
+
+/* No event comes any more: what waits need not. */
+int flow_close(struct flow *, struct next *, struct error *why);
+
+/* To look at, save, or restore before the first record; what is restored has this place. */
+struct state *flow_state(struct flow *, const struct place *);
+
+struct flow_figures {
+	uint64_t timed;		/* records whose time was read */
+	int64_t newest;		/* of these; EVENTTIME_NONE: there was none */
+	int64_t watermark;	/* EVENTTIME_NONE: there is none */
+	uint64_t late;		/* events, of this run */
+	int64_t latest;		/* how far the latest was behind the watermark, ns */
+	uint64_t held;		/* just now */
+	size_t held_bytes;
+};
+void flow_figures(const struct flow *, struct flow_figures *);
+
+/* What hour() and the like were given. */
+const struct expr_dates *flow_dates(const struct flow *);
+
+#endif
