@@ -160,13 +160,6 @@ static int features_setup(void *tool, struct setup *setup, struct error *why)
 
 /* ---- state ---- */
 
-static struct state *state_of(const struct features *t)
-{
-	const struct place at = { .stage = "features", .source = "stdin", .tally = &loop_stage(t->loop, t)->tally };
-
-	return flow_state(t->flow, &at);
-}
-
 static int load_state(struct features *t, struct error *why)
 {
 	struct state_news news = { .n_fresh = 0 };
@@ -180,14 +173,14 @@ static int load_state(struct features *t, struct error *why)
 		return 0;
 	}
 	result = read_snapshot(t->state, &bytes, &reader, why);
-	if (!result && (result = state_restore(state_of(t), &reader, &news, why)) < 0)
+	if (!result && (result = flow_restore(t->flow, &reader, &news, why)) < 0)
 		error_prefix(why, "%s", t->state);
 	free(bytes);
 	/* Saved over it, the state of another spec would be gone. */
 	if (!result && news.n_dropped && !news.is_related)
 		result = error_set(why, "%s: holds the state of another spec: %.160s; to begin anew, remove it", t->state, buf_text(&news.dropped));
 	if (!result) {
-		state_figures(state_of(t), &figures);
+		state_figures(flow_state(t->flow), &figures);
 		command_tell(&t->common, "%s: state of %s key%s loaded", t->state, number_group(figures.keys, keys),
 		    number_s(figures.keys));
 		if (news.n_fresh)
@@ -206,7 +199,7 @@ static int save_state(struct features *t, struct error *why)
 	struct snapshot_writer w;
 
 	snapshot_begin(&w, "sml-features");
-	state_save(state_of(t), &w);
+	state_save(flow_state(t->flow), &w);
 	snapshot_end(&w);
 	const int result = savefile_write(path, w.bytes.data, w.bytes.len, why);
 	buf_release(&w.bytes);
@@ -225,6 +218,7 @@ static int start(struct features *t, struct error *why)
 	t->flow = flow_new(t->spec, &t->loop->fields, (uint64_t)t->max_keys, why);
 	if (!t->flow)
 		return -1;
+	flow_place(t->flow, &(struct place){ "features", "windows", 0, &loop_stage(t->loop, t)->tally });
 	/* The lock comes before the look at the file, and is held as long as the process lives. */
 	const int lock = t->state || t->state_out ? savefile_lock(t->state ? t->state : t->state_out, why) : 0;
 	if (lock < 0)
@@ -251,7 +245,7 @@ static int features_records(void *tool, struct record **r, size_t n, struct next
 	const int result = flow_records(t->flow, r, n, next, why);
 
 	if (t->max_keys && !t->eviction_told) {
-		state_figures(state_of(t), &figures);
+		state_figures(flow_state(t->flow), &figures);
 		if (figures.evicted) {
 			t->eviction_told = true;
 			command_note(&t->common, "more than %s keys (--max-keys): the state of those with the oldest events is dropped",
@@ -339,7 +333,7 @@ static int features_save(void *tool, struct snapshot_writer *w, struct error *wh
 	struct features *t = tool;
 
 	(void)why;
-	state_save(state_of(t), w);
+	state_save(flow_state(t->flow), w);
 	return 0;
 }
 
@@ -347,7 +341,7 @@ static int features_restore(void *tool, struct snapshot_reader *reader, struct e
 {
 	struct features *t = tool;
 
-	return state_restore(state_of(t), reader, NULL, why);
+	return flow_restore(t->flow, reader, NULL, why);
 }
 
 static void features_metrics(void *tool, struct metrics *m)
@@ -359,13 +353,14 @@ static void features_metrics(void *tool, struct metrics *m)
 
 	if (!t->flow)
 		return;
-	state_figures(state_of(t), &f);
+	state_figures(flow_state(t->flow), &f);
 	flow_figures(t->flow, &flow);
 	stats_add(m, "keys", "gauge", "Keys with state.", NULL, (double)f.keys);
 	stats_add(m, "state_bytes", "gauge", "Memory of the state.", NULL, (double)f.bytes);
 	stats_add(m, "evicted_total", "counter", "Keys whose state was dropped for --max-keys.", NULL, (double)f.evicted);
-	stats_add(m, "expired_total", "counter", "Keys whose state was dropped for ttl.", NULL, (double)f.expired);
+	stats_add(m, "expired_total", "counter", "Keys let go of: for ttl, or because their windows have closed.", NULL, (double)f.expired);
 	stats_add(m, "late_total", "counter", "Events behind the watermark.", NULL, (double)flow.late);
+	stats_add(m, "windows_total", "counter", "Windows given out.", NULL, (double)flow.windows);
 	stats_add(m, "held_records", "gauge", "Events that wait for those before them.", NULL, (double)flow.held);
 	if (flow.watermark != EVENTTIME_NONE)
 		stats_add(m, "watermark_seconds", "gauge", "Event time that has been reached.", NULL, (double)flow.watermark / (double)NS_PER_S);
@@ -379,13 +374,13 @@ static void features_summary(void *tool, struct buf *out)
 
 	if (!t->flow)
 		return;
-	state_figures(state_of(t), &f);
+	state_figures(flow_state(t->flow), &f);
 	buf_format(out, "%14s  keys\n", number_group(f.keys, number));
 	buf_format(out, "%14s  bytes of state\n", number_group(f.bytes, number));
 	if (f.evicted)
 		buf_format(out, "%14s  keys dropped (--max-keys)\n", number_group(f.evicted, number));
 	if (f.expired)
-		buf_format(out, "%14s  keys dropped (ttl)\n", number_group(f.expired, number));
+		buf_format(out, "%14s  keys let go of (ttl, closed windows)\n", number_group(f.expired, number));
 }
 
 static void features_release(void *tool)

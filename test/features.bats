@@ -350,7 +350,7 @@ key a, b, a
 time ts minutes
         ^'
 	spec 'emit feature' 'x = 1'
-	refused 'x.features:1:6: behind emit stands events or features
+	refused 'x.features:1:6: behind emit stands events, features or windows
 emit feature
      ^'
 	spec 'and = 3'
@@ -452,7 +452,6 @@ x = 1 + distinct(totalValue) over 10m
 	done
 	only 'lookup account from a.jsonl on userId' "1: lookup is not in this version: features are of the record and of its key's history"
 	only 'join outcome on orderId within 1h' "1: join is not in this version: features are of the record and of its key's history"
-	only 'emit windows every 10s' '6: emit windows is not in this version: emit events or emit features'
 }
 
 @test "definitions on the command line" {

@@ -24,7 +24,7 @@ events() {
 		for (i = 0; i < n; i++) {
 			r = rand()
 			t += r < 0.2 ? 0 : r < 0.97 ? int(rand() * 400) : int(rand() * 40000)
-			printf "{\"k\":\"%s\",\"t\":%d,\"x\":%d}\n", substr("abcde", 1 + int(rand() * 5), 1), t, int(rand() * 100)
+			printf "{\"k\":\"%s\",\"t\":%.0f,\"x\":%d}\n", substr("abcde", 1 + int(rand() * 5), 1), t, int(rand() * 100)
 		} }'
 }
 

@@ -115,6 +115,27 @@ bool expr_uses_calls(const struct expr *e)
 	return e->uses_calls;
 }
 
+void expr_sources(const struct expr *e, void (*see)(void *self, enum expr_source, int index), void *self)
+{
+	switch (e->op) {
+	case OP_SLOT:
+		see(self, EXPR_OF_SLOT, e->index);
+		return;
+	case OP_LOCAL:
+		see(self, EXPR_OF_LOCAL, e->index);
+		return;
+	case OP_DEEP:
+		see(self, e->in_local ? EXPR_OF_LOCAL : EXPR_OF_SLOT, e->index);
+		return;
+	case OP_CALL:
+		see(self, EXPR_OF_CALL, e->index);
+		return;
+	default:
+		for (unsigned i = 0; i < e->n; i++)
+			expr_sources(e->kids[i], see, self);
+	}
+}
+
 const struct expr_function_row *expr_functions(void)
 {
 	static struct expr_function_row table[64];

@@ -144,6 +144,10 @@ bool expr_is_constant(const struct expr *, struct value *);
 bool expr_is_path(const struct expr *, const struct fieldpath **);
 bool expr_uses_calls(const struct expr *);		/* a call, or a local that uses one (as told by its own mark) */
 
+/* What a value follows from: slots, locals and calls, but nothing inside the calls. */
+enum expr_source { EXPR_OF_SLOT, EXPR_OF_LOCAL, EXPR_OF_CALL };
+void expr_sources(const struct expr *, void (*see)(void *self, enum expr_source, int index), void *self);
+
 /* The functions, one row each, for help and for the test that holds sml-expr(7) to them. */
 struct expr_function_row { const char *name, *signature, *help; };
 const struct expr_function_row *expr_functions(void);	/* ends with a NULL name */

@@ -9,6 +9,7 @@
 #include "feature/extremes.h"
 #include "feature/fold.h"
 #include "feature/held.h"
+#include "feature/opened.h"
 #include "feature/ring.h"
 #include "feature/sums.h"
 #include "feature/window.h"
@@ -634,6 +635,8 @@ const struct aggregate aggregate_rows[] = {
 	    &delta_keeper, NULL, NULL, NULL, 0, true, false, 0 },
 	{ { "elapsed", 0, 0, PREVIOUS | EXPR_CALL_IS_NUMBER }, "elapsed()", "seconds since the key's previous event, in event time",
 	    &elapsed_keeper, NULL, NULL, NULL, 0, false, true, 0 },
+	{ { "windows", 0, 0, EXPR_CALL_WINDOW | EXPR_CALL_BY | EXPR_CALL_WHERE }, NULL, NULL,
+	    &opened_keeper, NULL, NULL, NULL, 0, false, false, 0 },
 	/* Refused by aggregate_check until they are kept: a spec that uses one is told so instead of "unknown function". */
 	{ .kind = { "quantile", 2, 2, WINDOWED } },
 	{ .kind = { "sequence", 2, 2, WINDOWED } },
@@ -641,8 +644,19 @@ const struct aggregate aggregate_rows[] = {
 	{ .kind = { NULL, 0, 0, 0 } }
 };
 
+const struct aggregate *aggregate_opened(void)
+{
+	const struct aggregate *a = aggregate_rows;
+
+	while (a->all != &opened_keeper)
+		a++;
+	return a;
+}
+
 const struct keeper *aggregate_keeper(const struct aggregate *a, const struct expr_call *c)
 {
+	if (a->all == &opened_keeper)
+		return a->all;
 	switch (c->window) {
 	case WINDOW_LAST:
 		return a->last;
@@ -680,6 +694,8 @@ int aggregate_check(const struct aggregate *a, const struct expr_call *c, struct
 {
 	if (!a->all)
 		return error_set(why, "%s() is not in this version", a->kind.name);
+	if (a->all == &opened_keeper)
+		return 0;
 	if (is_in_time(c) && !a->fold)
 		return error_set(why, "%s() over a window in time is not in this version: over all and over last N are", a->kind.name);
 	if (window_check(c, why) < 0)

@@ -29,6 +29,7 @@ struct moment {
 	const struct value *x;	/* as `take` left it; NULL: it does not count here */
 	int64_t time;		/* event time, ns */
 	struct arena *arena;	/* of the record */
+	int64_t watermark;	/* under `emit windows`: what ended before it, less c->late, is gone; INT64_MIN: the state's own events say so */
 };
 
 struct aggregate;
@@ -67,6 +68,9 @@ struct aggregate {
 extern const struct aggregate aggregate_rows[];		/* ends with a NULL name */
 
 const struct aggregate *aggregate_find(const char *name, size_t len);
+
+/* The row of no function: which windows are open, for `emit windows`. */
+const struct aggregate *aggregate_opened(void);
 
 /* 0; -1 with a sentence: an aggregate or window that is not in this version. */
 int aggregate_check(const struct aggregate *, const struct expr_call *, struct error *why);

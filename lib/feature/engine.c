@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/wallclock.h"
 #include "base/hash.h"
 #include "feature/emit.h"
+#include "feature/firing.h"
 #include "feature/keyed.h"
 #include "json/parse.h"
 #include "json/write.h"
@@ -27,6 +29,7 @@ struct taken { bool counts; struct value x; const void *state; };
 
 struct engine {
 	const struct spec *spec;
+	const struct fields *fields;
 	const struct added *features;
 	struct state *state;
 	struct key_ref *refs;		/* n_keys per record of the batch */
@@ -37,6 +40,10 @@ struct engine {
 	bool evicts;
 	struct expr_dates dates;	/* that expressions looked at */
 	struct emit_part emitted;	/* for `emit features` */
+	struct firing *firing;		/* for `emit windows`; NULL */
+	uint64_t windows;		/* given out */
+	const struct engine_out *out;	/* while events are taken */
+	int64_t mark;			/* of moments: the watermark under `emit windows` */
 	struct buf line;
 	struct arena arena;
 };
@@ -235,7 +242,7 @@ static int read_calls(struct engine *e, size_t from, size_t to, struct key_ref *
 			e->calls[i] = value_null();
 			continue;
 		}
-		const struct moment m = { in->counts && !c->call->exclude_current ? &in->x : NULL, time, scope->arena };
+		const struct moment m = { in->counts && !c->call->exclude_current ? &in->x : NULL, time, scope->arena, e->mark };
 		e->calls[i] = st->keeper->read(c->aggregate, st->call, in->state, &m);
 		if (e->calls[i].type == VALUE_MISSING)
 			e->calls[i] = value_null();
@@ -297,7 +304,9 @@ static void commit(struct engine *e, struct key_ref *refs, int64_t time, struct 
 			keyed_trim(e->state->tables[st->keys].keyed, true);
 			ref->row = keyed_add(e->state->tables[st->keys].keyed, ref->bytes, ref->len, ref->hash, time);
 		}
-		const struct moment m = { &in->x, time, arena };
+		if (st->window >= 0)
+			continue;
+		const struct moment m = { &in->x, time, arena, e->mark };
 		st->keeper->add(st->aggregate, st->call, (char *)keyed_state(ref->row) + st->offset, &m, &e->state->pool);
 	}
 	for (size_t i = 0; i < s->n_keys; i++)
@@ -377,35 +386,64 @@ static void find_early(struct engine *e, size_t keys, struct key_ref *ref)
 	}
 }
 
-/* Keys that have been silent for as long as `ttl` says. */
+/* After how much silence a key goes, ns; 0: never. */
+static int64_t key_lasts(const struct spec *s)
+{
+	return s->timing.ttl && (!s->lasts || s->timing.ttl < s->lasts) ? s->timing.ttl : s->lasts;
+}
+
 static void expire(struct engine *e, int64_t watermark)
 {
 	const struct spec *s = e->spec;
+	const int64_t lasts = key_lasts(s);
 
-	for (size_t k = 0; s->timing.ttl && k < s->n_keys; k++)
+	for (size_t k = 0; lasts && k < s->n_keys; k++)
 		if (s->keys[k].n_states)
-			keyed_expire(e->state->tables[k].keyed, eventtime_minus(watermark, s->timing.ttl));
+			keyed_expire(e->state->tables[k].keyed, eventtime_minus(watermark, lasts));
 }
 
-static void take_event(struct engine *e, const struct event *event, const struct value *values, struct key_ref *refs)
+/* The event in the windows that hold it; then some may fire. */
+static int note_windows(struct engine *e, const struct event *event, struct key_ref *refs)
+{
+	const struct spec *s = e->spec;
+	int result = 0;
+
+	for (size_t i = 0; i < s->n_windows && !result; i++)
+		if (e->taken[s->windows[i].state].counts)
+			result = firing_note(e->firing, &s->windows[i], refs[s->windows[i].keys].row, event->time, event->watermark);
+	return result;
+}
+
+static int take_event(struct engine *e, const struct event *event, const struct value *values, struct key_ref *refs)
 {
 	struct record *r = event->record;
 	const struct expr_scope scope = { values, e->locals, e->calls, r->arena, &e->dates };
+	int result = 0;
 
+	e->mark = e->firing ? event->watermark : INT64_MIN;
+	/* Windows close before an event that came after them is added to anything. */
+	if (e->firing && (result = firing_advance(e->firing, event->watermark)))
+		return result;
 	expire(e, event->watermark);
 	if (!compute(e, r, &scope, refs, event->time))
-		return;
+		return e->firing ? e->out->put(e->out->self, r) : 0;
 	if (!event->is_apart)
 		commit(e, refs, event->time, r->arena);
-	add_features(e, r, values);
+	if (!e->firing)
+		add_features(e, r, values);
+	else if (!event->is_apart)
+		result = note_windows(e, event, refs);
+	return result;
 }
 
-void engine_events(struct engine *e, const struct event *events, size_t n)
+int engine_events(struct engine *e, const struct event *events, size_t n, const struct engine_out *out)
 {
 	const struct spec *s = e->spec;
+	int result = 0;
 
+	e->out = out;
 	for (size_t i = 0; i < n; i++)
-		if (!look_at(e, events[i].record, i))
+		if (!events[i].record || !look_at(e, events[i].record, i))
 			e->values[i] = NULL;
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < n; i++)
@@ -418,9 +456,132 @@ void engine_events(struct engine *e, const struct event *events, size_t n)
 				else
 					find_early(e, k, ref);
 			}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && !result; i++)
 		if (e->values[i])
-			take_event(e, &events[i], e->values[i], &e->refs[i * s->n_keys]);
+			result = take_event(e, &events[i], e->values[i], &e->refs[i * s->n_keys]);
+		else if (e->firing)
+			result = events[i].record ? out->put(out->self, events[i].record) : firing_advance(e->firing, events[i].watermark);
+	return result;
+}
+
+/* ---- emit windows ---- */
+
+int engine_close(struct engine *e, const struct engine_out *out)
+{
+	e->out = out;
+	return e->firing ? firing_advance(e->firing, INT64_MAX) : 0;
+}
+
+int64_t engine_due(const struct engine *e)
+{
+	return e->firing ? firing_due(e->firing) : INT64_MAX;
+}
+
+int64_t engine_closed(const struct engine *e)
+{
+	return e->firing ? firing_last(e->firing) : EVENTTIME_NONE;
+}
+
+uint64_t engine_windows(const struct engine *e)
+{
+	return e->windows;
+}
+
+void engine_resume(struct engine *e, int64_t watermark)
+{
+	if (e->firing)
+		firing_restore(e->firing, watermark);
+}
+
+/* The features of a window, as of its newest event, into locals. */
+static void compute_window(struct engine *e, int window, const struct keyed_row *row, int64_t time, struct arena *arena)
+{
+	const struct spec *s = e->spec;
+	const struct expr_scope scope = { NULL, e->locals, e->calls, arena, &e->dates };
+	struct error why;
+
+	for (size_t i = 0; i < s->n_calls; i++) {
+		const struct spec_call *c = &s->calls[i];
+		const struct spec_state *st = &s->states[c->state];
+		if (c->window != window)
+			continue;
+		const struct moment m = { NULL, time, arena, INT64_MIN };
+		e->calls[i] = st->keeper->read(c->aggregate, st->call, (const char *)keyed_state((struct keyed_row *)row) + st->offset, &m);
+		if (e->calls[i].type == VALUE_MISSING)
+			e->calls[i] = value_null();
+	}
+	for (size_t i = 0; i < s->n_steps; i++) {
+		const struct spec_step *step = &s->steps[i];
+		if (step->is_require || (step->window != window && step->window != WINDOW_NONE))
+			continue;
+		struct value *v = &e->locals[step->local];
+		/* What is no number now was none at the last event, which was then refused. */
+		if (expr_eval(step->expr, &scope, v, &why) < 0 || (v->type >= VALUE_OBJECT && check_feature(*v, &why) < 0))
+			*v = value_null();
+	}
+}
+
+/* A time in ms since the epoch. */
+static void put_ms(struct buf *b, const char *name, int64_t ns)
+{
+	json_write_name(b, name);
+	if (ns == INT64_MIN || ns == INT64_MAX)
+		buf_add_text(b, "null");
+	else if (ns % NS_PER_MS == 0)
+		json_write_integer(b, ns / NS_PER_MS);
+	else
+		json_write_double(b, (double)ns / (double)NS_PER_MS);
+}
+
+static void write_window(struct engine *e, const struct spec_window *w, const struct keyed_row *row, const struct open_window *o, bool is_open)
+{
+	const struct spec *s = e->spec;
+	struct buf *b = &e->line;
+
+	buf_clear(b);
+	buf_add_text(b, "{\"key\":");
+	buf_add(b, row->len ? keyed_key(row) : "null", row->len ? row->len : 4);
+	json_write_name(b, "window");
+	buf_add_byte(b, '{');
+	put_ms(b, "start", o->start);
+	put_ms(b, "end", opened_end(w->call, o));
+	buf_add_byte(b, '}');
+	json_write_name(b, "features");
+	buf_add_byte(b, '{');
+	for (size_t i = 0; i < s->n_steps; i++)
+		if (!s->steps[i].is_require && s->steps[i].window == (int)(w - s->windows)) {
+			json_write_comma(b);
+			buf_add(b, s->names[s->steps[i].local].json, s->names[s->steps[i].local].json_len);
+			json_write_value(b, e->locals[s->steps[i].local]);
+		}
+	buf_add_byte(b, '}');
+	if (o->revision && !is_open) {
+		json_write_name(b, "revision");
+		json_write_integer(b, o->revision);
+	}
+	if (is_open) {
+		json_write_name(b, "open");
+		buf_add_text(b, "true");
+	}
+	buf_add_byte(b, '}');
+}
+
+/* firing_out. */
+static int give_window(void *self, const struct spec_window *w, struct keyed_row *row, const struct open_window *o, bool is_open)
+{
+	struct engine *e = self;
+	const struct engine_out *out = e->out;
+	const int64_t time = w->call->window == WINDOW_SESSION || w->call->window == WINDOW_ALL ? o->newest : o->end - 1;
+	struct record *r = arena_get(out->arena, sizeof *r);
+
+	e->windows++;
+	compute_window(e, (int)(w - e->spec->windows), row, time, out->arena);
+	write_window(e, w, row, o, is_open);
+	const char *line = arena_copy(out->arena, e->line.data, e->line.len);
+	record_init(r, line, e->line.len, e->fields, out->arena);
+	r->added = NULL;
+	r->at = *out->at;
+	return out->put(out->self, r);
 }
 
 /* ---- set up ---- */
@@ -430,7 +591,7 @@ struct engine *engine_new(const struct spec *s, struct fields *fields, uint64_t 
 	struct engine *e = alloc_zeroed(1, sizeof *e);
 	size_t largest = 8;
 
-	*e = (struct engine){ .spec = s, .state = state_new(s, max_keys), .evicts = max_keys || s->timing.ttl };
+	*e = (struct engine){ .spec = s, .state = state_new(s, max_keys), .evicts = max_keys || key_lasts(s) };
 	e->refs = alloc_zeroed(BATCH_MAX * s->n_keys, sizeof *e->refs);
 	e->locals = alloc_zeroed(s->n_features, sizeof *e->locals);
 	e->calls = alloc_zeroed(s->n_calls + 1, sizeof *e->calls);
@@ -444,6 +605,9 @@ struct engine *engine_new(const struct spec *s, struct fields *fields, uint64_t 
 		error_set(why, "more than %d different members are added", FIELDS_ADDED_MAX);
 		goto fail;
 	}
+	e->fields = fields;
+	if (s->emit == EMIT_WINDOWS)
+		e->firing = firing_new(s, e->state, give_window, e);
 	if (s->emit == EMIT_FEATURES && emit_plan(&e->emitted, s, &e->arena, why) < 0)
 		goto fail;
 	return e;
@@ -456,6 +620,7 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
+	firing_free(e->firing);
 	state_free(e->state);
 	free(e->refs);
 	free(e->locals);

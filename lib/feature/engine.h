@@ -36,8 +36,31 @@ struct event {
 	bool is_apart;		/* its features are computed, nothing is kept of it */
 };
 
-/* Error records are left alone; a record that fails becomes one. At most BATCH_MAX. */
-void engine_events(struct engine *, const struct event *, size_t n);
+/* Where records go that are not the events themselves: 0, or what ends the run. */
+struct engine_out {
+	int (*put)(void *self, struct record *);
+	void *self;
+	struct arena *arena;		/* of what these records are made of */
+	const struct place *at;		/* what they have as theirs */
+};
+
+/*
+ * Error records are left alone; a record that fails becomes one.  At most BATCH_MAX.  Under `emit windows` error records and
+ * windows go to `out`, and the events nowhere; else the events are changed in place and `out` is not looked at.
+ */
+int engine_events(struct engine *, const struct event *, size_t n, const struct engine_out *);
+
+/* Every window closes. */
+int engine_close(struct engine *, const struct engine_out *);
+
+/* When the next window ends, ns of event time; INT64_MAX: none is open.  And the greatest end that has been; EVENTTIME_NONE: none. */
+int64_t engine_due(const struct engine *);
+int64_t engine_closed(const struct engine *);
+
+uint64_t engine_windows(const struct engine *);		/* given out */
+
+/* After a restore. */
+void engine_resume(struct engine *, int64_t watermark);
 
 /* What hour() and the like were given. */
 const struct expr_dates *engine_dates(const struct engine *);

@@ -22,6 +22,11 @@ struct flow {
 	struct record *woken[BATCH_MAX];	/* of these, those that were held */
 	size_t n_woken;
 	struct arena arena;		/* of woken records */
+	struct record *out[BATCH_MAX];
+	size_t n_out;
+	struct arena out_arena;		/* of records of windows */
+	struct next *next;		/* while a call lasts */
+	struct error *why;
 	uint64_t timed;
 	int64_t newest;
 	int64_t heard_at;		/* monotonic ns of the last event; only for `idle` */
@@ -29,27 +34,46 @@ struct flow {
 
 /* ---- out ---- */
 
-static int send(struct flow *f, struct next *next, struct error *why)
+static int pass_on(struct flow *f)
 {
-	struct record *out[BATCH_MAX];
-	const size_t n = f->n_ready;
-	int result;
+	const size_t n = f->n_out;
 
-	engine_events(f->engine, f->ready, n);
-	for (size_t i = 0; i < n; i++)
-		out[i] = f->ready[i].record;
+	f->n_out = 0;
+	const int result = next_pass(f->next, f->out, n, f->why);
+	arena_clear(&f->out_arena);
+	return result;
+}
+
+/* engine_out. */
+static int put_out(void *self, struct record *r)
+{
+	struct flow *f = self;
+
+	f->out[f->n_out++] = r;
+	return f->n_out == BATCH_MAX ? pass_on(f) : 0;
+}
+
+/* What is ready goes through the engine, and what comes of it to the neighbour. */
+static int send(struct flow *f)
+{
+	const struct engine_out out = { put_out, f, &f->out_arena, &f->at };
+	int result = engine_events(f->engine, f->ready, f->n_ready, &out);
+
+	for (size_t i = 0; i < f->n_ready && f->spec->emit != EMIT_WINDOWS; i++)
+		f->out[f->n_out++] = f->ready[i].record;
 	f->n_ready = 0;
-	result = next_pass(next, out, n, why);
+	if (!result)
+		result = pass_on(f);
 	while (f->n_woken)
 		record_free(f->woken[--f->n_woken]);
 	arena_clear(&f->arena);
 	return result;
 }
 
-static int put(struct flow *f, const struct event *event, struct next *next, struct error *why)
+static int put(struct flow *f, const struct event *event)
 {
 	f->ready[f->n_ready++] = *event;
-	return f->n_ready == BATCH_MAX ? send(f, next, why) : 0;
+	return f->n_ready == BATCH_MAX ? send(f) : 0;
 }
 
 static void process_to(struct flow *f, int64_t time)
@@ -58,7 +82,7 @@ static void process_to(struct flow *f, int64_t time)
 }
 
 /* Held events up to a time. */
-static int let_go(struct flow *f, int64_t until, struct next *next, struct error *why)
+static int let_go(struct flow *f, int64_t until)
 {
 	int result = 0;
 
@@ -67,17 +91,20 @@ static int let_go(struct flow *f, int64_t until, struct next *next, struct error
 		f->woken[f->n_woken++] = held.record;
 		record_wake(held.record, &f->arena);
 		process_to(f, held.time);
-		result = put(f, &(struct event){ held.record, held.time, f->processed, false }, next, why);
+		result = put(f, &(struct event){ held.record, held.time, f->processed, false });
 	}
 	return result;
 }
 
 /* And time with them. */
-static int follow(struct flow *f, struct next *next, struct error *why)
+static int follow(struct flow *f)
 {
-	const int result = let_go(f, f->watermark.at, next, why);
+	const int64_t before = f->processed;
+	int result = let_go(f, f->watermark.at);
 
 	process_to(f, f->watermark.at);
+	if (!result && f->spec->emit == EMIT_WINDOWS && f->processed > before)
+		result = put(f, &(struct event){ NULL, EVENTTIME_NONE, f->processed, false });
 	return result;
 }
 
@@ -120,17 +147,17 @@ static void fail_late(struct flow *f, struct record *r, int64_t time)
 	    by, f->spec->timing.hold ? "hold" : "late", limit);
 }
 
-static int take(struct flow *f, struct record *r, struct next *next, struct error *why)
+static int take(struct flow *f, struct record *r)
 {
 	const struct timing *t = &f->spec->timing;
 	struct event event = { r, EVENTTIME_NONE, EVENTTIME_NONE, false };
 
 	if (!f->spec->needs_time || !read_time(f, r, &event.time))
-		return put(f, &event, next, why);
+		return put(f, &event);
 	switch (watermark_meet(&f->watermark, t, event.time)) {
 	case WATERMARK_AHEAD:
 		fail_early(f, r, event.time);
-		return put(f, &event, next, why);
+		return put(f, &event);
 	case WATERMARK_LATE:
 		if (t->policy == LATE_ERROR)
 			fail_late(f, r, event.time);
@@ -140,23 +167,25 @@ static int take(struct flow *f, struct record *r, struct next *next, struct erro
 		if (!t->hold)
 			break;
 		hold_put(&f->hold, event.time, r);
-		return follow(f, next, why);
+		return follow(f);
 	}
 	/* The state of a spec that held events may hold some still. */
-	const int result = follow(f, next, why);
+	const int result = follow(f);
 	event.watermark = f->processed;
-	return result ? result : put(f, &event, next, why);
+	return result ? result : put(f, &event);
 }
 
 int flow_records(struct flow *f, struct record **r, size_t n, struct next *next, struct error *why)
 {
 	int result = 0;
 
+	f->next = next;
+	f->why = why;
 	for (size_t i = 0; i < n && !result; i++)
-		result = take(f, r[i], next, why);
+		result = take(f, r[i]);
 	if (f->spec->timing.idle)
 		f->heard_at = wallclock_monotonic();
-	return result ? result : send(f, next, why);
+	return result ? result : send(f);
 }
 
 /* ---- silence and the end ---- */
@@ -169,7 +198,7 @@ static int64_t clock_watermark(const struct flow *f, int64_t now)
 
 int64_t flow_deadline(const struct flow *f)
 {
-	const int64_t oldest = hold_oldest(&f->hold);
+	const int64_t held = hold_oldest(&f->hold), end = engine_due(f->engine), oldest = held < end ? held : end;
 
 	if (!f->spec->timing.idle || f->watermark.newest == EVENTTIME_NONE || oldest == INT64_MAX)
 		return INT64_MAX;
@@ -179,19 +208,26 @@ int64_t flow_deadline(const struct flow *f)
 
 int flow_tick(struct flow *f, int64_t now, struct next *next, struct error *why)
 {
+	f->next = next;
+	f->why = why;
 	watermark_advance(&f->watermark, clock_watermark(f, now));
-	const int result = follow(f, next, why);
-	return result ? result : send(f, next, why);
+	const int result = follow(f);
+	return result ? result : send(f);
 }
 
 int flow_close(struct flow *f, struct next *next, struct error *why)
 {
-	const int result = let_go(f, INT64_MAX, next, why);
-
-	/* What is older than what has left is late. */
+	f->next = next;
+	f->why = why;
+	const struct engine_out out = { put_out, f, &f->out_arena, &f->at };
+	int result = let_go(f, INT64_MAX);
+	if (!result && !(result = send(f)) && !(result = engine_close(f->engine, &out)))
+		result = pass_on(f);
+	/* What is older than what has left, or of windows that have, is late. */
 	watermark_advance(&f->watermark, f->watermark.newest);
+	watermark_advance(&f->watermark, engine_closed(f->engine));
 	process_to(f, f->watermark.at);
-	return result ? result : send(f, next, why);
+	return result;
 }
 
 /* ---- set up ---- */
@@ -247,7 +283,7 @@ struct flow *flow_new(const struct spec *s, struct fields *fields, uint64_t max_
 	f->watermark = (struct watermark)WATERMARK_INIT;
 	f->processed = f->newest = EVENTTIME_NONE;
 	f->heard_at = s->timing.idle ? wallclock_monotonic() : 0;
-	f->at = (struct place){ .stage = "features", .source = "stdin" };
+	f->at = (struct place){ .stage = "features", .source = "windows" };
 	f->engine = engine_new(s, fields, max_keys, why);
 	if (!f->engine) {
 		flow_free(f);
@@ -267,14 +303,27 @@ void flow_free(struct flow *f)
 	engine_free(f->engine);
 	hold_release(&f->hold);
 	arena_release(&f->arena);
+	arena_release(&f->out_arena);
 	free(f);
 }
 
-struct state *flow_state(struct flow *f, const struct place *at)
+struct state *flow_state(struct flow *f)
 {
-	if (at)
-		f->at = *at;
 	return engine_state(f->engine);
+}
+
+void flow_place(struct flow *f, const struct place *at)
+{
+	f->at = *at;
+}
+
+int flow_restore(struct flow *f, struct snapshot_reader *in, struct state_news *news, struct error *why)
+{
+	const int result = state_restore(engine_state(f->engine), in, news, why);
+
+	if (!result)
+		engine_resume(f->engine, f->processed);
+	return result;
 }
 
 const struct expr_dates *flow_dates(const struct flow *f)
@@ -284,5 +333,6 @@ const struct expr_dates *flow_dates(const struct flow *f)
 
 void flow_figures(const struct flow *f, struct flow_figures *out)
 {
-	*out = (struct flow_figures){ f->timed, f->newest, f->watermark.at, f->watermark.late, f->watermark.latest, f->hold.n, f->hold.bytes };
+	*out = (struct flow_figures){ f->timed, f->newest, f->watermark.at, f->watermark.late, f->watermark.latest,
+		engine_windows(f->engine), f->hold.n, f->hold.bytes };
 }

@@ -35,8 +35,12 @@ int flow_tick(struct flow *, int64_t now, struct next *, struct error *why);
 /* No event comes any more: what waits need not. */
 int flow_close(struct flow *, struct next *, struct error *why);
 
-/* To look at, save, or restore before the first record; what is restored has this place. */
-struct state *flow_state(struct flow *, const struct place *);
+/* What records have as their place that are not from outside: windows, and what is restored but its source and line. */
+void flow_place(struct flow *, const struct place *);
+
+/* To look at and to save; to be restored by flow_restore (as state_restore) before the first record. */
+struct state *flow_state(struct flow *);
+int flow_restore(struct flow *, struct snapshot_reader *, struct state_news *, struct error *why);
 
 struct flow_figures {
 	uint64_t timed;		/* records whose time was read */
@@ -44,6 +48,7 @@ struct flow_figures {
 	int64_t watermark;	/* EVENTTIME_NONE: there is none */
 	uint64_t late;		/* events, of this run */
 	int64_t latest;		/* how far the latest was behind the watermark, ns */
+	uint64_t windows;	/* given out */
 	uint64_t held;		/* just now */
 	size_t held_bytes;
 };

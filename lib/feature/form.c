@@ -56,6 +56,13 @@ int64_t form_newest(const int64_t *newest, const struct moment *m)
 	return newest && *newest > m->time ? *newest : m->time;
 }
 
+int64_t form_mark(const int64_t *newest, const struct moment *m)
+{
+	const int64_t at = form_newest(newest, m);
+
+	return at > m->watermark ? at : m->watermark;
+}
+
 /* Of arrays their elements + 1, of numbers 0. */
 void form_save(struct buf *b, struct form f)
 {

@@ -33,6 +33,9 @@ int64_t form_minus(int64_t a, int64_t b);
 /* The newest event time with the present event; newest NULL: there was none. */
 int64_t form_newest(const int64_t *newest, const struct moment *m);
 
+/* What the past is kept behind: the newest event time, or the watermark where that decides. */
+int64_t form_mark(const int64_t *newest, const struct moment *m);
+
 void form_save(struct buf *, struct form);
 struct form form_load(struct snapshot_bytes *);
 

@@ -15,6 +15,8 @@ static void list_users(const struct spec *s, size_t state, struct buf *b)
 {
 	size_t n = 0;
 
+	if (s->states[state].window >= 0)
+		buf_add_text(b, "emit windows");
 	for (size_t i = 0; i < s->n_steps; i++)
 		for (size_t j = 0; j < s->steps[i].n_states; j++)
 			if (s->steps[i].states[j] == state)
@@ -57,6 +59,52 @@ static void explain_keys(const struct spec *s, size_t keys, struct buf *b)
 	}
 }
 
+static void show_duration(struct buf *b, const char *word, int64_t ns, const char *rest)
+{
+	char text[EVENTTIME_SHOW_MAX];
+
+	if (!ns)
+		return;
+	eventtime_duration_show(ns, text);
+	buf_format(b, "%-8s %s%s\n", word, text, rest);
+}
+
+static void show_timing(const struct spec *s, struct buf *b)
+{
+	static const char *const policies[] = { "", " drop", " error" };
+	const struct timing *t = &s->timing;
+	char every[EVENTTIME_SHOW_MAX];
+
+	if (t->late || t->policy != LATE_UPDATE) {
+		eventtime_duration_show(t->late, every);
+		buf_format(b, "late     %s%s\n", every, policies[t->policy]);
+	}
+	show_duration(b, "hold", t->hold, "");
+	show_duration(b, "ahead", t->ahead, "");
+	show_duration(b, "idle", t->idle, "");
+	show_duration(b, "ttl", t->ttl, "");
+	buf_format(b, "emit     %s", s->emit == EMIT_FEATURES ? "features" : s->emit == EMIT_WINDOWS ? "windows" : "events");
+	if (t->every) {
+		eventtime_duration_show(t->every, every);
+		buf_format(b, " every %s", every);
+	}
+	if (t->every_events)
+		buf_format(b, " every %llu event%s", (unsigned long long)t->every_events, t->every_events == 1 ? "" : "s");
+	buf_add_byte(b, '\n');
+}
+
+/* Features that are of records, where windows are given out. */
+static void show_kept_back(const struct spec *s, struct buf *b)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; s->emit == EMIT_WINDOWS && i < s->n_steps; i++)
+		if (!s->steps[i].is_require && s->steps[i].window < 0)
+			buf_format(b, "%s%s", n++ ? ", " : "\nnot given out, for they are of no window: ", s->steps[i].text);
+	if (n)
+		buf_add_byte(b, '\n');
+}
+
 void plan_show(const struct spec *s, struct buf *b)
 {
 	int widest = 0;
@@ -64,7 +112,7 @@ void plan_show(const struct spec *s, struct buf *b)
 	buf_format(b, "key      %s\n", s->keys[0].n ? s->keys[0].text : "(one for all)");
 	buf_format(b, "time     %s %s (%s%s)\n", s->time.text, eventtime_unit_show(s->unit), s->needs_time ? "for " :
 	    "nothing needs it", s->needs_time ? s->time_user : "");
-	buf_format(b, "emit     %s\n", s->emit == EMIT_FEATURES ? "features" : "events");
+	show_timing(s, b);
 	for (size_t i = 0; i < s->n_features; i++)
 		if ((int)s->names[i].len > widest)
 			widest = (int)s->names[i].len;
@@ -78,6 +126,7 @@ void plan_show(const struct spec *s, struct buf *b)
 		expr_show(step->expr, b, NULL, NULL);
 		buf_add_byte(b, '\n');
 	}
+	show_kept_back(s, b);
 	for (size_t i = 0; i < s->n_keys; i++)
 		explain_keys(s, i, b);
 }

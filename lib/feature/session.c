@@ -48,7 +48,7 @@ static struct span span_of(const struct fold_shape *s, const struct expr_call *c
 /* Up to when a session must have lasted to be joined by an event that is still in time. */
 static int64_t session_gone(const struct expr_call *c, const struct sessions *all, const struct moment *m)
 {
-	return form_minus(form_minus(form_newest(all->n ? &all->newest : NULL, m), c->width), c->late);
+	return form_minus(form_minus(form_mark(all->n ? &all->newest : NULL, m), c->width), c->late);
 }
 
 static struct value session_read(const struct aggregate *a, const struct expr_call *c, const void *state, const struct moment *m)
@@ -98,6 +98,17 @@ static void drop_sessions(struct sessions *all, const struct fold_shape *s, int6
 		cut_sessions(all, s, 0, n);
 }
 
+static void session_release(const struct aggregate *a, const struct expr_call *c, void *state, struct pool *pool)
+{
+	struct sessions *all = state;
+	const struct fold_shape s = form_shape(a, c, all->form);
+
+	for (size_t i = 0; i < all->n; i++)
+		fold_drop_partial(&s, session_at(&s, all, i)->partial, pool);
+	pool_put(pool, all->list, all->room * session_size(&s));
+	*all = (struct sessions){0};
+}
+
 static void session_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, struct pool *pool)
 {
 	struct sessions *all = state;
@@ -106,10 +117,15 @@ static void session_add(const struct aggregate *a, const struct expr_call *c, vo
 	const int64_t gone = session_gone(c, all, m);
 	const struct span span = span_of(&s, c, all, m->time, gone);
 
+	if (m->time < gone && span.from == span.to) {
+		/* A session of its own that nobody can join any more. */
+		drop_sessions(all, &s, gone, pool);
+		if (!all->n)
+			session_release(a, c, all, pool);
+		return;
+	}
 	all->newest = form_newest(all->n ? &all->newest : NULL, m);
 	all->form = form;
-	if (m->time < gone && span.from == span.to)
-		return;		/* a session of its own that nobody can join any more */
 	if (span.from == span.to) {
 		keep_sessions(all, &s, all->n + 1, pool);
 		struct session *fresh = session_at(&s, all, span.from);
@@ -144,17 +160,6 @@ static int session_take(const struct aggregate *a, const struct expr_call *c, co
 	else if (all->n && s.fold->takes_arrays)
 		kept = form_like(&s);
 	return fold_check(&s, kept, *x, why);
-}
-
-static void session_release(const struct aggregate *a, const struct expr_call *c, void *state, struct pool *pool)
-{
-	struct sessions *all = state;
-	const struct fold_shape s = form_shape(a, c, all->form);
-
-	for (size_t i = 0; i < all->n; i++)
-		fold_drop_partial(&s, session_at(&s, all, i)->partial, pool);
-	pool_put(pool, all->list, all->room * session_size(&s));
-	*all = (struct sessions){0};
 }
 
 static void session_save(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)

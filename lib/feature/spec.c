@@ -240,8 +240,14 @@ static int read_emit(struct compiler *c, const struct line *l)
 		end++;
 	const size_t len = end - l->body;
 	rest = skip_space(l->text, l->len, end);
-	if (len == 7 && !memcmp(word, "windows", 7))
-		return REFUSE(c, l, l->body, "emit windows is not in this version: emit events or emit features");
+	if (len == 7 && !memcmp(word, "windows", 7)) {
+		struct error why;
+		size_t at;
+		c->spec->emit = EMIT_WINDOWS;
+		if (timing_read_trigger(&c->spec->timing, l->text + rest, l->len - rest, &at, &why) < 0)
+			return REFUSE(c, l, rest + at, "%s", why.text);
+		return 0;
+	}
 	if (rest < l->len)
 		return REFUSE(c, l, rest, "nothing can stand behind emit events or emit features");
 	if (len == 6 && !memcmp(word, "events", 6))
@@ -249,7 +255,7 @@ static int read_emit(struct compiler *c, const struct line *l)
 	else if (len == 8 && !memcmp(word, "features", 8))
 		c->spec->emit = EMIT_FEATURES;
 	else
-		return REFUSE(c, l, l->body, "behind emit stands events or features");
+		return REFUSE(c, l, l->body, "behind emit stands events, features or windows");
 	return 0;
 }
 
@@ -560,7 +566,7 @@ static unsigned state_of(struct compiler *c, const struct aggregate *a, const st
 	GROW(c, s->states, s->n_states);
 	struct spec_state *state = &s->states[s->n_states];
 	*state = (struct spec_state){ .aggregate = owner, .keeper = aggregate_keeper(owner, call), .call = plain, .text = text,
-		.identity = identity, .keys = keys, .offset = s->keys[keys].state_size, .arg_slot = -1 };
+		.identity = identity, .keys = keys, .offset = s->keys[keys].state_size, .window = -1, .arg_slot = -1 };
 	if (call->n_args) {
 		state->arg = call->args[0];
 		state->arg_slot = slot_of(c, state->arg);
@@ -604,8 +610,99 @@ static int add_call(void *self, const struct expr_call *call, struct error *why)
 		s->time_user = a->signature;
 	}
 	GROW(c, s->calls, s->n_calls);
-	s->calls[s->n_calls] = (struct spec_call){ a, call, state, s->n_states > n_states };
+	s->calls[s->n_calls] = (struct spec_call){ a, call, state, s->n_states > n_states, WINDOW_NONE };
 	return (int)s->n_calls++;
+}
+
+/* ---- emit windows: which windows features are of ---- */
+
+/* What a call has to be to be given out with a window. */
+static int check_closing(const struct spec_call *sc, struct error *why)
+{
+	const struct expr_call *call = sc->call;
+
+	if (call->half_life)
+		return error_set(why, "decay knows no windows that close: see emit events");
+	if (call->exclude_current)
+		return error_set(why, "exclude current is of an event: a window is given out when all its events are there");
+	if (call->window == WINDOW_SLIDING)
+		return error_set(why, "a sliding window never closes: emit windows takes over D every P, over tumbling D, over session G, over all");
+	if (call->window == WINDOW_LAST)
+		return error_set(why, "over last N never closes: emit windows takes over D every P, over tumbling D, over session G, over all");
+	return 0;
+}
+
+static int window_of_call(struct compiler *c, struct spec_call *sc)
+{
+	struct spec *s = c->spec;
+	const unsigned keys = s->states[sc->state].keys;
+	const struct aggregate *row = aggregate_opened();
+	struct expr_call *clauses = arena_get(&s->arena, sizeof *clauses);
+	const size_t n_states = s->n_states;
+
+	*clauses = *sc->call;
+	clauses->kind = &row->kind;
+	clauses->args = NULL;
+	clauses->n_args = 0;
+	/* A grid is a grid; where sessions end follows from which events count. */
+	if (clauses->window != WINDOW_SESSION)
+		clauses->where = NULL;
+	const unsigned state = state_of(c, row, clauses, keys);
+	if (s->n_states == n_states)
+		return s->states[state].window;
+	GROW(c, s->windows, s->n_windows);
+	s->windows[s->n_windows] = (struct spec_window){ s->states[state].call, keys, state };
+	s->states[state].window = (int)s->n_windows;
+	GROW(c, s->calls, s->n_calls);
+	s->calls[s->n_calls++] = (struct spec_call){ row, s->states[state].call, state, true, WINDOW_NONE };
+	return (int)s->n_windows++;
+}
+
+struct window_of { struct compiler *c; int window; int failed; struct error why; };
+
+static void join_window(struct window_of *w, int window)
+{
+	if (window == WINDOW_NONE || w->window == window || w->failed)
+		return;
+	if (w->window != WINDOW_NONE) {
+		w->failed = error_set(&w->why, window == WINDOW_RECORD || w->window == WINDOW_RECORD ?
+		    "it is of a window and of a record: what is of records stands inside aggregates" :
+		    "it is of two different windows, and a record is given out for each");
+		return;
+	}
+	w->window = window;
+}
+
+static void see_source(void *self, enum expr_source source, int index)
+{
+	struct window_of *w = self;
+	struct spec *s = w->c->spec;
+
+	/* What prev() and the like give is of the event. */
+	if (source == EXPR_OF_SLOT || (source == EXPR_OF_CALL && !(s->calls[index].aggregate->kind.flags & EXPR_CALL_WINDOW)))
+		join_window(w, WINDOW_RECORD);
+	else if (source == EXPR_OF_CALL) {
+		if (!w->failed && !(w->failed = check_closing(&s->calls[index], &w->why))) {
+			const int window = window_of_call(w->c, &s->calls[index]);
+			s->calls[index].window = window;
+			join_window(w, window);
+		}
+	} else
+		for (size_t i = 0; i < s->n_steps; i++)
+			if (!s->steps[i].is_require && s->steps[i].local == index)
+				join_window(w, s->steps[i].window);
+}
+
+static int find_window(struct compiler *c, const struct line *l, struct spec_step *step)
+{
+	struct window_of w = { c, WINDOW_NONE, 0, { "" } };
+
+	step->window = WINDOW_NONE;
+	if (c->spec->emit != EMIT_WINDOWS || step->is_require)
+		return 0;
+	expr_sources(step->expr, see_source, &w);
+	step->window = w.window;
+	return w.failed ? REFUSE(c, l, l->body, "%s", w.why.text) : 0;
 }
 
 static int add_step(struct compiler *c, const struct line *l)
@@ -642,6 +739,8 @@ static int add_step(struct compiler *c, const struct line *l)
 	if (!step.expr)
 		return -1;
 	step.slot = slot_of(c, step.expr);
+	if (find_window(c, l, &step) < 0)
+		return -1;
 	step.calls_end = s->n_calls;
 	step.states = c->used;
 	step.n_states = c->n_used;
@@ -703,8 +802,25 @@ static void list_kinds(struct compiler *c)
 	while (aggregate_rows[n].kind.name)
 		n++;
 	c->kinds = arena_get(&c->spec->arena, (n + 1) * sizeof *c->kinds);
-	for (size_t i = 0; i <= n; i++)
-		c->kinds[i] = aggregate_rows[i].kind;
+	for (size_t i = 0, k = 0; i <= n; i++)
+		if (&aggregate_rows[i] != aggregate_opened())
+			c->kinds[k++] = aggregate_rows[i].kind;
+}
+
+/* How long a key matters whose windows close. */
+static int64_t lasting(const struct spec *s)
+{
+	int64_t most = 0;
+
+	if (s->emit != EMIT_WINDOWS)
+		return 0;
+	for (size_t i = 0; i < s->n_states; i++) {
+		const struct expr_call *call = s->states[i].call;
+		if (call->window != WINDOW_PANES && call->window != WINDOW_TUMBLING && call->window != WINDOW_SESSION)
+			return 0;
+		most = call->width > most ? call->width : most;
+	}
+	return eventtime_plus(most, eventtime_plus(s->timing.late, 1));
 }
 
 static int compile(struct compiler *c, const struct spec_text *texts, size_t n)
@@ -728,6 +844,9 @@ static int compile(struct compiler *c, const struct spec_text *texts, size_t n)
 			return -1;
 	if (!s->n_features)
 		return error_set(c->why, "%s: no feature is defined (NAME = EXPRESSION)", n ? texts[0].source : "the spec");
+	if (s->emit == EMIT_WINDOWS && !s->n_windows)
+		return error_set(c->why, "%s: emit windows, and no feature is of a window, as count() over tumbling 1h is", texts[0].source);
+	s->lasts = lasting(s);
 	/* Read where it is needed: otherwise a record may come without. */
 	if (s->needs_time || s->emit == EMIT_FEATURES)
 		s->time.slot = fields_read(c->fields, &s->time.path);

@@ -25,7 +25,7 @@
 
 #define SPEC_FEATURES_MAX 4096
 
-enum spec_emit { EMIT_EVENTS, EMIT_FEATURES };
+enum spec_emit { EMIT_EVENTS, EMIT_FEATURES, EMIT_WINDOWS };
 
 /* A path of the record as a key part, or of `by` (which may be an earlier feature: slot -1). */
 struct spec_part {
@@ -52,6 +52,7 @@ struct spec_state {
 	const char *text, *identity;		/* of the call; the same, a line each for key and time */
 	unsigned keys;
 	size_t offset;				/* in the row's state */
+	int window;				/* it says which windows of spec.windows[window] are open; -1 */
 	const struct expr *arg;			/* NULL: none */
 	int arg_slot;				/* it is this slot; -1: to be evaluated */
 	const char *arg_text;
@@ -62,7 +63,16 @@ struct spec_call {
 	const struct expr_call *call;
 	unsigned state;
 	bool is_first;				/* of its state: the state's argument is evaluated here */
+	int window;				/* whose windows give its value out; -1 */
 };
+
+/* What windows `emit windows` gives out: a record for each, with the features that are of it. */
+struct spec_window {
+	const struct expr_call *call;		/* its clauses */
+	unsigned keys, state;
+};
+
+enum { WINDOW_NONE = -1, WINDOW_RECORD = -2 };
 
 /* What a failed `require` shows. */
 struct spec_shown { const char *text; struct expr_ref ref; };
@@ -73,6 +83,7 @@ struct spec_step {
 	const struct expr *expr;
 	int slot;				/* it is this slot; -1 */
 	int local;				/* the feature's index */
+	int window;				/* of `emit windows`; WINDOW_NONE: a constant; WINDOW_RECORD: of a record */
 	size_t calls_end;			/* calls before this one are evaluated first */
 	const unsigned *states;			/* what it reads, directly */
 	size_t n_states;
@@ -92,6 +103,9 @@ struct spec {
 	size_t n_states;
 	struct spec_keys *keys;			/* the first is the spec's own */
 	size_t n_keys;
+	struct spec_window *windows;
+	size_t n_windows;
+	int64_t lasts;				/* ns of the watermark after which a key's events are in no window any more; 0: never so */
 	struct spec_part time;
 	enum time_unit unit;
 	bool needs_time;			/* a record without a valid time is INVALID_DATA */

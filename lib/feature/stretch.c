@@ -148,7 +148,7 @@ static struct reach reach_of(const struct expr_call *c, const struct stretch *st
 {
 	if (c->window == WINDOW_LAST)
 		return (struct reach){ st->newest + (m->x ? 1 : 0) - c->last, INT64_MAX };
-	const int64_t newest = form_newest(st->line.n ? &st->newest : NULL, m), gone = gone_by(c, newest);
+	const int64_t gone = gone_by(c, form_mark(st->line.n ? &st->newest : NULL, m));
 	const int64_t after = has_panes(c) ? form_minus(first_pane(c, m->time), 1) : form_minus(m->time, c->width);
 	return (struct reach){ after > gone ? after : gone, has_panes(c) ? pane_of(c, m->time) : m->time };
 }
@@ -202,6 +202,16 @@ static void add_to_line(const struct fold_shape *s, const struct expr_call *c, c
 	timeline_add(&st->line, kind, c->window == WINDOW_LAST ? st->newest : m->time, entry, pool);
 }
 
+static void stretch_release(const struct aggregate *a, const struct expr_call *c, void *state, struct pool *pool)
+{
+	struct stretch *st = state;
+	const struct fold_shape s = form_shape(a, c, st->form);
+	const struct timeline_kind kind = kind_of(&s, c);
+
+	timeline_release(&st->line, &kind, pool);
+	*st = (struct stretch){0};
+}
+
 static void stretch_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, struct pool *pool)
 {
 	struct stretch *st = state;
@@ -209,16 +219,20 @@ static void stretch_add(const struct aggregate *a, const struct expr_call *c, vo
 	const struct fold_shape s = form_shape(a, c, form);
 	const struct timeline_kind kind = kind_of(&s, c);
 
-	st->newest = c->window == WINDOW_LAST ? st->newest + 1 : form_newest(st->line.n ? &st->newest : NULL, m);
-	st->form = form;
-	const int64_t gone = gone_by(c, st->newest), at = c->window == WINDOW_LAST ? st->newest : has_panes(c) ? pane_of(c, m->time) : m->time;
-	if (at <= gone)
-		return;		/* it counts for nobody any more */
-	if (has_panes(c))
-		add_to_pane(&s, &kind, st, at, m, pool);
-	else
-		add_to_line(&s, c, &kind, st, m, pool);
+	const int64_t mark = c->window == WINDOW_LAST ? st->newest + 1 : form_mark(st->line.n ? &st->newest : NULL, m);
+	const int64_t gone = gone_by(c, mark), at = c->window == WINDOW_LAST ? mark : has_panes(c) ? pane_of(c, m->time) : m->time;
+	/* Else it counts for nobody any more. */
+	if (at > gone) {
+		st->newest = c->window == WINDOW_LAST ? mark : form_newest(st->line.n ? &st->newest : NULL, m);
+		st->form = form;
+		if (has_panes(c))
+			add_to_pane(&s, &kind, st, at, m, pool);
+		else
+			add_to_line(&s, c, &kind, st, m, pool);
+	}
 	timeline_drop(&st->line, &kind, gone, pool);
+	if (!st->line.n)
+		stretch_release(a, c, st, pool);
 }
 
 /* The newest entry. */
@@ -251,15 +265,6 @@ static int stretch_take(const struct aggregate *a, const struct expr_call *c, co
 
 	UNUSED(arena);
 	return fold_check(&s, s.fold->is_ordered || s.fold->takes_arrays ? sample(&s, c, &kind, st) : (struct value){0}, *x, why);
-}
-
-static void stretch_release(const struct aggregate *a, const struct expr_call *c, void *state, struct pool *pool)
-{
-	struct stretch *st = state;
-	const struct fold_shape s = form_shape(a, c, st->form);
-	const struct timeline_kind kind = kind_of(&s, c);
-
-	timeline_release(&st->line, &kind, pool);
 }
 
 static void stretch_save(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)

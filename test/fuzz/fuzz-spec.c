@@ -9,22 +9,26 @@
 #include "feature/plan.h"
 #include "stream/source.h"
 
-static int drop(struct next *next, struct record **r, size_t n, struct error *why)
-{
-	(void)next, (void)r, (void)n, (void)why;
-	return 0;
-}
-
-static struct next nowhere = { drop };
-
 struct run {
 	struct fields fields;
 	struct spec *spec;
 	struct flow *flow;
 	struct arena arena;
 	struct tally tally;
+	struct next next;
 	struct buf out;
 };
+
+/* What leaves, written down. */
+static int write_down(struct next *next, struct record **r, size_t n, struct error *why)
+{
+	struct run *run = (struct run *)(void *)((char *)next - offsetof(struct run, next));
+
+	(void)why;
+	for (size_t i = 0; i < n; i++)
+		record_write(r[i], &run->out);
+	return 0;
+}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -39,7 +43,7 @@ static int begin(struct run *r, const struct spec_text *text)
 {
 	struct error why = { "" };
 
-	*r = (struct run){ .arena = ARENA_INIT, .out = BUF_INIT };
+	*r = (struct run){ .arena = ARENA_INIT, .next = { write_down }, .out = BUF_INIT };
 	fields_init(&r->fields);
 	r->spec = spec_compile(text, 1, &options, &r->fields, &why);
 	if (!r->spec) {
@@ -54,6 +58,7 @@ static int begin(struct run *r, const struct spec_text *text)
 		fields_release(&r->fields);
 		return -1;
 	}
+	flow_place(r->flow, &(struct place){ "features", "windows", 0, &r->tally });
 	return 0;
 }
 
@@ -75,16 +80,19 @@ static void take(struct run *r, char *const *line, const size_t *len, size_t fir
 		record_init(&record[i], line[first + i], len[first + i], &r->fields, &r->arena);
 		record[i].at = (struct place){ "features", "stdin", first + i + 1, &r->tally };
 	}
-	flow_records(r->flow, all, n, &nowhere, &(struct error){ "" });
-	for (size_t i = 0; i < n; i++)
-		record_write(all[i], &r->out);
+	CHECK(!flow_records(r->flow, all, n, &r->next, &(struct error){ "" }));
 	arena_clear(&r->arena);
+}
+
+static void close_all(struct run *r)
+{
+	CHECK(!flow_close(r->flow, &r->next, &(struct error){ "" }));
 }
 
 static void save(const struct run *r, struct snapshot_writer *w)
 {
 	snapshot_begin(w, "fuzz");
-	state_save(flow_state(r->flow, NULL), w);
+	state_save(flow_state(r->flow), w);
 	snapshot_end(w);
 }
 
@@ -94,7 +102,7 @@ static void restore(struct run *r, const struct snapshot_writer *w)
 	struct error why;
 
 	CHECK(!snapshot_open(&in, w->bytes.data, w->bytes.len, &why));
-	if (state_restore(flow_state(r->flow, NULL), &in, NULL, &why)) {
+	if (flow_restore(r->flow, &in, NULL, &why)) {
 		fprintf(stderr, "%s\n", why.text);
 		abort();
 	}
@@ -135,6 +143,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		take(&one, line, len, i, 1);
 	for (size_t i = 0; i < count; i += 13)
 		take(&many, line, len, i, count - i < 13 ? count - i : 13);
+	save(&one, &w[0]);
+	save(&many, &w[1]);
+	close_all(&one);
+	close_all(&many);
 	CHECK_SAME(&one.out, &many.out);
 	for (size_t i = 0; i < half; i++)
 		take(&stopped, line, len, i, 1);
@@ -142,11 +154,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	restore(&resumed, &middle);
 	for (size_t i = half; i < count; i++)
 		take(&resumed, line, len, i, 1);
+	save(&resumed, &w[2]);
+	close_all(&resumed);
 	buf_add(&stopped.out, resumed.out.data, resumed.out.len);
 	CHECK_SAME(&one.out, &stopped.out);
-	save(&one, &w[0]);
-	save(&many, &w[1]);
-	save(&resumed, &w[2]);
 	CHECK_SAME(&w[0].bytes, &w[1].bytes);
 	CHECK_SAME(&w[0].bytes, &w[2].bytes);
 	show(&one, &w[0]);

@@ -35,7 +35,9 @@ static const char spec_text[] =
 	"w7 = ewma(y, 1s)\n"
 	"w8 = rate() over last 5\n"
 	"w9 = first(v) over 10s\n"
-	"w10 = sum(v) over session 1s\n";
+	"w10 = sum(v) over session 1s\n"
+	"hold 1s\n"
+	"ttl 1h\n";
 
 static int drop(struct next *next, struct record **r, size_t n, struct error *why)
 {
@@ -44,6 +46,7 @@ static int drop(struct next *next, struct record **r, size_t n, struct error *wh
 }
 
 static struct next nowhere = { drop };
+static struct tally tally;		/* of restored records */
 
 struct run {
 	struct fields fields;
@@ -67,7 +70,9 @@ static void begin(struct run *r)
 	fields_init(&r->fields);
 	r->spec = spec_compile(&text, 1, &options, &r->fields, &why);
 	r->flow = r->spec ? flow_new(r->spec, &r->fields, 0, &why) : NULL;
-	if (!r->flow)
+	if (r->flow)
+		flow_place(r->flow, &(struct place){ "features", "windows", 0, &tally });
+	else
 		fprintf(stderr, "%s\n", why.text);
 	CHECK(r->flow);
 }
@@ -82,7 +87,6 @@ static void end(struct run *r)
 static void take_events(struct run *r)
 {
 	struct arena arena = ARENA_INIT;
-	struct tally tally = {0};
 
 	for (size_t i = 0; i < EVENTS; i++) {
 		struct record record, *all = &record;
@@ -98,7 +102,7 @@ static struct buf saved(const struct run *r)
 	struct snapshot_writer w;
 
 	snapshot_begin(&w, "fuzz");
-	state_save(flow_state(r->flow, NULL), &w);
+	state_save(flow_state(r->flow), &w);
 	snapshot_end(&w);
 	return w.bytes;
 }
@@ -113,7 +117,7 @@ static int restored(struct run *r, const struct buf *bytes)
 
 	begin(r);
 	result = snapshot_open(&in, bytes->data, bytes->len, &why) ||
-	    state_restore(flow_state(r->flow, NULL), &in, &news, &why) ? -1 : 0;
+	    flow_restore(r->flow, &in, &news, &why) ? -1 : 0;
 	CHECK(!result == !*why.text);
 	buf_release(&news.fresh);
 	buf_release(&news.dropped);

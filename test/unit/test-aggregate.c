@@ -117,7 +117,7 @@ static void subject_release(struct subject *s)
 
 static struct value subject_read(struct subject *s, const struct value *x)
 {
-	const struct moment m = { x, 0, &s->arena };
+	const struct moment m = { x, 0, &s->arena, INT64_MIN };
 	const struct value v = s->k->read(s->a, &s->call, s->state, &m);
 
 	return v.type == VALUE_MISSING ? value_null() : v;
@@ -125,7 +125,7 @@ static struct value subject_read(struct subject *s, const struct value *x)
 
 static void subject_add(struct subject *s, struct value x)
 {
-	const struct moment m = { &x, 0, &s->arena };
+	const struct moment m = { &x, 0, &s->arena, INT64_MIN };
 
 	s->k->add(s->a, &s->call, s->state, &m, &s->pool);
 }
@@ -412,7 +412,7 @@ static void test_bias(void)
 
 static struct value read_at(struct subject *s, const struct value *x, int64_t time)
 {
-	const struct moment m = { x, time, &s->arena };
+	const struct moment m = { x, time, &s->arena, INT64_MIN };
 	const struct value v = s->k->read(s->a, &s->call, s->state, &m);
 
 	return v.type == VALUE_MISSING ? value_null() : v;
@@ -420,7 +420,7 @@ static struct value read_at(struct subject *s, const struct value *x, int64_t ti
 
 static void add_at(struct subject *s, struct value x, int64_t time)
 {
-	const struct moment m = { &x, time, &s->arena };
+	const struct moment m = { &x, time, &s->arena, INT64_MIN };
 
 	s->k->add(s->a, &s->call, s->state, &m, &s->pool);
 }

@@ -198,7 +198,7 @@ static void test_batch(void)
 	is_int(b.tally.n_errors, 2, "errors are counted");
 	ok(!strncmp(b.tally.first, "test:4: feature s: x is a string", 32), "the first in order of lines: %s", b.tally.first);
 	struct state_figures f;
-	state_figures(flow_state(b.flow, NULL), &f);
+	state_figures(flow_state(b.flow), &f);
 	is_int(f.keys, 2, "keys");
 	bench_release(&b);
 
@@ -233,7 +233,7 @@ static void test_forged(void)
 	}
 	flow_records(b.flow, batch, 3, &nowhere, &(struct error){ "" });
 	snapshot_begin(&w, "test");
-	state_save(flow_state(b.flow, NULL), &w);
+	state_save(flow_state(b.flow), &w);
 	const size_t len = w.bytes.len;
 	for (size_t at = 0; at < len; at++)
 		for (int bit = 0; bit < 8; bit += 3) {
@@ -244,7 +244,7 @@ static void test_forged(void)
 			snapshot_end(&forged);
 			struct flow *e = flow_new(b.spec, &b.fields, 0, &why);
 			struct buf out = BUF_INIT;
-			if (snapshot_open(&in, forged.bytes.data, forged.bytes.len, &why) < 0 || state_restore(flow_state(e, NULL), &in, NULL, &why) < 0)
+			if (snapshot_open(&in, forged.bytes.data, forged.bytes.len, &why) < 0 || flow_restore(e, &in, NULL, &why) < 0)
 				refused++;
 			else
 				taken++;
