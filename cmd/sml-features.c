@@ -6,6 +6,7 @@
  * stream.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -362,8 +363,8 @@ static void features_metrics(void *tool, struct metrics *m)
 	stats_add(m, "late_total", "counter", "Events behind the watermark.", NULL, (double)flow.late);
 	stats_add(m, "windows_total", "counter", "Windows given out.", NULL, (double)flow.windows);
 	stats_add(m, "held_records", "gauge", "Events that wait for those before them.", NULL, (double)flow.held);
-	if (flow.watermark != EVENTTIME_NONE)
-		stats_add(m, "watermark_seconds", "gauge", "Event time that has been reached.", NULL, (double)flow.watermark / (double)NS_PER_S);
+	stats_add(m, "watermark_seconds", "gauge", "Event time that has been reached.", NULL,
+	    flow.watermark == EVENTTIME_NONE ? NAN : (double)flow.watermark / (double)NS_PER_S);
 }
 
 static void features_summary(void *tool, struct buf *out)
@@ -400,7 +401,7 @@ static const struct opt features_options[] = {
 	OPT_TEXT('k', "key", "PATH", struct features, key, "the key, where the spec has no key line; several: a,b"),
 	OPT_TEXT(0, "state", "FILE", struct features, state, "load the state at the start if FILE exists, save it at the end"),
 	OPT_TEXT(0, "state-out", "FILE", struct features, state_out, "save the state here instead"),
-	OPT_FLAG(0, "final", struct features, final, "at the end let go of held events, although a state is kept"),
+	OPT_FLAG(0, "final", struct features, final, "at the end close windows and let go of held events, although a state is kept"),
 	OPT_FLAG(0, "dump-state", struct features, dump, "print the file of --state as NDJSON and stop"),
 	OPT_INTEGER(0, "max-keys", "N", struct features, max_keys, 1, 4000000000, "keep N keys at most; the oldest event time goes first"),
 	OPT_CHECK(struct features, check),

@@ -73,7 +73,7 @@ event() {
 	# The next stage reads windows as any records.
 	spec 'emit windows' 'n = count() over tumbling 10s'
 	equal '{"key":"a","window":{"start":0,"end":10000},"features":{"is_busy":true}}' \
-		"$(sml features x.features in then features -d 'is_busy = features.n > 1' | head -n 1)"
+		"$(sml features x.features in 'then' features -d 'is_busy = features.n > 1' | head -n 1)"
 }
 
 @test "a window closes as data moves the watermark, in silence with idle, at the end only without state or with --final" {

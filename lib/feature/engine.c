@@ -42,8 +42,9 @@ struct engine {
 	struct emit_part emitted;	/* for `emit features` */
 	struct firing *firing;		/* for `emit windows`; NULL */
 	uint64_t windows;		/* given out */
-	const struct engine_out *out;	/* while events are taken */
+	const struct engine_peer *peer;	/* while events are taken */
 	int64_t mark;			/* of moments: the watermark under `emit windows` */
+	int64_t alive;			/* rows before this time are as good as gone */
 	struct buf line;
 	struct arena arena;
 };
@@ -199,6 +200,9 @@ static int take_in(struct engine *e, const struct spec_call *c, struct key_ref *
 	if (!ref->is_found) {
 		ref->row = keyed_find(e->state->tables[st->keys].keyed, ref->bytes, ref->len, ref->hash);
 		ref->is_found = true;
+		/* It goes when the event has come through. */
+		if (ref->row && ref->row->time < e->alive)
+			ref->row = NULL;
 	}
 	in->state = ref->row ? (char *)keyed_state(ref->row) + st->offset : e->zeros;
 	if (st->call->where) {
@@ -392,14 +396,11 @@ static int64_t key_lasts(const struct spec *s)
 	return s->timing.ttl && (!s->lasts || s->timing.ttl < s->lasts) ? s->timing.ttl : s->lasts;
 }
 
-static void expire(struct engine *e, int64_t watermark)
+static void expire(struct engine *e)
 {
-	const struct spec *s = e->spec;
-	const int64_t lasts = key_lasts(s);
-
-	for (size_t k = 0; lasts && k < s->n_keys; k++)
-		if (s->keys[k].n_states)
-			keyed_expire(e->state->tables[k].keyed, eventtime_minus(watermark, lasts));
+	for (size_t k = 0; k < e->spec->n_keys; k++)
+		if (e->spec->keys[k].n_states)
+			keyed_expire(e->state->tables[k].keyed, e->alive);
 }
 
 /* The event in the windows that hold it; then some may fire. */
@@ -414,19 +415,26 @@ static int note_windows(struct engine *e, const struct event *event, struct key_
 	return result;
 }
 
-static int take_event(struct engine *e, const struct event *event, const struct value *values, struct key_ref *refs)
+static int take_event(struct engine *e, struct event *event, const struct value *values, struct key_ref *refs)
 {
 	struct record *r = event->record;
 	const struct expr_scope scope = { values, e->locals, e->calls, r->arena, &e->dates };
+	const int64_t lasts = key_lasts(e->spec);
 	int result = 0;
 
+	if (!event->is_met && !e->peer->meet(e->peer->self, event))
+		return e->firing ? e->peer->put(e->peer->self, r) : 0;
 	e->mark = e->firing ? event->watermark : INT64_MIN;
+	e->alive = lasts ? eventtime_minus(event->watermark, lasts) : INT64_MIN;
+	if (!compute(e, r, &scope, refs, event->time))
+		return e->firing ? e->peer->put(e->peer->self, r) : 0;
+	if (!event->is_met)
+		e->peer->taken(e->peer->self, event);
 	/* Windows close before an event that came after them is added to anything. */
 	if (e->firing && (result = firing_advance(e->firing, event->watermark)))
 		return result;
-	expire(e, event->watermark);
-	if (!compute(e, r, &scope, refs, event->time))
-		return e->firing ? e->out->put(e->out->self, r) : 0;
+	if (lasts)
+		expire(e);
 	if (!event->is_apart)
 		commit(e, refs, event->time, r->arena);
 	if (!e->firing)
@@ -436,12 +444,12 @@ static int take_event(struct engine *e, const struct event *event, const struct 
 	return result;
 }
 
-int engine_events(struct engine *e, const struct event *events, size_t n, const struct engine_out *out)
+int engine_events(struct engine *e, struct event *events, size_t n, const struct engine_peer *peer)
 {
 	const struct spec *s = e->spec;
 	int result = 0;
 
-	e->out = out;
+	e->peer = peer;
 	for (size_t i = 0; i < n; i++)
 		if (!events[i].record || !look_at(e, events[i].record, i))
 			e->values[i] = NULL;
@@ -460,15 +468,15 @@ int engine_events(struct engine *e, const struct event *events, size_t n, const 
 		if (e->values[i])
 			result = take_event(e, &events[i], e->values[i], &e->refs[i * s->n_keys]);
 		else if (e->firing)
-			result = events[i].record ? out->put(out->self, events[i].record) : firing_advance(e->firing, events[i].watermark);
+			result = events[i].record ? peer->put(peer->self, events[i].record) : firing_advance(e->firing, events[i].watermark);
 	return result;
 }
 
 /* ---- emit windows ---- */
 
-int engine_close(struct engine *e, const struct engine_out *out)
+int engine_close(struct engine *e, const struct engine_peer *peer)
 {
-	e->out = out;
+	e->peer = peer;
 	return e->firing ? firing_advance(e->firing, INT64_MAX) : 0;
 }
 
@@ -570,7 +578,7 @@ static void write_window(struct engine *e, const struct spec_window *w, const st
 static int give_window(void *self, const struct spec_window *w, struct keyed_row *row, const struct open_window *o, bool is_open)
 {
 	struct engine *e = self;
-	const struct engine_out *out = e->out;
+	const struct engine_peer *out = e->peer;
 	const int64_t time = w->call->window == WINDOW_SESSION || w->call->window == WINDOW_ALL ? o->newest : o->end - 1;
 	struct record *r = arena_get(out->arena, sizeof *r);
 

@@ -30,28 +30,31 @@ void engine_free(struct engine *);
 
 /* A record on its way in. */
 struct event {
-	struct record *record;
+	struct record *record;	/* NULL: none, the watermark alone goes on */
 	int64_t time;		/* ns; EVENTTIME_NONE where the spec needs none */
 	int64_t watermark;	/* as of this event, ns; never goes back */
 	bool is_apart;		/* its features are computed, nothing is kept of it */
+	bool is_met;		/* watermark and is_apart stand here already; else `meet` says what they are */
 };
 
-/* Where records go that are not the events themselves: 0, or what ends the run. */
-struct engine_out {
-	int (*put)(void *self, struct record *);
+/* What the engine asks and tells while it takes events: results that are not 0 end the run. */
+struct engine_peer {
 	void *self;
-	struct arena *arena;		/* of what these records are made of */
-	const struct place *at;		/* what they have as theirs */
+	bool (*meet)(void *self, struct event *);		/* at its turn; false: it has become an error record */
+	void (*taken)(void *self, const struct event *);	/* it has come through: it leaves its traces now */
+	int (*put)(void *self, struct record *);		/* a record that is not an event itself */
+	struct arena *arena;					/* of what such records are made of */
+	const struct place *at;					/* what they have as theirs */
 };
 
 /*
  * Error records are left alone; a record that fails becomes one.  At most BATCH_MAX.  Under `emit windows` error records and
- * windows go to `out`, and the events nowhere; else the events are changed in place and `out` is not looked at.
+ * windows are put out, and the events nowhere; else the events are changed in place.
  */
-int engine_events(struct engine *, const struct event *, size_t n, const struct engine_out *);
+int engine_events(struct engine *, struct event *, size_t n, const struct engine_peer *);
 
 /* Every window closes. */
-int engine_close(struct engine *, const struct engine_out *);
+int engine_close(struct engine *, const struct engine_peer *);
 
 /* When the next window ends, ns of event time; INT64_MAX: none is open.  And the greatest end that has been; EVENTTIME_NONE: none. */
 int64_t engine_due(const struct engine *);

@@ -168,7 +168,7 @@ static int look_at(struct firing *f, const struct due *d, int64_t watermark)
 			f->last_end = o->end;
 	}
 	if (o->end != INT64_MAX && eventtime_plus(o->end, f->spec->timing.late) <= watermark && !o->is_changed)
-		opened_forget(all, o);
+		opened_forget(all, o, &f->state->pool);
 	else if (o->end != INT64_MAX || d->at != INT64_MAX)
 		plan(f, w, row, o);
 	else

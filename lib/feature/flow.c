@@ -44,7 +44,6 @@ static int pass_on(struct flow *f)
 	return result;
 }
 
-/* engine_out. */
 static int put_out(void *self, struct record *r)
 {
 	struct flow *f = self;
@@ -53,14 +52,81 @@ static int put_out(void *self, struct record *r)
 	return f->n_out == BATCH_MAX ? pass_on(f) : 0;
 }
 
+static void process_to(struct flow *f, int64_t time)
+{
+	f->processed = time > f->processed ? time : f->processed;
+}
+
+static void fail_early(struct flow *f, struct record *r, int64_t time)
+{
+	char by[EVENTTIME_SHOW_MAX], limit[EVENTTIME_SHOW_MAX];
+
+	eventtime_duration_show(eventtime_minus(time, f->watermark.newest), by);
+	eventtime_duration_show(f->spec->timing.ahead, limit);
+	record_fail(r, INVALID_DATA, "time %s is %s ahead of the newest event (ahead %s)", f->spec->time.text, by, limit);
+}
+
+static void fail_late(struct flow *f, struct record *r, int64_t time)
+{
+	const struct timing *t = &f->spec->timing;
+	const int64_t behind = eventtime_minus(f->watermark.at, time);
+	char by[EVENTTIME_SHOW_MAX], limit[EVENTTIME_SHOW_MAX];
+
+	eventtime_duration_show(behind, by);
+	eventtime_duration_show(t->hold ? t->hold : t->late, limit);
+	record_fail_with(r, LATE_DATA, "latenessMs", behind / NS_PER_MS, "time %s is %s behind the watermark (%s %s)", f->spec->time.text,
+	    by, t->hold ? "hold" : "late", limit);
+}
+
+/* Whether it may go on. */
+static bool judge(struct flow *f, struct event *event, bool *is_late)
+{
+	const enum watermark_verdict verdict = watermark_judge(&f->watermark, &f->spec->timing, event->time);
+
+	*is_late = verdict == WATERMARK_LATE;
+	event->is_apart = *is_late && f->spec->timing.policy == LATE_DROP;
+	if (verdict == WATERMARK_AHEAD)
+		fail_early(f, event->record, event->time);
+	else if (*is_late && f->spec->timing.policy == LATE_ERROR)
+		fail_late(f, event->record, event->time);
+	else
+		return true;
+	return false;
+}
+
+static bool meet(void *self, struct event *event)
+{
+	struct flow *f = self;
+	bool is_late;
+
+	if (!f->spec->needs_time)
+		return true;
+	event->watermark = event->time > f->processed ? event->time : f->processed;
+	return judge(f, event, &is_late);
+}
+
+static void taken(void *self, const struct event *event)
+{
+	struct flow *f = self;
+
+	watermark_move(&f->watermark, &f->spec->timing, event->time);
+	process_to(f, event->watermark);
+}
+
+static struct engine_peer peer_of(struct flow *f)
+{
+	return (struct engine_peer){ f, meet, taken, put_out, &f->out_arena, &f->at };
+}
+
 /* What is ready goes through the engine, and what comes of it to the neighbour. */
 static int send(struct flow *f)
 {
-	const struct engine_out out = { put_out, f, &f->out_arena, &f->at };
-	int result = engine_events(f->engine, f->ready, f->n_ready, &out);
+	const struct engine_peer peer = peer_of(f);
+	int result = engine_events(f->engine, f->ready, f->n_ready, &peer);
 
 	for (size_t i = 0; i < f->n_ready && f->spec->emit != EMIT_WINDOWS; i++)
-		f->out[f->n_out++] = f->ready[i].record;
+		if (f->ready[i].record)
+			f->out[f->n_out++] = f->ready[i].record;
 	f->n_ready = 0;
 	if (!result)
 		result = pass_on(f);
@@ -76,11 +142,6 @@ static int put(struct flow *f, const struct event *event)
 	return f->n_ready == BATCH_MAX ? send(f) : 0;
 }
 
-static void process_to(struct flow *f, int64_t time)
-{
-	f->processed = time > f->processed ? time : f->processed;
-}
-
 /* Held events up to a time. */
 static int let_go(struct flow *f, int64_t until)
 {
@@ -91,7 +152,7 @@ static int let_go(struct flow *f, int64_t until)
 		f->woken[f->n_woken++] = held.record;
 		record_wake(held.record, &f->arena);
 		process_to(f, held.time);
-		result = put(f, &(struct event){ held.record, held.time, f->processed, false });
+		result = put(f, &(struct event){ held.record, held.time, f->processed, false, true });
 	}
 	return result;
 }
@@ -104,7 +165,7 @@ static int follow(struct flow *f)
 
 	process_to(f, f->watermark.at);
 	if (!result && f->spec->emit == EMIT_WINDOWS && f->processed > before)
-		result = put(f, &(struct event){ NULL, EVENTTIME_NONE, f->processed, false });
+		result = put(f, &(struct event){ NULL, EVENTTIME_NONE, f->processed, false, true });
 	return result;
 }
 
@@ -127,52 +188,24 @@ static bool read_time(struct flow *f, struct record *r, int64_t *time)
 	return true;
 }
 
-static void fail_early(struct flow *f, struct record *r, int64_t time)
-{
-	char by[EVENTTIME_SHOW_MAX], limit[EVENTTIME_SHOW_MAX];
-
-	eventtime_duration_show(eventtime_minus(time, f->watermark.newest), by);
-	eventtime_duration_show(f->spec->timing.ahead, limit);
-	record_fail(r, INVALID_DATA, "time %s is %s ahead of the newest event (ahead %s)", f->spec->time.text, by, limit);
-}
-
-static void fail_late(struct flow *f, struct record *r, int64_t time)
-{
-	const int64_t behind = eventtime_minus(f->watermark.at, time);
-	char by[EVENTTIME_SHOW_MAX], limit[EVENTTIME_SHOW_MAX];
-
-	eventtime_duration_show(behind, by);
-	eventtime_duration_show(f->spec->timing.hold ? f->spec->timing.hold : f->spec->timing.late, limit);
-	record_fail_with(r, LATE_DATA, "latenessMs", behind / NS_PER_MS, "time %s is %s behind the watermark (%s %s)", f->spec->time.text,
-	    by, f->spec->timing.hold ? "hold" : "late", limit);
-}
-
 static int take(struct flow *f, struct record *r)
 {
-	const struct timing *t = &f->spec->timing;
-	struct event event = { r, EVENTTIME_NONE, EVENTTIME_NONE, false };
+	struct event event = { .record = r, .time = EVENTTIME_NONE, .watermark = EVENTTIME_NONE };
+	bool is_late;
 
-	if (!f->spec->needs_time || !read_time(f, r, &event.time))
+	if (!f->spec->needs_time || !read_time(f, r, &event.time) || !f->spec->timing.hold)
 		return put(f, &event);
-	switch (watermark_meet(&f->watermark, t, event.time)) {
-	case WATERMARK_AHEAD:
-		fail_early(f, r, event.time);
+	/* A held event moves the watermark when it comes, whatever becomes of it. */
+	event.is_met = true;
+	if (!judge(f, &event, &is_late))
 		return put(f, &event);
-	case WATERMARK_LATE:
-		if (t->policy == LATE_ERROR)
-			fail_late(f, r, event.time);
-		event.is_apart = t->policy == LATE_DROP;
-		break;
-	case WATERMARK_IN_TIME:
-		if (!t->hold)
-			break;
+	watermark_move(&f->watermark, &f->spec->timing, event.time);
+	if (!is_late) {
 		hold_put(&f->hold, event.time, r);
 		return follow(f);
 	}
-	/* The state of a spec that held events may hold some still. */
-	const int result = follow(f);
 	event.watermark = f->processed;
-	return result ? result : put(f, &event);
+	return put(f, &event);
 }
 
 int flow_records(struct flow *f, struct record **r, size_t n, struct next *next, struct error *why)
@@ -181,6 +214,9 @@ int flow_records(struct flow *f, struct record **r, size_t n, struct next *next,
 
 	f->next = next;
 	f->why = why;
+	/* The state of a spec that held events may hold some still. */
+	if (!f->spec->timing.hold && f->hold.n)
+		result = let_go(f, INT64_MAX);
 	for (size_t i = 0; i < n && !result; i++)
 		result = take(f, r[i]);
 	if (f->spec->timing.idle)
@@ -219,9 +255,9 @@ int flow_close(struct flow *f, struct next *next, struct error *why)
 {
 	f->next = next;
 	f->why = why;
-	const struct engine_out out = { put_out, f, &f->out_arena, &f->at };
+	const struct engine_peer peer = peer_of(f);
 	int result = let_go(f, INT64_MAX);
-	if (!result && !(result = send(f)) && !(result = engine_close(f->engine, &out)))
+	if (!result && !(result = send(f)) && !(result = engine_close(f->engine, &peer)))
 		result = pass_on(f);
 	/* What is older than what has left, or of windows that have, is late. */
 	watermark_advance(&f->watermark, f->watermark.newest);

@@ -99,11 +99,16 @@ void opened_note(struct opened *o, const struct expr_call *c, int64_t time, int6
 	}
 }
 
-void opened_forget(struct opened *o, struct open_window *w)
+void opened_forget(struct opened *o, struct open_window *w, struct pool *pool)
 {
 	const size_t at = (size_t)(w - o->list);
 
 	memmove(w, w + 1, (--o->n - at) * sizeof *w);
+	if (o->n)
+		return;
+	/* What is empty is all zero. */
+	pool_put(pool, o->list, o->room * sizeof *w);
+	*o = (struct opened){0};
 }
 
 int64_t opened_end(const struct expr_call *c, const struct open_window *w)

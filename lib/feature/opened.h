@@ -35,7 +35,7 @@ extern const struct keeper opened_keeper;
 void opened_note(struct opened *, const struct expr_call *, int64_t time, int64_t closed, struct pool *);
 
 /* The window is given out no more. */
-void opened_forget(struct opened *, struct open_window *);
+void opened_forget(struct opened *, struct open_window *, struct pool *);
 
 /* What a person is told of as its end: a session ends with its gap, which is still part of it. */
 int64_t opened_end(const struct expr_call *, const struct open_window *);

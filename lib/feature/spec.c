@@ -246,6 +246,8 @@ static int read_emit(struct compiler *c, const struct line *l)
 		c->spec->emit = EMIT_WINDOWS;
 		if (timing_read_trigger(&c->spec->timing, l->text + rest, l->len - rest, &at, &why) < 0)
 			return REFUSE(c, l, rest + at, "%s", why.text);
+		if (c->spec->timing.every && !c->spec->time_user)
+			c->spec->time_user = "the emit line";
 		return 0;
 	}
 	if (rest < l->len)

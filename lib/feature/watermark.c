@@ -6,17 +6,13 @@
 #include "base/eventtime.h"
 #include "json/write.h"
 
-enum watermark_verdict watermark_meet(struct watermark *w, const struct timing *t, int64_t time)
+enum watermark_verdict watermark_judge(struct watermark *w, const struct timing *t, int64_t time)
 {
 	if (t->ahead && w->newest != EVENTTIME_NONE && time > eventtime_plus(w->newest, t->ahead) && !w->doubts) {
 		w->doubts = true;
 		return WATERMARK_AHEAD;
 	}
 	w->doubts = false;
-	if (time > w->newest) {
-		w->newest = time;
-		watermark_advance(w, eventtime_minus(time, t->hold));
-	}
 	/* Held events leave in order: one behind the watermark is behind what has left. */
 	if (w->at == EVENTTIME_NONE || time >= eventtime_minus(w->at, t->hold ? 0 : t->late))
 		return WATERMARK_IN_TIME;
@@ -24,6 +20,14 @@ enum watermark_verdict watermark_meet(struct watermark *w, const struct timing *
 	if (eventtime_minus(w->at, time) > w->latest)
 		w->latest = eventtime_minus(w->at, time);
 	return WATERMARK_LATE;
+}
+
+void watermark_move(struct watermark *w, const struct timing *t, int64_t time)
+{
+	if (time <= w->newest)
+		return;
+	w->newest = time;
+	watermark_advance(w, eventtime_minus(time, t->hold));
 }
 
 void watermark_advance(struct watermark *w, int64_t to)

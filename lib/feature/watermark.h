@@ -3,8 +3,8 @@
  * watermark.h - how far event time has come: the newest time seen, less `hold`.
  *
  * It moves with the data alone, in order of arrival, and never goes back (Akidau et al., "The Dataflow model", VLDB 2015);
- * where `idle` is set also with the clock, in silence.  Every event whose time can be read moves it, but one that is too far
- * ahead: such a one is refused, and a second in a row is believed.  Knows times, no records and no clock.
+ * where `idle` is set also with the clock, in silence.  An event that is too far ahead is refused, and a second in a row is
+ * believed.  Knows times, no records and no clock.
  */
 #ifndef FEATURE_WATERMARK_H
 #define FEATURE_WATERMARK_H
@@ -28,8 +28,9 @@ struct watermark {
 
 enum watermark_verdict { WATERMARK_IN_TIME, WATERMARK_LATE, WATERMARK_AHEAD };
 
-/* An event comes. */
-enum watermark_verdict watermark_meet(struct watermark *, const struct timing *, int64_t time);
+/* An event comes; it moves the watermark by watermark_move. */
+enum watermark_verdict watermark_judge(struct watermark *, const struct timing *, int64_t time);
+void watermark_move(struct watermark *, const struct timing *, int64_t time);
 
 /* It goes forward for another reason than data. */
 void watermark_advance(struct watermark *, int64_t to);

@@ -10,7 +10,7 @@ int main(void)
 	for (const struct expr_function_row *f = expr_functions(); f->name; f++)
 		printf("%s\n", f->signature);
 	for (const struct aggregate *a = aggregate_rows; a->kind.name; a++)
-		if (a->all || a->last)		/* else a later version's */
+		if (a->signature)		/* else no function, or a later version's */
 			printf("%s\n", a->signature);
 	return 0;
 }
