@@ -121,9 +121,6 @@ static struct timeline_kind kind_of(const struct fold_shape *s, const struct exp
 	return (struct timeline_kind){ s, entry, partial, add_entries, combine, drop_entry, save_entry, load_entry };
 }
 
-/* (after, until] of the timeline: what counts for an event. */
-struct reach { int64_t after, until; };
-
 static int64_t pane_of(const struct expr_call *c, int64_t time)
 {
 	return eventtime_floor(time, c->window == WINDOW_PANES ? c->every : c->width, c->offset);
@@ -135,22 +132,35 @@ static int64_t first_pane(const struct expr_call *c, int64_t time)
 	return form_minus(pane_of(c, time), c->window == WINDOW_PANES ? c->width - c->every : 0);
 }
 
-/* Up to where entries count for no event that is still in time. */
-static int64_t gone_by(const struct expr_call *c, int64_t newest)
+int64_t stretch_place(const struct expr_call *c, int64_t time)
 {
-	if (c->window == WINDOW_LAST)
-		return newest - c->last;
+	return has_panes(c) ? pane_of(c, time) : time;
+}
+
+int64_t stretch_gone(const struct expr_call *c, int64_t newest)
+{
 	newest = form_minus(newest, c->late);
 	return has_panes(c) ? form_minus(first_pane(c, newest), 1) : form_minus(newest, c->width);
 }
 
-static struct reach reach_of(const struct expr_call *c, const struct stretch *st, const struct moment *m)
+struct stretch_reach stretch_reach(const struct expr_call *c, const int64_t *newest, const struct moment *m)
+{
+	const int64_t gone = stretch_gone(c, form_mark(newest, m));
+	const int64_t after = has_panes(c) ? form_minus(first_pane(c, m->time), 1) : form_minus(m->time, c->width);
+
+	return (struct stretch_reach){ after > gone ? after : gone, stretch_place(c, m->time) };
+}
+
+static int64_t gone_by(const struct expr_call *c, int64_t newest)
+{
+	return c->window == WINDOW_LAST ? newest - c->last : stretch_gone(c, newest);
+}
+
+static struct stretch_reach reach_of(const struct expr_call *c, const struct stretch *st, const struct moment *m)
 {
 	if (c->window == WINDOW_LAST)
-		return (struct reach){ st->newest + (m->x ? 1 : 0) - c->last, INT64_MAX };
-	const int64_t gone = gone_by(c, form_mark(st->line.n ? &st->newest : NULL, m));
-	const int64_t after = has_panes(c) ? form_minus(first_pane(c, m->time), 1) : form_minus(m->time, c->width);
-	return (struct reach){ after > gone ? after : gone, has_panes(c) ? pane_of(c, m->time) : m->time };
+		return (struct stretch_reach){ st->newest + (m->x ? 1 : 0) - c->last, INT64_MAX };
+	return stretch_reach(c, st->line.n ? &st->newest : NULL, m);
 }
 
 /* The form of a state's values; of one that has none, of x. */
@@ -164,7 +174,7 @@ static struct value stretch_read(const struct aggregate *a, const struct expr_ca
 	const struct stretch *st = state;
 	const struct fold_shape s = form_shape(a, c, form_with(a, st, m->x));
 	const struct timeline_kind kind = kind_of(&s, c);
-	const struct reach r = reach_of(c, st, m);
+	const struct stretch_reach r = reach_of(c, st, m);
 	void *partial = form_nothing(&s, m->arena);
 
 	timeline_fold(&st->line, &kind, r.after, r.until, partial);
@@ -220,7 +230,7 @@ static void stretch_add(const struct aggregate *a, const struct expr_call *c, vo
 	const struct timeline_kind kind = kind_of(&s, c);
 
 	const int64_t mark = c->window == WINDOW_LAST ? st->newest + 1 : form_mark(st->line.n ? &st->newest : NULL, m);
-	const int64_t gone = gone_by(c, mark), at = c->window == WINDOW_LAST ? mark : has_panes(c) ? pane_of(c, m->time) : m->time;
+	const int64_t gone = gone_by(c, mark), at = c->window == WINDOW_LAST ? mark : stretch_place(c, m->time);
 	/* Else it counts for nobody any more. */
 	if (at > gone) {
 		st->newest = c->window == WINDOW_LAST ? mark : form_newest(st->line.n ? &st->newest : NULL, m);
@@ -296,7 +306,7 @@ static void stretch_load(const struct aggregate *a, const struct expr_call *c, v
 	/* Numbers are from 1 on, and have room to go on. */
 	if (c->window == WINDOW_LAST && (st->newest < st->line.n || st->newest > INT64_MAX / 2))
 		in->torn = true;
-	else if (!st->line.n || timeline_newest(&st->line) != (has_panes(c) ? pane_of(c, st->newest) : st->newest))
+	else if (!st->line.n || timeline_newest(&st->line) != stretch_place(c, st->newest))
 		in->torn = true;
 }
 

@@ -22,6 +22,16 @@
 
 extern const struct keeper window_whole, stretch_keeper, stretch_pane_keeper, session_keeper, decay_keeper;
 
+/* Sliding windows, panes and tumbling windows: where an event stands in a timeline, at its time or its pane's. */
+int64_t stretch_place(const struct expr_call *, int64_t time);
+
+/* (after, until] of the timeline: what counts for an event.  `newest`: of the state's events; NULL: it has none. */
+struct stretch_reach { int64_t after, until; };
+struct stretch_reach stretch_reach(const struct expr_call *, const int64_t *newest, const struct moment *);
+
+/* Up to where entries count for no event that is still in time. */
+int64_t stretch_gone(const struct expr_call *, int64_t newest);
+
 /* 0; -1: N out of range. */
 int window_check(const struct expr_call *, struct error *why);
 

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "feature/sessions.h"
+
+#include <string.h>
+
+#include "feature/form.h"
+
+static size_t size_of(const struct sessions_kind *k)
+{
+	return sizeof(struct session) + k->size;
+}
+
+struct session *sessions_at(const struct sessions *all, const struct sessions_kind *k, size_t i)
+{
+	return (struct session *)(void *)(all->list + i * size_of(k));
+}
+
+/* Up to when a session must have lasted to be joined by an event that is still in time. */
+static int64_t gone_by(const struct sessions *all, const struct expr_call *c, const struct moment *m)
+{
+	return form_minus(form_minus(form_mark(all->n ? &all->newest : NULL, m), c->width), c->late);
+}
+
+struct sessions_span sessions_span(const struct sessions *all, const struct sessions_kind *k, const struct expr_call *c,
+    const struct moment *m)
+{
+	const int64_t gone = gone_by(all, c, m);
+	struct sessions_span span = { all->n, all->n };
+
+	for (; span.from; span.from--) {
+		const struct session *one = sessions_at(all, k, span.from - 1);
+		if (one->last < form_minus(m->time, c->width) || one->last < gone)
+			break;
+		if (form_minus(one->first, c->width) > m->time)
+			span.to = span.from - 1;
+	}
+	return span;
+}
+
+static void keep(struct sessions *all, const struct sessions_kind *k, uint32_t n, struct pool *pool)
+{
+	uint32_t room = all->room ? all->room : 1;
+
+	while (room < n)
+		room *= 2;
+	if (room == all->room)
+		return;
+	all->list = pool_resize(pool, all->list, all->room * size_of(k), room * size_of(k));
+	all->room = room;
+}
+
+/* Sessions [from, to) go; what they own has gone before. */
+static void cut(struct sessions *all, const struct sessions_kind *k, size_t from, size_t to)
+{
+	memmove(sessions_at(all, k, from), sessions_at(all, k, to), (all->n - to) * size_of(k));
+	all->n -= (uint32_t)(to - from);
+}
+
+static void drop_gone(struct sessions *all, const struct sessions_kind *k, int64_t gone, struct pool *pool)
+{
+	size_t n = 0;
+
+	while (n < all->n && sessions_at(all, k, n)->last < gone)
+		k->drop(k->self, sessions_at(all, k, n++)->comes_to, pool);
+	if (n)
+		cut(all, k, 0, n);
+}
+
+/* An empty one at place i. */
+static void open(struct sessions *all, const struct sessions_kind *k, size_t i, int64_t time, struct pool *pool)
+{
+	keep(all, k, all->n + 1, pool);
+	struct session *fresh = sessions_at(all, k, i);
+	memmove((char *)fresh + size_of(k), fresh, (all->n - i) * size_of(k));
+	memset(fresh, 0, size_of(k));
+	fresh->first = fresh->last = time;
+	all->n++;
+}
+
+void sessions_add(struct sessions *all, const struct sessions_kind *k, const struct expr_call *c, const struct moment *m, struct pool *pool)
+{
+	const int64_t gone = gone_by(all, c, m);
+	const struct sessions_span span = sessions_span(all, k, c, m);
+
+	if (m->time < gone && span.from == span.to) {
+		/* A session of its own that nobody can join any more. */
+		drop_gone(all, k, gone, pool);
+		if (!all->n)
+			sessions_release(all, k, pool);
+		return;
+	}
+	all->newest = form_newest(all->n ? &all->newest : NULL, m);
+	if (span.from == span.to)
+		open(all, k, span.from, m->time, pool);
+	struct session *one = sessions_at(all, k, span.from);
+	one->first = one->first < m->time ? one->first : m->time;
+	one->last = one->last > m->time ? one->last : m->time;
+	k->add(k->self, one->comes_to, m, pool);
+	if (span.to > span.from + 1) {
+		struct session *next = sessions_at(all, k, span.from + 1);
+		one->last = next->last;
+		k->join(k->self, one->comes_to, next->comes_to, pool);
+		cut(all, k, span.from + 1, span.from + 2);
+	}
+	drop_gone(all, k, gone, pool);
+}
+
+void sessions_release(struct sessions *all, const struct sessions_kind *k, struct pool *pool)
+{
+	for (size_t i = 0; i < all->n; i++)
+		k->drop(k->self, sessions_at(all, k, i)->comes_to, pool);
+	pool_put(pool, all->list, all->room * size_of(k));
+	*all = (struct sessions){0};
+}
+
+void sessions_save(const struct sessions *all, const struct sessions_kind *k, struct buf *b)
+{
+	snapshot_put_signed(b, all->newest);
+	snapshot_put_varint(b, all->n);
+	for (size_t i = 0; i < all->n; i++) {
+		const struct session *one = sessions_at(all, k, i);
+		snapshot_put_signed(b, one->first);
+		snapshot_put_signed(b, one->last);
+		k->save(k->self, one->comes_to, b);
+	}
+}
+
+void sessions_load(struct sessions *all, const struct sessions_kind *k, struct snapshot_bytes *in, struct pool *pool)
+{
+	all->newest = snapshot_get_signed(in);
+	const uint64_t n = snapshot_get_varint(in);
+	if (n > (uint64_t)(in->end - in->p))
+		in->torn = true;
+	for (uint64_t i = 0; i < n && !in->torn; i++) {
+		keep(all, k, all->n + 1, pool);
+		struct session *one = sessions_at(all, k, all->n);
+		memset(one, 0, size_of(k));
+		one->first = snapshot_get_signed(in);
+		one->last = snapshot_get_signed(in);
+		if (one->last < one->first || (all->n && one->first <= sessions_at(all, k, all->n - 1)->last))
+			in->torn = true;
+		k->load(k->self, one->comes_to, in, pool);
+		all->n++;
+	}
+	if (!all->n || sessions_at(all, k, all->n - 1)->last != all->newest)
+		in->torn = true;
+}
+
+size_t sessions_bound(const struct sessions_kind *k)
+{
+	return pool_size(size_of(k));
+}
