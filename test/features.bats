@@ -296,6 +296,20 @@ feature m: v is a number (7), mean() needs an array of 2 numbers as before' "$(s
 1,0,null,0' "$(sml-features x.features in | jq -r '.features | [.s, .v, .m, .n] | map(tostring) | join(",")' | sed -n '1p; 4,6p')"
 }
 
+@test "a sequence: values as they came, nulls apart; of nothing null; no arrays" {
+	printf '{"x":%s}\n' 18446744073709551615 null '"\u00e9\""' true -0.5 '[1]' '{"a":1}' 1e400 7 >in
+	equal '{"a":[18446744073709551615],"b":null}
+{"a":[18446744073709551615],"b":[18446744073709551615]}
+{"a":[18446744073709551615,"é\""],"b":[18446744073709551615]}
+{"a":[18446744073709551615,"é\"",true],"b":["é\""]}
+{"a":["é\"",true,-0.5],"b":[true]}
+feature a: x is an array, sequence() needs a number, a string or a boolean
+feature a: x is an object, sequence() needs a number, a string or a boolean
+feature a: x is a number beyond the range of a double
+{"a":[true,-0.5,7],"b":[-0.5]}' \
+		"$(features_of -d 'a = sequence(x, 3)' -d 'b = sequence(x, 5) over last 1 exclude current' in | sed 's/.*errorMessage":"//; s/","rawData.*//')"
+}
+
 @test "other keys make no difference, however they lie between" {
 	python3 "$SML_ROOT/test/helper/windows-oracle.py" 9 600 shuffled 2>/dev/null
 	grep -v ' by g' windows.features >alone.features
@@ -431,6 +445,18 @@ x = not elapsed()
 		run -2 --separate-stderr sml-features --check x.features
 		[[ ${stderr_lines[0]} == *": $call is a number, length() needs a string" ]]
 	done
+	spec 'x = length(sequence(a, 3))'
+	refused 'x.features:1:12: sequence(a, 3) is an array, length() needs a string
+x = length(sequence(a, 3))
+           ^'
+	spec 'x = 1 + sequence(a, 2000) over 10m'
+	refused 'x.features:1:21: how many sequence() takes is a constant, a whole number from 1 to 1,024, not 2000
+x = 1 + sequence(a, 2000) over 10m
+                    ^'
+	spec 'x = sequence(a, 3) decay 1h'
+	refused 'x.features:1:20: sequence() takes no decay
+x = sequence(a, 3) decay 1h
+                   ^'
 	# What others give depends on the data.
 	spec 'x = length(first(a))' 'y = max(a) + 1' 'z = not prev(a)' 'm = mean(a)[0]'
 	run -0 sml-features --check x.features
@@ -447,7 +473,7 @@ x = 1 + distinct(totalValue) over 10m
 		[ -z "$output" ]
 		equal "$2" "$(head -n 1 <<<"${stderr#sml-features: x.features:1:}")"
 	}
-	for call in 'quantile(a, 0.5)' 'sequence(a, 10) over session 30m' 'topk(a, 3)'; do
+	for call in 'quantile(a, 0.5)' 'topk(a, 3)'; do
 		only "x = $call" "5: ${call%%(*}() is not in this version"
 	done
 	only 'lookup account from a.jsonl on userId' "1: lookup is not in this version: features are of the record and of its key's history"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/number.h"
 #include "expr/builtin.h"
 #include "expr/eval.h"
 #include "expr/show.h"
@@ -137,6 +138,27 @@ static int path(struct checker *c, struct expr *e)
 	return 0;
 }
 
+/* The arguments of a call against what its kind takes. */
+static int call_arguments(struct checker *c, const struct expr_call *call, struct expr *const *args)
+{
+	const unsigned flags = call->kind->flags;
+	char text[SHOW_SHORT], most[NUMBER_SHOW_MAX];
+
+	if (call->n_args && flags & EXPR_CALL_NUMBERS && !can_be(args[0], TYPE_NUMBER | TYPE_ARRAY))
+		return caret_set(c->why, c->origin, args[0]->at, "%s is %s, %s() needs a number", show_short(args[0], text),
+		    type_word(args[0]->types), call->kind->name);
+	if (call->n_args && flags & EXPR_CALL_SCALARS && !can_be(args[0], TYPE_NUMBER | TYPE_STRING | TYPE_BOOL))
+		return caret_set(c->why, c->origin, args[0]->at, "%s is %s, %s() needs a number, a string or a boolean",
+		    show_short(args[0], text), type_word(args[0]->types), call->kind->name);
+	if (flags & EXPR_CALL_COUNT && (int)call->n_args == call->kind->max_args) {
+		const struct expr *n = args[call->n_args - 1];
+		if (n->op != OP_CONSTANT || n->value.type != VALUE_INTEGER || n->value.integer < 1 || n->value.integer > EXPR_COUNT_MAX)
+			return caret_set(c->why, c->origin, n->at, "how many %s() takes is a constant, a whole number from 1 to %s, not %s",
+			    call->kind->name, number_group(EXPR_COUNT_MAX, most), show_short(n, text));
+	}
+	return 0;
+}
+
 static int call(struct checker *c, struct expr *e)
 {
 	struct expr_call *call = e->call;
@@ -144,9 +166,8 @@ static int call(struct checker *c, struct expr *e)
 	char text[SHOW_SHORT];
 	int index;
 
-	if (call->n_args && call->kind->flags & EXPR_CALL_NUMBERS && !can_be(e->kids[0], TYPE_NUMBER | TYPE_ARRAY))
-		return caret_set(c->why, c->origin, e->kids[0]->at, "%s is %s, %s() needs a number", show_short(e->kids[0], text),
-		    type_word(e->kids[0]->types), call->kind->name);
+	if (call_arguments(c, call, e->kids) < 0)
+		return -1;
 	if (call->where && !can_be(call->where, TYPE_BOOL))
 		return caret_set(c->why, c->origin, call->where->at, "%s is %s, where needs a boolean",
 		    show_short(call->where, text), type_word(call->where->types));
@@ -160,7 +181,8 @@ static int call(struct checker *c, struct expr *e)
 	if (index < 0)
 		return caret_set(c->why, c->origin, e->at, "%s", why.text);
 	e->index = index;
-	e->types = call->kind->flags & EXPR_CALL_IS_NUMBER ? TYPE_NUMBER | TYPE_NULL : TYPE_ANY;
+	e->types = call->kind->flags & EXPR_CALL_IS_NUMBER ? TYPE_NUMBER | TYPE_NULL :
+	    call->kind->flags & EXPR_CALL_IS_ARRAY ? TYPE_ARRAY | TYPE_NULL : TYPE_ANY;
 	e->uses_calls = true;
 	return 0;
 }

@@ -43,7 +43,12 @@ enum {
 	EXPR_CALL_NUMBERS = 32,	/* first argument: numbers (or arrays of them); else any value */
 	EXPR_CALL_DURATION = 64,	/* argument number max_args is a duration: a constant integer, ns */
 	EXPR_CALL_IS_NUMBER = 128,	/* its value is a number or null; else any value */
+	EXPR_CALL_SCALARS = 256,	/* first argument: numbers, strings or booleans */
+	EXPR_CALL_COUNT = 512,	/* argument number max_args is how many: a constant integer from 1 to EXPR_COUNT_MAX */
+	EXPR_CALL_IS_ARRAY = 1024,	/* its value is an array or null */
 };
+
+#define EXPR_COUNT_MAX 1024
 
 struct expr_call_kind {
 	const char *name;

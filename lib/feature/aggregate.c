@@ -11,6 +11,7 @@
 #include "feature/held.h"
 #include "feature/opened.h"
 #include "feature/ring.h"
+#include "feature/sequence.h"
 #include "feature/sums.h"
 #include "feature/window.h"
 #include "json/write.h"
@@ -629,6 +630,8 @@ const struct aggregate aggregate_rows[] = {
 	    &newest_keeper, &newest_keeper, &fold_last, NULL, 0, false, false, 0 },
 	{ { "distinct", 1, 1, WINDOWED | EXPR_CALL_IS_NUMBER }, "distinct(x)", "how many different values; above 1,024 an estimate (0.81 %)",
 	    &distinct_keeper, &last_distinct_keeper, NULL, NULL, 0, false, false, DISTINCT_EXACT },
+	{ { "sequence", 2, 2, WINDOWED | EXPR_CALL_SCALARS | EXPR_CALL_COUNT | EXPR_CALL_IS_ARRAY }, "sequence(x, n)",
+	    "the newest n values, the oldest of them first", &sequence_keeper, &sequence_keeper, NULL, NULL, 0, false, false, 0 },
 	{ { "prev", 1, 1, PREVIOUS }, "prev(x)", "x of the key's previous event",
 	    &prev_keeper, NULL, NULL, NULL, 0, true, false, 0 },
 	{ { "delta", 1, 1, PREVIOUS | EXPR_CALL_NUMBERS | EXPR_CALL_IS_NUMBER }, "delta(x)", "x less x of the key's previous event",
@@ -639,7 +642,6 @@ const struct aggregate aggregate_rows[] = {
 	    &opened_keeper, NULL, NULL, NULL, 0, false, false, 0 },
 	/* Refused by aggregate_check until they are kept: a spec that uses one is told so instead of "unknown function". */
 	{ .kind = { "quantile", 2, 2, WINDOWED } },
-	{ .kind = { "sequence", 2, 2, WINDOWED } },
 	{ .kind = { "topk", 2, 2, WINDOWED } },
 	{ .kind = { NULL, 0, 0, 0 } }
 };
@@ -653,10 +655,18 @@ const struct aggregate *aggregate_opened(void)
 	return a;
 }
 
+/* What is no fold and has windows in time all the same: the keeper of any window. */
+static const struct keeper *own_keeper(const struct aggregate *a, const struct expr_call *c)
+{
+	return a->all == &sequence_keeper ? sequence_keeper_of(c) : a->all == &opened_keeper ? a->all : NULL;
+}
+
 const struct keeper *aggregate_keeper(const struct aggregate *a, const struct expr_call *c)
 {
-	if (a->all == &opened_keeper)
-		return a->all;
+	const struct keeper *own = own_keeper(a, c);
+
+	if (own)
+		return own;
 	switch (c->window) {
 	case WINDOW_LAST:
 		return a->last;
@@ -694,9 +704,7 @@ int aggregate_check(const struct aggregate *a, const struct expr_call *c, struct
 {
 	if (!a->all)
 		return error_set(why, "%s() is not in this version", a->kind.name);
-	if (a->all == &opened_keeper)
-		return 0;
-	if (is_in_time(c) && !a->fold)
+	if (is_in_time(c) && !a->fold && !own_keeper(a, c))
 		return error_set(why, "%s() over a window in time is not in this version: over all and over last N are", a->kind.name);
 	if (window_check(c, why) < 0)
 		return -1;

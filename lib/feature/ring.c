@@ -39,6 +39,11 @@ struct value ring_oldest(const struct ring *r, uint32_t last, bool one_more)
 	return first < r->n ? r->values[first % last] : (struct value){0};
 }
 
+struct value ring_newest(const struct ring *r, uint32_t last, uint32_t ago)
+{
+	return ago < in_use(r, last) ? r->values[(r->n - 1 - ago) % last] : (struct value){0};
+}
+
 void ring_add(struct ring *r, uint32_t last, struct value v, struct pool *pool)
 {
 	grow(r, last, pool);

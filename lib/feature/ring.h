@@ -23,6 +23,8 @@ struct ring {
 
 /* The oldest of the last N, with one more to come or not; missing: none. */
 struct value ring_oldest(const struct ring *, uint32_t last, bool one_more);
+/* One of the last N: ago 0 is the newest; missing: there is none. */
+struct value ring_newest(const struct ring *, uint32_t last, uint32_t ago);
 void ring_add(struct ring *, uint32_t last, struct value, struct pool *pool);
 void ring_release(struct ring *, uint32_t last, struct pool *pool);
 void ring_save(const struct ring *, uint32_t last, struct buf *);

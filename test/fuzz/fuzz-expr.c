@@ -17,6 +17,7 @@ static const struct expr_call_kind kinds[] = {
 	{ "last", 1, 1, EXPR_CALL_WINDOW | EXPR_CALL_EXCLUDE | EXPR_CALL_WHERE | EXPR_CALL_BY },
 	{ "quantile", 2, 2, EXPR_CALL_WINDOW | EXPR_CALL_NUMBERS | EXPR_CALL_BY },
 	{ "ewma", 2, 2, EXPR_CALL_WHERE | EXPR_CALL_BY | EXPR_CALL_NUMBERS | EXPR_CALL_DURATION },
+	{ "sequence", 2, 2, EXPR_CALL_WINDOW | EXPR_CALL_WHERE | EXPR_CALL_SCALARS | EXPR_CALL_COUNT | EXPR_CALL_IS_ARRAY },
 	{ "prev", 1, 1, EXPR_CALL_BY | EXPR_CALL_WHERE },
 	{ "elapsed", 0, 0, EXPR_CALL_BY | EXPR_CALL_WHERE },
 	{ NULL, 0, 0, 0 },

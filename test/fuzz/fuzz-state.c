@@ -36,6 +36,11 @@ static const char spec_text[] =
 	"w8 = rate() over last 5\n"
 	"w9 = first(v) over 10s\n"
 	"w10 = sum(v) over session 1s\n"
+	"q1 = sequence(s, 3)\n"
+	"q2 = sequence(x, 2) over last 5\n"
+	"q3 = sequence(s, 4) over 10s\n"
+	"q4 = sequence(y, 3) over 1m every 1s\n"
+	"q5 = sequence(s, 2) over session 1s\n"
 	"hold 1s\n"
 	"ttl 1h\n";
 

@@ -34,7 +34,7 @@ static const struct expr_call_kind kinds[] = {
 	{ "mean", 1, 1, SOME | EXPR_CALL_DECAY | EXPR_CALL_NUMBERS },
 	{ "last", 1, 1, SOME },
 	{ "quantile", 2, 2, SOME | EXPR_CALL_NUMBERS },
-	{ "sequence", 2, 2, SOME },
+	{ "sequence", 2, 2, SOME | EXPR_CALL_SCALARS | EXPR_CALL_COUNT | EXPR_CALL_IS_ARRAY },
 	{ "ewma", 2, 2, EXPR_CALL_WHERE | EXPR_CALL_BY | EXPR_CALL_NUMBERS | EXPR_CALL_DURATION },
 	{ "prev", 1, 1, EXPR_CALL_BY | EXPR_CALL_WHERE },
 	{ "elapsed", 0, 0, EXPR_CALL_BY | EXPR_CALL_WHERE },

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """windows-oracle SEED EVENTS ORDER - a spec of every aggregate over every window in time, events, and what must come of them.
+Of sequence() also over the windows in order of arrival.
 
 ORDER is "sorted" (ties and gaps among them) or "shuffled" (within 20 seconds).  Writes windows.features, windows.jsonl and
 windows.expected.  Of each state the oracle keeps the list of its events, and computes every value anew from it.
-windows-oracle --compare OUTPUT compares: counts, least, greatest, first and last are equal, sums are to 1e-12 of what was
+windows-oracle --compare OUTPUT compares: counts, least, greatest, first, last and sequences are equal, sums are to 1e-12 of what was
 added up, others to 1e-9.
 """
 import json
@@ -24,8 +25,15 @@ WINDOWS = [
     ("over session 3s", "session", 3, 0, 0),
     ("over session 20s", "session", 20, 0, 0),
 ]
+IN_ARRIVAL = [
+    ("over all", "all", 0, 0, 0),
+    ("over last 1", "last", 1, 0, 0),
+    ("over last 5", "last", 5, 0, 0),
+    ("over last 40", "last", 40, 0, 0),
+]
 AGGREGATES = ["count()", "count(x)", "sum(x)", "mean(x)", "min(x)", "max(x)", "range(x)", "var(x)", "stddev(x)", "first(s)", "last(s)", "first(x)", "last(x)",
               "min(s)", "rate()", "ewma(x, 5s)", "sum(v)", "mean(v)"]
+SEQUENCES = ["sequence(x, 1)", "sequence(b, 3)", "sequence(s, 10)", "sequence(x, 1024)"]
 CLAUSES = ["", " exclude current", " where x > 2", " exclude current where x > 2", " by g"]
 
 
@@ -41,6 +49,8 @@ def value_of(aggregate, events, window):
     values = [x for _, _, x in events]
     if name == "count":
         return len(values)
+    if name == "sequence":
+        return values[-int(aggregate.split(", ")[1][:-1]):] or None
     if name == "rate":
         if window[1] != "session":
             return number(len(values) / window[2])
@@ -110,6 +120,8 @@ class State:
     def value(self, aggregate, t, own):
         newest = t if self.newest is None else max(self.newest, t)
         _, kind, width, pane, _ = self.window
+        if kind in ("all", "last"):
+            return value_of(aggregate, (self.kept + ([own] if own else []))[-width:], self.window)
         if kind == "session":
             events = self.session(t, newest)
         elif kind == "sliding":
@@ -124,7 +136,9 @@ class State:
         t = own[0]
         newest = t if self.newest is None else max(self.newest, t)
         _, kind, width, _, _ = self.window
-        if kind == "session":
+        if kind in ("all", "last"):
+            self.kept.append(own)
+        elif kind == "session":
             if t >= newest - width or self.session(t, newest):
                 self.kept.append(own)
             groups = []
@@ -143,12 +157,12 @@ class State:
 def main(seed, count, order):
     dice = random.Random(seed)
     definitions = []
-    for w in WINDOWS:
-        for a in AGGREGATES:
+    for w in WINDOWS + IN_ARRIVAL:
+        for a in (AGGREGATES if w in WINDOWS else []) + SEQUENCES:
             # Out of order within a pane or a session, ewma depends on what came when.
             if order == "shuffled" and a.startswith("ewma") and w[1] != "sliding":
                 continue
-            for c in CLAUSES if a in ("count()", "sum(x)", "min(x)", "last(s)") else [dice.choice(CLAUSES)]:
+            for c in CLAUSES if a in ("count()", "sum(x)", "min(x)", "last(s)", *SEQUENCES) else [dice.choice(CLAUSES)]:
                 definitions.append((f"f{len(definitions)}", a, w, c))
     with open("windows.features", "w") as out:
         out.write("key k\ntime t:s\n")
@@ -161,6 +175,7 @@ def main(seed, count, order):
             "k": dice.randrange(4), "g": dice.choice(["p", "q", None]), "t": round(t - late, 1),
             "x": dice.choice([None, dice.randrange(-5, 9), round(dice.uniform(-9, 9), 3), dice.choice([1e16, -1e16]) if dice.random() < 0.05 else 1]),
             "s": dice.choice([None, "a", "b", "\u00e9", "zz"]), "v": dice.choice([None, [1, 2.5], [0.1, -3]]),
+            "b": dice.choice([None, True, False, "", "\u00e9\n", 7, -0.5, 2**64 - 1]),
         })
     with open("windows.jsonl", "w") as out, open("windows.expected", "w") as expected:
         for i, e in enumerate(events):
@@ -189,12 +204,14 @@ def main(seed, count, order):
 
 
 def same(got, want, name):
+    if isinstance(got, bool) or isinstance(want, bool):
+        return got is want
     if isinstance(want, list) and isinstance(got, list):
         return len(got) == len(want) and all(same(g, w, name) for g, w in zip(got, want))
     if isinstance(got, (int, float)) and isinstance(want, (int, float)):
         if got == want:
             return True
-        if name in ("count", "min", "max", "first", "last"):
+        if name in ("count", "min", "max", "first", "last", "sequence"):
             return False
         # A variance around 1e16 has no more digits than its squares.
         return abs(got - want) <= {"sum": 1e-12, "mean": 1e-12, "rate": 1e-12}.get(name, 1e-9) * max(abs(want), abs(got), 1e-3 if name == "ewma" else 0)
