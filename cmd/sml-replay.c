@@ -18,6 +18,7 @@
 #include "json/write.h"
 #include "kafka/consumer.h"
 #include "stream/inputs.h"
+#include "stream/merge.h"
 #include "stream/stats.h"
 
 #define OVERLAP (60 * NS_PER_S)
@@ -45,7 +46,7 @@ struct replay {
 	struct common common;
 	const char *brokers, *group, *config, *partition_list, *until_text, *same_by_text, *rate_text;
 	struct opt_list properties, offsets;
-	bool exits, allows_gap, meta, arrival, retries;
+	bool exits, allows_gap, merges, meta, arrival, retries;
 	int64_t count, overlap_ns, commit_ns;	/* count 0, the others -1: not given */
 	double speed;				/* 0: not given */
 
@@ -200,6 +201,8 @@ static int parse_paths(struct replay *t, struct error *why)
 /* Files first, then topics of one cluster. */
 static int parse_operands(struct replay *t, const struct setup *setup, struct error *why)
 {
+	size_t n_stdin = 0;
+
 	t->addresses = alloc_zeroed((size_t)setup->argc + 1, sizeof *t->addresses);
 	t->topics = alloc_zeroed((size_t)setup->argc + 1, sizeof *t->topics);
 	for (int i = 0; i < setup->argc; i++) {
@@ -209,6 +212,8 @@ static int parse_operands(struct replay *t, const struct setup *setup, struct er
 			if (t->n_addresses)
 				return command_misuse(&t->common, why, "%s: stands behind a topic, which never ends: files first", text);
 			t->n_files++;
+			if (!strcmp(text, "-") && n_stdin++ && t->merges)
+				return command_misuse(&t->common, why, "-: is named twice: standard input can be merged with others, not with itself");
 			continue;
 		}
 		if (kafka_address_parse(a, text + 6, why))
@@ -237,6 +242,11 @@ static int check_use(const struct replay *t, struct error *why)
 		{ t->same_by_text, "same-by" }, { t->overlap_ns >= 0, "overlap" }, { t->commit_ns >= 0, "commit" },
 	};
 
+	if (t->merges && t->n_addresses)
+		return command_misuse(&t->common, why, "--merge: is of files, and kafka:%s is a topic: sml-replay --merge FILE... | "
+		    "sml-replay - kafka:%s", t->topics[0], t->topics[0]);
+	if (t->merges && !t->n_files)
+		return command_misuse(&t->common, why, "--merge: names no files");
 	for (size_t i = 0; !t->n_addresses && i < sizeof live / sizeof *live; i++)
 		if (live[i].given)
 			return command_misuse(&t->common, why, "--%s: needs a topic, kafka:TOPIC", live[i].name);
@@ -464,19 +474,39 @@ static void leave_when_stopped(const struct replay *t)
 			sigaction(signals[i], &action, NULL);	/* until the loop begins, which has its own */
 }
 
+static void tell_merged(void *tool, const char *name, uint64_t n)
+{
+	const struct replay *t = tool;
+	char number[NUMBER_SHOW_MAX];
+
+	command_note(&t->common, "--merge: %s: %s record%s without an event time at \"%s\" in %s, and none with one: %s at once "
+	    "(-T PATH[:UNIT])", name, number_group(n, number), number_s(n), t->common.time_path, eventtime_unit_show(t->common.time_unit),
+	    n == 1 ? "it leaves" : "they leave");
+}
+
+static struct source *open_files(struct replay *t, const char *const *files, struct error *why)
+{
+	const struct lines_options lines = { .fields = &t->loop->fields, .intake = t->kafka.intake };
+
+	if (!t->merges)
+		return inputs_new(files, t->n_files, &lines, why);
+	t->time_slot = fields_read(&t->loop->fields, &t->time_path);
+	const struct merge_options o = { .lines = lines, .time_slot = t->time_slot, .unit = t->common.time_unit, .tell = tell_merged, .self = t };
+	return merge_new(files, t->n_files, &o, why);
+}
+
 static struct source *replay_source(void *tool, struct loop *loop, const struct setup *setup, struct error *why)
 {
 	struct replay *t = tool;
 	struct sequence *s = &t->sequence;
 	const char *const *files = (const char *const *)setup->argv;
-	const struct lines_options lines = { .fields = &loop->fields, .intake = t->kafka.intake };
 	bool skips_files = t->n_addresses && !t->n_files;
 
 	t->loop = loop;
 	s->replay = t;
 	s->source = (struct source){ .next = sequence_next, .close = sequence_close, .fd = -1, .until = INT64_MAX, .lag = -1 };
 	/* Files that can't be read are found before brokers that can't be reached. */
-	if (!skips_files && !(s->files = inputs_new(files, t->n_files, &lines, why)))
+	if (!skips_files && !(s->files = open_files(t, files, why)))
 		return NULL;
 	if (t->n_addresses)
 		leave_when_stopped(t);
@@ -710,6 +740,8 @@ static bool pick(struct replay *t, struct record **r, size_t n, struct batch *b)
 			consumer_end_partition(t->consumer, i);
 			continue;
 		}
+		if (t->merges)
+			record_values(r[i]);	/* what is no JSON was left as it is */
 		add_members(t, r[i], now_us);
 		b->record[b->n] = r[i];
 		b->place[b->n++] = i;
@@ -777,7 +809,7 @@ static int replay_start(void *tool, struct loop *loop, struct error *why)
 {
 	struct replay *t = tool;
 
-	t->reads = t->notes || t->count || t->until != INT64_MAX || t->rate > 0 || t->speed > 0 || t->arrival;
+	t->reads = t->merges || t->notes || t->count || t->until != INT64_MAX || t->rate > 0 || t->speed > 0 || t->arrival;
 	t->first_event = EVENTTIME_NONE;
 	if (t->until != INT64_MAX || t->speed > 0)
 		t->time_slot = fields_read(&loop->fields, &t->time_path);
@@ -894,6 +926,7 @@ static const struct opt replay_options[] = {
 	OPT_TEXT(0, "same-by", "PATH", struct replay, same_by_text, "records with this value in common are the same (default: equal bytes)"),
 	OPT_FLAG(0, "allow-gap", struct replay, allows_gap, "go on where a topic no longer reaches back"),
 	OPT_DURATION(0, "commit", "D", struct replay, commit_ns, "how often a group's offsets are stored (10s)"),
+	OPT_FLAG(0, "merge", struct replay, merges, "files side by side, in order of event time"),
 	OPT_TEXT(0, "rate", "N/s", struct replay, rate_text, "at most N records a second"),
 	OPT_NUMBER(0, "speed", "X", struct replay, speed, 1e-6, 1e9, "by event time, X times as fast as it happened"),
 	OPT_FLAG(0, "meta", struct replay, meta, "add _kafka: topic, partition, offset, timestamp, key, headers"),
@@ -911,7 +944,7 @@ const struct command replay_command = {
 		"sml-replay history.jsonl.gz kafka:purchases | sml-features purchases.features",
 		"sml-replay -G scoring kafka://broker:9092/purchases | sml-classify -m model.json",
 		"sml-replay --retry dead-letter.jsonl", NULL },
-	.daily = (const char *const[]){ "brokers", "group", "offset", "exit", "count", "until", "rate", "speed", "meta", "retry", NULL },
+	.daily = (const char *const[]){ "brokers", "group", "offset", "exit", "count", "until", "merge", "rate", "speed", "meta", "retry", NULL },
 	.options = replay_options,
 	.size = sizeof(struct replay),
 	.defaults = replay_defaults,

@@ -5,6 +5,8 @@
 
 load helper
 
+ORACLE=$SML_ROOT/test/helper/merge-oracle.py
+
 setup() {
 	common_setup
 	BASE=$(($(date +%s) * 1000 - 3600000))
@@ -240,6 +242,168 @@ tenths() {
 	[ "$at" -ge "$before" ] && [ "$at" -le $((before + 10)) ]
 }
 
+# ---- merged ----
+
+# merged SEED KIND FILE SIZE...: --merge of random files is what the oracle says; its output stays in `out`
+merged() {
+	local files=() i
+	for ((i = 3; i <= $#; i += 2)); do
+		files+=("${!i}")
+	done
+	python3 "$ORACLE" "$@"
+	sml-replay -q --merge "${files[@]}" >out
+	run -0 python3 "$ORACLE" --compare out
+}
+
+@test "--merge: sorted files give what a stable sort of all of them gives" {
+	export SOURCE_DATE_EPOCH=0
+	merged 1 sorted a 500 b 500
+	merged 2 sorted a 1000 b 3 c 700
+	cat a b c | sed 's/.*"timestamp":\(-*[0-9]*\).*/\1\t&/' | sort -s -k 1,1n | cut -f 2- >sorted
+	same_file sorted out
+	merged 3 sorted a 0 b 40 c 0
+	merged 4 sorted a 31 b 32 c 33 d 64 e 1 f 0 g 1000
+	merged 5 sorted a 100
+	merged 6 sorted a 0
+	[ ! -s out ]
+	many=()
+	for i in $(seq 60); do
+		many+=("f$i" $((i * 3)))
+	done
+	merged 7 sorted "${many[@]}"
+}
+
+@test "--merge: what is out of order, has no time or is no JSON keeps its place in its input" {
+	export SOURCE_DATE_EPOCH=0
+	for seed in 1 2 3 4 5 6; do
+		merged $seed rough a 400 b 90 c 300 d 0 e 1
+	done
+	grep -q '"errorType":"PARSE_ERROR".*"source":"b"' out
+	# The first to come decides: an input that goes back gives its records at once.
+	printf '{"timestamp":%s,"f":"a"}\n' 1 9 2 3 10 >a
+	printf '{"timestamp":%s,"f":"b"}\n' 4 9 11 >b
+	equal '1a 4b 9a 2a 3a 9b 10a 11b' "$(sml-replay --merge a b | jq -r '"\(.timestamp)\(.f)"' | paste -sd ' ')"
+	equal '1a 4b 9b 9a 2a 3a 10a 11b' "$(sml-replay --merge b a | jq -r '"\(.timestamp)\(.f)"' | paste -sd ' ')"
+}
+
+@test "--merge: packed files, pipes in pieces and standard input give the same bytes" {
+	export SOURCE_DATE_EPOCH=0
+	merged 8 rough a 3000 b 2000 c 1000
+	mkdir packed pipes
+	gzip <a >packed/a
+	zstd -q <b >packed/b
+	cp c packed
+	(cd packed && sml-replay -q --merge a b c) >got
+	same_file out got
+	for seed in 1 2; do
+		rm -f pipes/*
+		mkfifo pipes/a pipes/b pipes/c
+		python3 "$ORACLE" --feed $seed a pipes/a b pipes/b c pipes/c 3>&- &
+		stop_later $!
+		(cd pipes && timeout 20 sml-replay -q --merge a b c) >got
+		same_file out got
+	done
+	sml-replay -q --merge a - c <b | sed 's/"source":"stdin"/"source":"b"/' >got
+	same_file out got
+	# On a pipe, and in a chain that reads each line once.
+	sml-replay -q --merge a b c | sml-features -q -d 'n = count()' -d 'i = last(i)' >pipe
+	sml replay -q --merge a b c 'then' features -q -d 'n = count()' -d 'i = last(i)' >chain
+	same_file pipe chain
+}
+
+@test "--merge gives a record as soon as it is settled, and waits for a pipe that has none" {
+	mkfifo a b
+	sml-replay --merge a b >out 3>&- &
+	pid=$!
+	stop_later $pid
+	exec 8>a 9>b
+	echo '{"timestamp":2}' >&8
+	pause 0.2
+	[ ! -s out ]
+	echo '{"timestamp":1}' >&9
+	wait_for 5 test -s out
+	equal '{"timestamp":1}' "$(cat out)"
+	exec 9>&-
+	wait_for 5 grep -q 2 out
+	exec 8>&-
+	wait $pid
+	equal '{"timestamp":1} {"timestamp":2}' "$(paste -sd ' ' out)"
+}
+
+@test "--merge with a count, an end, a pace and stamps; what is counted is what has left" {
+	events 1 300 | sed -n 'p;n' >odd
+	events 1 300 | sed -n 'n;p' >even
+	events 1 300 >all
+	run -0 --separate-stderr sml-replay -v --merge even odd --metrics m
+	equal "$(cat all)" "$output"
+	[[ $stderr == "sml-replay: 300 records, "* ]]
+	grep -q '^sml_replay_records_total.* 300$' m
+	run -0 --separate-stderr sml-replay -v --merge -c 70 even odd --metrics m
+	equal "$(head -n 70 all)" "$output"
+	[[ $stderr == "sml-replay: 70 records, "* ]]
+	grep -q '^sml_replay_records_total.* 70$' m
+	run -0 sml-replay --merge --until $((BASE + 50000)) even odd
+	equal "$(head -n 49 all)" "$output"
+	sml-replay --merge --speed 1000000 --rate 100000/s even odd >out
+	same_file all out
+	sml-replay --merge --arrival even odd | jq -c 'del(._in)' >out
+	same_file all out
+	# Dead letters among their events again.
+	sed 's/^{"id":30,/{"id":oops,/' even | sml-features -q -d 'n = count()' >scored
+	grep errorType scored >dead
+	sml-replay --retry dead | sed 's/oops/30/' >repaired
+	sml-replay --merge <(grep -v '"id":30,' even) odd repaired >out
+	same_file all out
+	sml-replay --retry --merge <(grep -v '"id":30,' even) odd <(sed 's/oops/30/' dead) >out
+	same_file all out
+}
+
+@test "--merge tells of an input none of whose records has an event time" {
+	events 1 200 >a
+	seq 150 | sed 's/.*/{"at":&}/' >b
+	echo '{"at":1}' >c
+	run -0 --separate-stderr sml-replay --merge a b c
+	equal "$(cat b c a)" "$output"
+	equal 'sml-replay: --merge: c: 1 record without an event time at "timestamp" in ms, and none with one: it leaves at once (-T PATH[:UNIT])
+sml-replay: --merge: b: 100 records without an event time at "timestamp" in ms, and none with one: they leave at once (-T PATH[:UNIT])' \
+		"$(sort -r <<<"$stderr")"
+	run -0 --separate-stderr sml-replay -q --merge a b
+	[ -z "$stderr" ]
+	# One that has one is enough.
+	{ head -n 1 a; cat b; } >e
+	run -0 --separate-stderr sml-replay --merge e a
+	[ -z "$stderr" ]
+	run -0 --separate-stderr sml-replay --merge -T at:s b c
+	[ -z "$stderr" ]
+	equal '1 1 2 3' "$(head -n 4 <<<"$output" | jq .at | paste -sd ' ')"
+}
+
+@test "--merge: files that cannot be read, pipes that would be read twice" {
+	events 1 50 >a
+	run -1 --separate-stderr sml-replay --merge a missing
+	equal 'sml-replay: missing: No such file or directory' "$output$stderr"
+	gzip <a | head -c 100 >cut.gz
+	run -1 --separate-stderr sml-replay --merge a cut.gz
+	equal 'sml-replay: cut.gz: the gzip data are cut short' "$stderr"
+	mkfifo p
+	run -1 --separate-stderr timeout 5 sml-replay --merge a p p
+	equal 'sml-replay: p: is the same pipe as p, which can be read only once' "$output$stderr"
+	run -1 --separate-stderr timeout 5 sml-replay --merge - /dev/stdin < <(cat a)
+	equal 'sml-replay: /dev/stdin: is the same pipe as stdin, which can be read only once' "$output$stderr"
+	run -0 sml-replay --merge a a
+	[ "${#lines[@]}" = 100 ]
+}
+
+@test "--merge keeps a buffer for each input and not the inputs" {
+	skip_if_sanitized
+	for time in 1 2; do
+		yes "{\"timestamp\":$time,\"text\":\"$(printf '%0900d' 0)\"}" | head -n 60000 >file$time
+	done
+	sml-replay --merge file1 file2 >all
+	cmp all <(cat file1 file2)
+	(ulimit -v 60000 && sml-replay --merge file2 file1 | cmp - all)
+}
+
 # ---- what is typed ----
 
 @test "mistakes are one line and status 2" {
@@ -261,6 +425,10 @@ tenths() {
 	misuse 'is not a number of records a second' --rate 0 a
 	misuse '--speed' --speed 0 a
 	misuse '--until: ' --until soon a
+	misuse '--merge: names no files' --merge
+	misuse '--merge: is of files, and kafka:t is a topic' --merge a kafka:t
+	misuse '--merge: is of files, and kafka:t is a topic' --merge kafka:t
+	misuse '-: is named twice: standard input can be merged with others, not with itself' --merge - a -
 	misuse '--same-by: ' --same-by 'a..b' a kafka:t
 	misuse 'needs a topic' -G g a
 	misuse 'needs a topic' --meta a

@@ -14,4 +14,7 @@ int fd_write(int fd, const void *bytes, size_t n);
 /* Whether both lead to one regular file: who reads the one and writes the other never comes to its end. */
 bool fd_same_file(int a, int b);
 
+/* Whether both lead to one pipe or socket: each would read what the other then misses. */
+bool fd_same_pipe(int a, int b);
+
 #endif

@@ -53,21 +53,35 @@ void record_init(struct record *r, const char *line, size_t len, const struct fi
 	r->failed_by = NULL;
 }
 
-const struct value *record_values(struct record *r)
+/* True: the line is one JSON object, whose values are read now. */
+static bool read_values(struct record *r, struct json_error *e)
 {
-	struct json_error e;
-	const void *root;
+	const void *root = json_parse(r->arena, r->line, r->len, e);
 
-	if (r->values || r->kind != RECORD_DATA)
-		return r->values;
-	if (!(root = json_parse(r->arena, r->line, r->len, &e))) {
-		record_fail_with(r, PARSE_ERROR, "byte", (int64_t)e.byte, "not JSON at byte %zu: %s", e.byte, e.what);
-		return NULL;
-	}
+	if (!root)
+		return false;
 	r->empty = json_is_empty(root);
 	r->values = arena_get(r->arena, (r->fields->n_slots + 1) * sizeof *r->values);
 	json_read(root, r->fields, r->arena, r->values, &r->present);
 	fields_meet(r->fields, r->values);
+	return true;
+}
+
+const struct value *record_values(struct record *r)
+{
+	struct json_error e;
+
+	if (!r->values && r->kind == RECORD_DATA && !read_values(r, &e))
+		record_fail_with(r, PARSE_ERROR, "byte", (int64_t)e.byte, "not JSON at byte %zu: %s", e.byte, e.what);
+	return r->values;
+}
+
+const struct value *record_peek(struct record *r)
+{
+	struct json_error ignored;
+
+	if (!r->values && r->kind == RECORD_DATA)
+		read_values(r, &ignored);
 	return r->values;
 }
 

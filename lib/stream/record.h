@@ -102,6 +102,9 @@ void record_init(struct record *, const char *line, size_t len, const struct fie
  */
 const struct value *record_values(struct record *);
 
+/* The same for a source, which can't make an error record of it: NULL also where the line is not one JSON object, and stays. */
+const struct value *record_peek(struct record *);
+
 /* Adds a member behind all others; one added earlier or standing in the line under that name goes.  The value must live as
  * long as the record.  Only after record_values. */
 void record_add(struct record *, const struct added *, struct value);
