@@ -39,6 +39,7 @@ with open("closing.features", "w", encoding="utf-8") as out:
         print(f"{name}_s = sum(help) {text}{by}{where}", file=out)
         print(f"{name}_m = {name}_s / {name}_n", file=out)
         print(f"{name}_l = last(i) {text}{by}{where}", file=out)
+        print(f"{name}_q = sequence(i, 3) {text}{by}{where}", file=out)
 
 now, events = 1720000000000 + rng.randrange(100000), []
 for i in range(count):
@@ -104,7 +105,7 @@ def give(definition, key, window, inside, is_open, revision):
     mean = total / len(inside)
     out = {"key": json.loads(key), "window": {"start": window[0] if kind != "all" else None, "end": window[2]},
            "features": {name + "_n": len(inside), name + "_s": total, name + "_m": int(mean) if mean == int(mean) else mean,
-                        name + "_l": inside[-1]["i"]}}
+                        name + "_l": inside[-1]["i"], name + "_q": [e["i"] for e in inside[-3:]]}}
     if revision and not is_open:
         out["revision"] = revision
     if is_open:
