@@ -8,12 +8,10 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/fileid.h"
 #include "model/modelfile.h"
 
-/* Which content a path stands for, as far as stat tells. */
-struct identity { dev_t device; ino_t inode; off_t size; struct timespec changed; };
-
-struct refusal { char *path; struct identity identity; bool read; };	/* !read: worth another try */
+struct refusal { char *path; struct fileid identity; bool read; };	/* !read: worth another try */
 
 struct live {
 	char *path;
@@ -21,7 +19,7 @@ struct live {
 	void *self;
 	struct model *model;
 	char *file;			/* that `model` came from, */
-	struct identity identity;	/* as it was then */
+	struct fileid identity;	/* as it was then */
 	char stated[64];
 	struct refusal *refused;	/* what has been told of; if read, not to be read again until it changes */
 	size_t n_refused;
@@ -29,32 +27,16 @@ struct live {
 	uint64_t loads, refusals;
 };
 
-static int identify(const char *path, struct identity *id, struct error *why)
-{
-	struct stat st;
-
-	if (stat(path, &st))
-		return error_set(why, "%s: %s", path, strerror(errno));
-	*id = (struct identity){ st.st_dev, st.st_ino, st.st_size, st.st_mtim };
-	return 0;
-}
-
-static bool same(const struct identity *a, const struct identity *b)
-{
-	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	    a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
-}
-
 /* That which this content has met, or NULL. */
-static const struct refusal *find_refusal(const struct live *l, const char *path, const struct identity *id)
+static const struct refusal *find_refusal(const struct live *l, const char *path, const struct fileid *id)
 {
 	for (size_t i = 0; i < l->n_refused; i++)
-		if (!strcmp(l->refused[i].path, path) && same(&l->refused[i].identity, id))
+		if (!strcmp(l->refused[i].path, path) && fileid_equal(&l->refused[i].identity, id))
 			return &l->refused[i];
 	return NULL;
 }
 
-static void refuse(struct live *l, const char *path, const struct identity *id, bool read)
+static void refuse(struct live *l, const char *path, const struct fileid *id, bool read)
 {
 	size_t i = 0;
 
@@ -91,18 +73,18 @@ enum outcome { USED, REPLACED, REFUSED };	/* in use already; in use now; not, fo
  */
 static enum outcome try_file(struct live *l, const char *path, struct error *why)
 {
-	struct identity id;
+	struct fileid id;
 	struct model *m;
 	struct error reason;
 	char stated[64];
 	bool read;
 
-	if (identify(path, &id, &reason)) {
+	if (fileid_get(&id, path, &reason)) {
 		if (errno != ENOENT && !why->text[0])	/* ENOENT: gone since the folder was read */
 			*why = reason;
 		return REFUSED;
 	}
-	if (l->model && !strcmp(path, l->file) && same(&id, &l->identity))
+	if (l->model && !strcmp(path, l->file) && fileid_equal(&id, &l->identity))
 		return USED;
 	const struct refusal *before = find_refusal(l, path, &id);
 	if (before && before->read)
