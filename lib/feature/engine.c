@@ -6,9 +6,9 @@
 
 #include "base/alloc.h"
 #include "base/wallclock.h"
-#include "base/hash.h"
 #include "feature/emit.h"
 #include "feature/firing.h"
+#include "feature/key.h"
 #include "feature/keyed.h"
 #include "json/parse.h"
 #include "json/write.h"
@@ -18,9 +18,7 @@
 struct key_ref {
 	enum { KEY_READY, KEY_NULL, KEY_LATE } kind;	/* LATE: it needs a feature that is not computed yet */
 	bool is_found;					/* it has been looked for; row NULL: a new key */
-	uint32_t len;
-	const char *bytes;				/* canonical text, in the record's arena */
-	uint64_t hash;
+	struct key key;					/* in the record's arena */
 	struct keyed_row *row;
 };
 
@@ -51,59 +49,6 @@ struct engine {
 
 /* ---- keys ---- */
 
-/* As value_show writes it; strings without escapes and integers, that is nearly all, in one go. */
-static const char *canonical(struct value v, struct arena *arena, struct buf *scratch, uint32_t *len)
-{
-	if (v.type == VALUE_STRING) {
-		char *text = arena_get(arena, v.len + 2);
-		bool is_plain = true;
-		text[0] = '"';
-		for (uint32_t i = 0; i < v.len; i++) {
-			const unsigned char c = (unsigned char)v.text[i];
-			is_plain &= (c >= 0x20) & (c != '"') & (c != '\\');
-			text[i + 1] = (char)c;
-		}
-		text[v.len + 1] = '"';
-		*len = v.len + 2;
-		if (is_plain)
-			return text;
-	}
-	buf_clear(scratch);
-	if (v.type == VALUE_INTEGER)
-		json_write_integer(scratch, v.integer);
-	else
-		value_show(v, scratch);
-	*len = (uint32_t)scratch->len;
-	return arena_copy(arena, scratch->data, scratch->len);
-}
-
-static bool is_key(struct value v)
-{
-	return v.type == VALUE_STRING || v.type == VALUE_BOOL || value_is_number(v);
-}
-
-/* Of several parts the JSON array of them. */
-static void set_key(struct engine *e, struct key_ref *ref, const struct value *parts, size_t n, struct arena *arena)
-{
-	if (n == 1)
-		ref->bytes = canonical(parts[0], arena, &e->line, &ref->len);
-	else if (n) {
-		buf_clear(&e->line);
-		for (size_t i = 0; i < n; i++) {
-			buf_add_byte(&e->line, i ? ',' : '[');
-			value_show(parts[i], &e->line);
-		}
-		buf_add_byte(&e->line, ']');
-		ref->len = (uint32_t)e->line.len;
-		ref->bytes = arena_copy(arena, e->line.data, e->line.len);
-	} else {
-		ref->len = 0;
-		ref->bytes = "";
-	}
-	ref->hash = hash_bytes(ref->bytes, ref->len);
-	ref->kind = KEY_READY;
-}
-
 #define PARTS_MAX 16
 
 /* 0 or -1: a part is no key; of `by` a null part makes the whole null. */
@@ -119,7 +64,7 @@ static int read_key(struct engine *e, unsigned keys, const struct expr_scope *sc
 			parts[i] = scope->slots[p->slot];
 		else if (expr_eval(p->expr, scope, &parts[i], why) < 0)
 			return -1;
-		if (is_key(parts[i]))
+		if (key_is(parts[i]))
 			continue;
 		if (k->is_by && value_is_null(parts[i]))
 			return 0;
@@ -128,7 +73,8 @@ static int read_key(struct engine *e, unsigned keys, const struct expr_scope *sc
 		return error_set(why, "%s %s is %s: a key is a string, a number or a boolean", k->is_by ? "by" : "key", p->text,
 		    value_kind(parts[i]));
 	}
-	set_key(e, ref, parts, k->n, scope->arena);
+	ref->key = key_of(parts, k->n, scope->arena, &e->line);
+	ref->kind = KEY_READY;
 	return 0;
 }
 
@@ -198,7 +144,7 @@ static int take_in(struct engine *e, const struct spec_call *c, struct key_ref *
 	if (ref->kind == KEY_NULL)
 		return 0;
 	if (!ref->is_found) {
-		ref->row = keyed_find(e->state->tables[st->keys].keyed, ref->bytes, ref->len, ref->hash);
+		ref->row = keyed_find(e->state->tables[st->keys].keyed, ref->key.bytes, ref->key.len, ref->key.hash);
 		ref->is_found = true;
 		/* It goes when the event has come through. */
 		if (ref->row && ref->row->time < e->alive)
@@ -306,7 +252,7 @@ static void commit(struct engine *e, struct key_ref *refs, int64_t time, struct 
 			continue;
 		if (!ref->row) {
 			keyed_trim(e->state->tables[st->keys].keyed, true);
-			ref->row = keyed_add(e->state->tables[st->keys].keyed, ref->bytes, ref->len, ref->hash, time);
+			ref->row = keyed_add(e->state->tables[st->keys].keyed, ref->key.bytes, ref->key.len, ref->key.hash, time);
 		}
 		if (st->window >= 0)
 			continue;
@@ -363,7 +309,7 @@ static bool look_at(struct engine *e, struct record *r, size_t i)
 			return false;
 		}
 		if (ref->kind == KEY_READY && s->keys[k].n_states)
-			keyed_prefetch(e->state->tables[k].keyed, ref->hash);
+			keyed_prefetch(e->state->tables[k].keyed, ref->key.hash);
 	}
 	return true;
 }
@@ -376,7 +322,7 @@ static void find_early(struct engine *e, size_t keys, struct key_ref *ref)
 {
 	const struct spec *s = e->spec;
 
-	ref->row = keyed_find(e->state->tables[keys].keyed, ref->bytes, ref->len, ref->hash);
+	ref->row = keyed_find(e->state->tables[keys].keyed, ref->key.bytes, ref->key.len, ref->key.hash);
 	ref->is_found = ref->row && !e->evicts;
 	for (size_t i = 0; ref->row && i < s->n_states; i++) {
 		const struct spec_state *st = &s->states[i];
@@ -460,7 +406,7 @@ int engine_events(struct engine *e, struct event *events, size_t n, const struct
 				if (ref->kind != KEY_READY || !s->keys[k].n_states)
 					continue;
 				if (!pass)
-					keyed_prefetch_row(e->state->tables[k].keyed, ref->hash);
+					keyed_prefetch_row(e->state->tables[k].keyed, ref->key.hash);
 				else
 					find_early(e, k, ref);
 			}
