@@ -7,18 +7,8 @@
 #include "base/alloc.h"
 #include "base/suggest.h"
 #include "expr/caret.h"
+#include "feature/line.h"
 #include "json/write.h"
-
-/* A line that is no comment, cut into its parts. */
-struct line {
-	struct expr_place place;
-	const char *text;		/* all of it, without comment */
-	size_t len;
-	size_t word, word_len;		/* the first word: a name or a directive */
-	size_t body;			/* behind "=", or behind the directive */
-	bool is_definition;
-	const struct directive *directive;
-};
 
 struct compiler {
 	struct spec *spec;
@@ -45,35 +35,8 @@ struct directive {
 
 /* ---- lines ---- */
 
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-static bool is_word_byte(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-static size_t skip_space(const char *s, size_t len, size_t at)
-{
-	while (at < len && is_space(s[at]))
-		at++;
-	return at;
-}
-
 /* A message with the line and a caret under byte `at` of it. */
-#define REFUSE(c, l, at, ...) caret_set((c)->why, &(struct origin){ (l)->text, (l)->len, &(l)->place }, (at), __VA_ARGS__)
-
-/* The same line as the origin of an expression that begins at `body`. */
-static struct expr_place place_at(const struct line *l, size_t at)
-{
-	struct expr_place place = l->place;
-
-	place.line_text = l->text;
-	place.column = (unsigned)at + 1;
-	return place;
-}
+#define REFUSE(c, l, at, ...) LINE_REFUSE(l, at, (c)->why, __VA_ARGS__)
 
 static const char *where_it_stands(struct compiler *c, const struct line *l)
 {
@@ -121,7 +84,7 @@ static bool has_all_step(const struct fieldpath *path)
 
 static int read_part(struct compiler *c, const struct line *l, size_t from, size_t to, struct spec_part *part)
 {
-	const struct expr_place place = place_at(l, from);
+	const struct expr_place place = line_place(l, from);
 	const struct expr_names names = { .self = c, .resolve = resolve_member };
 	const struct fieldpath *path;
 
@@ -134,25 +97,6 @@ static int read_part(struct compiler *c, const struct line *l, size_t from, size
 	part->text = show_path(c, path);
 	part->slot = fields_read(c->fields, path);
 	return 0;
-}
-
-/* Where a path ends that begins at `at`: at one of `ends` outside quotes and brackets, or at the end. */
-static size_t path_end(const struct line *l, size_t at, const char *ends)
-{
-	bool is_quoted = false, is_bracketed = false;
-
-	for (; at < l->len; at++) {
-		const char ch = l->text[at];
-		if (is_quoted && ch == '\\')
-			at++;
-		else if (ch == '"')
-			is_quoted = !is_quoted;
-		else if (!is_quoted && (ch == '[' || ch == ']'))
-			is_bracketed = ch == '[';
-		else if (!is_quoted && !is_bracketed && strchr(ends, ch))
-			break;
-	}
-	return at < l->len ? at : l->len;
 }
 
 /* ---- directives ---- */
@@ -176,14 +120,14 @@ static int read_key(struct compiler *c, const struct line *l)
 	size_t n = 0, at = l->body, room = 0;
 
 	for (;; at++) {
-		at = skip_space(l->text, l->len, at);
-		size_t end = path_end(l, at, ","), last = end;
-		while (last > at && is_space(l->text[last - 1]))
+		at = line_skip(l, at, l->len);
+		size_t end = line_path_end(l, at, ","), last = end;
+		while (last > at && line_is_space(l->text[last - 1]))
 			last--;
 		if (last == at)
 			return REFUSE(c, l, at, "a path should stand here: key PATH, PATH...");
-		const size_t next = skip_space(l->text, last, path_end(l, at, ", \t"));
-		if (next < last && is_word_byte(l->text[next]))
+		const size_t next = line_skip(l, line_path_end(l, at, ", \t"), last);
+		if (next < last && line_is_word(l->text[next]))
 			return REFUSE(c, l, next, "a comma should stand here: key PATH, PATH...");
 		if (n == room) {
 			const size_t more = room ? room * 2 : 2;
@@ -209,7 +153,7 @@ static int read_key(struct compiler *c, const struct line *l)
 static int read_time(struct compiler *c, const struct line *l)
 {
 	struct spec *s = c->spec;
-	const size_t end = path_end(l, l->body, " \t:");
+	const size_t end = line_path_end(l, l->body, " \t:");
 	size_t unit, unit_end = l->len;
 	char text[16];
 	struct error why;
@@ -218,12 +162,12 @@ static int read_time(struct compiler *c, const struct line *l)
 		return REFUSE(c, l, end, "a path should stand here: time PATH [s|ms|us|ns|rfc3339]");
 	if (read_part(c, l, l->body, end, &s->time) < 0)
 		return -1;
-	unit = skip_space(l->text, l->len, end);
+	unit = line_skip(l, end, l->len);
 	if (unit < l->len && l->text[unit] == ':')
-		unit = skip_space(l->text, l->len, unit + 1);
+		unit = line_skip(l, unit + 1, l->len);
 	else if (unit == l->len)
 		return 0;
-	while (unit_end > unit && is_space(l->text[unit_end - 1]))
+	while (unit_end > unit && line_is_space(l->text[unit_end - 1]))
 		unit_end--;
 	const size_t n = unit_end - unit < sizeof text ? unit_end - unit : sizeof text - 1;
 	memcpy(text, l->text + unit, n);
@@ -234,12 +178,8 @@ static int read_time(struct compiler *c, const struct line *l)
 static int read_emit(struct compiler *c, const struct line *l)
 {
 	const char *word = l->text + l->body;
-	size_t end = l->body, rest;
+	const size_t end = line_word_end(l, l->body), len = end - l->body, rest = line_skip(l, end, l->len);
 
-	while (end < l->len && is_word_byte(l->text[end]))
-		end++;
-	const size_t len = end - l->body;
-	rest = skip_space(l->text, l->len, end);
 	if (len == 7 && !memcmp(word, "windows", 7)) {
 		struct error why;
 		size_t at;
@@ -320,7 +260,7 @@ static int unknown_line(struct compiler *c, const struct line *l)
 	const struct directive *meant = directive_named(text, l->word_len);
 	if (meant)
 		return REFUSE(c, l, behind, "a blank should stand behind the directive %s", meant->name);
-	if (behind < l->len && !is_space(l->text[behind]))
+	if (behind < l->len && !line_is_space(l->text[behind]))
 		return REFUSE(c, l, behind, "a feature's name is made of letters, digits and _");
 	near = suggest_nearest(text, l->word_len, names);
 	if (near)
@@ -332,30 +272,18 @@ static int unknown_line(struct compiler *c, const struct line *l)
 
 /* ---- first pass: what the lines are ---- */
 
-static int add_line(struct compiler *c, struct line l)
+static void add_line(struct compiler *c, struct line l)
 {
-	l.word = skip_space(l.text, l.len, 0);
 	if (l.word == l.len)
-		return 0;
-	while (l.word + l.word_len < l.len && is_word_byte(l.text[l.word + l.word_len]))
-		l.word_len++;
-	if (l.text[l.word] >= '0' && l.text[l.word] <= '9')
-		l.word_len = 0;
-	l.body = skip_space(l.text, l.len, l.word + l.word_len);
-	if (l.word_len && l.body < l.len && l.text[l.body] == '=' && !(l.body + 1 < l.len && l.text[l.body + 1] == '=')) {
-		l.is_definition = true;
-		l.body = skip_space(l.text, l.len, l.body + 1);
-	} else {
-		if (l.body > l.word + l.word_len || l.body == l.len)
-			l.directive = directive_named(l.text + l.word, l.word_len);
-	}
+		return;
+	if (l.is_apart && !l.is_definition)
+		l.directive = directive_named(l.text + l.word, l.word_len);
 	if (c->n_lines == c->room) {
 		const size_t more = c->room ? c->room * 2 : 32;
 		c->lines = arena_resize(&c->spec->arena, c->lines, c->room * sizeof l, more * sizeof l);
 		c->room = more;
 	}
 	c->lines[c->n_lines++] = l;
-	return 0;
 }
 
 static int read_lines(struct compiler *c, const struct spec_text *t)
@@ -369,17 +297,11 @@ static int read_lines(struct compiler *c, const struct spec_text *t)
 		const char *lf = memchr(at, '\n', (size_t)(end - at));
 		const size_t len = (size_t)((lf ? lf : end) - at);
 		const char *line = arena_copy(&c->spec->arena, at, len);
-		struct line l = { .text = line, .len = expr_comment(line, len), .place = { .source = t->source, .line = t->is_option ? 0 : number } };
 		if (memchr(line, '\0', len))
 			return error_set(c->why, "%s:%u: a NUL byte: this is no text", t->source, number);
-		while (l.len && is_space(line[l.len - 1]))
-			l.len--;
-		l.place.line_text = line;
-		l.place.column = 1;
 		if (t->is_option && lf)
 			return error_set(c->why, "%s: one definition, not several lines", t->source);
-		if (add_line(c, l) < 0)
-			return -1;
+		add_line(c, line_of(line, len, t->source, t->is_option ? 0 : number));
 		at += len + 1;
 	}
 	return 0;
@@ -710,7 +632,7 @@ static int find_window(struct compiler *c, const struct line *l, struct spec_ste
 static int add_step(struct compiler *c, const struct line *l)
 {
 	struct spec *s = c->spec;
-	const struct expr_place place = place_at(l, l->body);
+	const struct expr_place place = line_place(l, l->body);
 	const struct expr_names names = { .self = c, .resolve = resolve, .call = add_call, .calls = c->kinds, .unit = s->unit };
 	struct spec_step step = { .is_require = !l->is_definition, .slot = -1, .local = -1, .where = where_it_stands(c, l) };
 
