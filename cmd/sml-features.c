@@ -18,6 +18,7 @@
 #include "base/wallclock.h"
 #include "cli/command.h"
 #include "feature/flow.h"
+#include "feature/lookup.h"
 #include "feature/plan.h"
 #include "feature/spec.h"
 #include "feature/state.h"
@@ -26,6 +27,7 @@
 #define SPEC_BYTES_MAX (16u << 20)
 #define DOUBTED_FROM 100		/* records before their times are found odd */
 #define YEAR_1971 (365 * 86400 * NS_PER_S)
+#define LOOK_NS NS_PER_S		/* between two looks at the files of lookups */
 
 struct features {
 	struct common common;
@@ -37,7 +39,10 @@ struct features {
 	struct spec_text *texts;	/* the spec's, then those of -d */
 	size_t n_texts;
 	struct spec_options options;
-	struct spec *spec;
+	struct spec *trial;		/* compiled in setup; what lookups are of */
+	struct spec *spec;		/* the same for the chain's fields */
+	struct lookup **lookups;
+	int64_t next_look;
 	struct flow *flow;
 	struct loop *loop;
 	bool eviction_told;
@@ -79,7 +84,7 @@ static int dump_state(struct features *t, struct error *why)
 	char *bytes;
 	int result = read_snapshot(t->state, &bytes, &reader, why);
 
-	if (!result && (result = state_dump(&reader, t->spec, &out, why)) < 0)
+	if (!result && (result = state_dump(&reader, t->trial, &out, why)) < 0)
 		error_prefix(why, "%s", t->state);
 	if (!result)
 		fwrite(out.data, 1, out.len, stdout);	/* command.c looks at stdout's state */
@@ -88,11 +93,11 @@ static int dump_state(struct features *t, struct error *why)
 	return result;
 }
 
-static void print_plan(const struct spec *s)
+static void print_plan(const struct features *t)
 {
 	struct buf out = BUF_INIT;
 
-	plan_show(s, &out);
+	plan_show(t->trial, t->lookups, &out);
 	fwrite(out.data, 1, out.len, stdout);
 	buf_release(&out);
 }
@@ -104,12 +109,47 @@ static int try_spec(struct features *t, struct error *why)
 	struct fields fields;
 
 	fields_init(&fields);
-	t->spec = spec_compile(t->texts, t->n_texts, &t->options, &fields, why);
-	if (t->spec)
-		flow = flow_new(t->spec, &fields, 0, why);
+	t->trial = spec_compile(t->texts, t->n_texts, &t->options, &fields, why);
+	if (t->trial)
+		flow = flow_new(t->trial, &fields, 0, why);
 	flow_free(flow);
 	fields_release(&fields);
 	return flow ? 0 : -1;
+}
+
+static void tell_rows(const struct features *t, size_t i)
+{
+	const struct spec_lookup *lk = &t->trial->lookups[i];
+	const struct rows *rows = lookup_rows(t->lookups[i]);
+	const uint64_t repeated = lookup_figures(t->lookups[i])->repeated;
+	char n[NUMBER_SHOW_MAX], bytes[NUMBER_SHOW_MAX], more[NUMBER_SHOW_MAX];
+
+	command_tell(&t->common, "lookup %s: %s row%s of %s in %s bytes", lk->name, number_group(rows_count(rows), n),
+	    number_s(rows_count(rows)), lk->file, number_group(rows_bytes(rows), bytes));
+	if (repeated)
+		command_tell(&t->common, "lookup %s: %s line%s replaced by a later one with the same %s", lk->name,
+		    number_group(repeated, more), repeated == 1 ? " is" : "s are", lk->row_text);
+}
+
+/* Read here and not at the start: a signal still ends the process at once. */
+static int open_lookups(struct features *t, struct error *why)
+{
+	t->lookups = alloc_zeroed(t->trial->n_lookups + 1, sizeof *t->lookups);
+	for (size_t i = 0; i < t->trial->n_lookups; i++) {
+		struct buf unmet = BUF_INIT;
+		t->lookups[i] = lookup_open(&t->trial->lookups[i], t->common.policy.max_line, why);
+		if (!t->lookups[i])
+			return -1;
+		tell_rows(t, i);
+		lookup_unmet(t->lookups[i], &unmet);
+		if (!rows_count(lookup_rows(t->lookups[i])))
+			command_note(&t->common, "lookup %s: %s has no rows", t->trial->lookups[i].name, t->trial->lookups[i].file);
+		else if (unmet.len)
+			command_note(&t->common, "lookup %s: no row of %s has %s", t->trial->lookups[i].name, t->trial->lookups[i].file,
+			    buf_text(&unmet));
+		buf_release(&unmet);
+	}
+	return 0;
 }
 
 static bool ends_in(const char *path, const char *end)
@@ -149,11 +189,11 @@ static int features_setup(void *tool, struct setup *setup, struct error *why)
 		return command_misuse(&t->common, why, "the spec comes from stdin, so the events cannot: name their files");
 	if (read_texts(t, why) < 0)
 		return -1;
-	if (t->n_texts && try_spec(t, why) < 0)
+	if (t->n_texts && (try_spec(t, why) < 0 || (!t->dump && open_lookups(t, why) < 0)))
 		return -1;
 	setup->status = EXIT_DONE;
 	if (t->explain)
-		print_plan(t->spec);
+		print_plan(t);
 	if (t->dump && dump_state(t, why) < 0)
 		return -1;
 	return t->check || t->explain || t->dump;
@@ -207,12 +247,56 @@ static int save_state(struct features *t, struct error *why)
 	return result;
 }
 
+/* ---- lookups ---- */
+
+/* Whether a new file has been read in part. */
+static bool look(struct features *t)
+{
+	struct error why;
+	bool goes_on = false;
+
+	for (size_t i = 0; i < t->spec->n_lookups; i++) {
+		const enum lookup_news news = lookup_look(t->lookups[i], &why);
+		if (why.text[0])
+			dprintf(STDERR_FILENO, "%s: %s; the rows from before go on\n", t->common.command->name, why.text);
+		if (news == LOOKUP_REPLACED) {
+			flow_set_rows(t->flow, i, lookup_rows(t->lookups[i]));
+			tell_rows(t, i);
+		}
+		goes_on |= news == LOOKUP_READING;
+	}
+	return goes_on;
+}
+
+static int features_reload(void *tool, struct error *why)
+{
+	struct features *t = tool;
+
+	(void)why;
+	if (t->spec->n_lookups)
+		t->next_look = 0;
+	return 0;
+}
+
+/* Keys of another type, or the wrong file: every value is null, and the results look like any others. */
+static void tell_misses(const struct features *t)
+{
+	for (size_t i = 0; i < t->spec->n_lookups; i++) {
+		const struct spec_lookup *lk = &t->spec->lookups[i];
+		const struct engine_found *found = flow_found(t->flow, i);
+		const char *first = lookup_figures(t->lookups[i])->first_key;
+		char n[NUMBER_SHOW_MAX];
+		if (first && !found->hits && found->misses >= DOUBTED_FROM)
+			command_note(&t->common, "lookup %s: none of %s records has a row in %s: %s in the first one, the file begins with %.100s",
+			    lk->name, number_group(found->misses, n), lk->file, found->missed, first);
+	}
+}
+
 /* ---- hooks ---- */
 
 /* 0; -1: a retry can't help; -2: it may. */
 static int start(struct features *t, struct error *why)
 {
-	spec_free(t->spec);
 	t->spec = spec_compile(t->texts, t->n_texts, &t->options, &t->loop->fields, why);
 	if (!t->spec)
 		return -1;
@@ -220,6 +304,9 @@ static int start(struct features *t, struct error *why)
 	if (!t->flow)
 		return -1;
 	flow_place(t->flow, &(struct place){ "features", "windows", 0, &loop_stage(t->loop, t)->tally });
+	for (size_t i = 0; i < t->spec->n_lookups; i++)
+		flow_set_rows(t->flow, i, lookup_rows(t->lookups[i]));
+	t->next_look = t->spec->n_lookups ? wallclock_monotonic() + LOOK_NS : INT64_MAX;
 	/* The lock comes before the look at the file, and is held as long as the process lives. */
 	const int lock = t->state || t->state_out ? savefile_lock(t->state ? t->state : t->state_out, why) : 0;
 	if (lock < 0)
@@ -259,15 +346,18 @@ static int features_records(void *tool, struct record **r, size_t n, struct next
 static int64_t features_deadline(void *tool)
 {
 	const struct features *t = tool;
+	const int64_t due = flow_deadline(t->flow);
 
-	return flow_deadline(t->flow);
+	return due < t->next_look ? due : t->next_look;
 }
 
 static int features_tick(void *tool, int64_t now, struct next *next, struct error *why)
 {
 	struct features *t = tool;
 
-	return flow_tick(t->flow, now, next, why);
+	if (t->next_look <= now)
+		t->next_look = look(t) ? now : now + LOOK_NS;
+	return flow_deadline(t->flow) <= now ? flow_tick(t->flow, now, next, why) : 0;
 }
 
 /* ---- the end ---- */
@@ -316,6 +406,7 @@ static int features_finish(void *tool, enum end how, struct next *next, struct e
 	flow_figures(t->flow, &f);
 	tell_odd_times(t, &f);
 	tell_late(t, &f);
+	tell_misses(t);
 	if (f.held)
 		command_tell(&t->common, "%llu held event%s in the state (--final lets them go)", (unsigned long long)f.held, number_s(f.held));
 	return result;
@@ -345,6 +436,32 @@ static int features_restore(void *tool, struct snapshot_reader *reader, struct e
 	return flow_restore(t->flow, reader, NULL, why);
 }
 
+/* Each sample of all lookups together, as the format wants it. */
+static void lookup_metrics(const struct features *t, struct metrics *m)
+{
+	static const struct { const char *name, *kind, *help; } rows[] = {
+		{ "lookup_hits_total", "counter", "Records for which a lookup had a row." },
+		{ "lookup_misses_total", "counter", "Records for which a lookup had none." },
+		{ "lookup_rows", "gauge", "Rows of a lookup." },
+		{ "lookup_bytes", "gauge", "Memory of a lookup's rows." },
+		{ "lookup_files_loaded_total", "counter", "Files of a lookup taken into use." },
+		{ "lookup_files_refused_total", "counter", "Files of a lookup that were not valid." },
+	};
+	struct buf label = BUF_INIT;
+
+	for (size_t j = 0; j < sizeof rows / sizeof *rows; j++)
+		for (size_t i = 0; i < t->spec->n_lookups; i++) {
+			const struct engine_found *found = flow_found(t->flow, i);
+			const struct lookup_figures *f = lookup_figures(t->lookups[i]);
+			const double values[] = { (double)found->hits, (double)found->misses, (double)rows_count(lookup_rows(t->lookups[i])),
+				(double)rows_bytes(lookup_rows(t->lookups[i])), (double)f->loaded, (double)f->refused };
+			buf_clear(&label);
+			stats_label(&label, "lookup", t->spec->lookups[i].name);
+			stats_add(m, rows[j].name, rows[j].kind, rows[j].help, buf_text(&label), values[j]);
+		}
+	buf_release(&label);
+}
+
 static void features_metrics(void *tool, struct metrics *m)
 {
 	struct features *t = tool;
@@ -365,6 +482,7 @@ static void features_metrics(void *tool, struct metrics *m)
 	stats_add(m, "held_records", "gauge", "Events that wait for those before them.", NULL, (double)flow.held);
 	stats_add(m, "watermark_seconds", "gauge", "Event time that has been reached.", NULL,
 	    flow.watermark == EVENTTIME_NONE ? NAN : (double)flow.watermark / (double)NS_PER_S);
+	lookup_metrics(t, m);
 }
 
 static void features_summary(void *tool, struct buf *out)
@@ -382,6 +500,11 @@ static void features_summary(void *tool, struct buf *out)
 		buf_format(out, "%14s  keys dropped (--max-keys)\n", number_group(f.evicted, number));
 	if (f.expired)
 		buf_format(out, "%14s  keys let go of (ttl, closed windows)\n", number_group(f.expired, number));
+	for (size_t i = 0; i < t->spec->n_lookups; i++) {
+		const struct engine_found *found = flow_found(t->flow, i);
+		buf_format(out, "%14s  rows found by lookup %s\n", number_group(found->hits, number), t->spec->lookups[i].name);
+		buf_format(out, "%14s  rows missed by lookup %s\n", number_group(found->misses, number), t->spec->lookups[i].name);
+	}
 }
 
 static void features_release(void *tool)
@@ -389,7 +512,11 @@ static void features_release(void *tool)
 	struct features *t = tool;
 
 	flow_free(t->flow);
+	for (size_t i = 0; t->lookups && i < t->trial->n_lookups; i++)
+		lookup_close(t->lookups[i]);
+	free(t->lookups);
 	spec_free(t->spec);
+	spec_free(t->trial);
 	if (t->spec_path && t->n_texts)
 		free((char *)t->texts[0].text);
 	free(t->texts);
@@ -422,7 +549,8 @@ const struct command features_command = {
 	.options = features_options,
 	.size = sizeof(struct features),
 	.setup = features_setup,
-	.tool = { .name = "features", .start = features_start, .records = features_records, .deadline = features_deadline, .tick = features_tick, .save = features_save,
-	    .restore = features_restore, .finish = features_finish, .commit = features_commit, .metrics = features_metrics, .summary = features_summary },
+	.tool = { .name = "features", .start = features_start, .records = features_records, .deadline = features_deadline,
+	    .tick = features_tick, .reload = features_reload, .save = features_save, .restore = features_restore, .finish = features_finish,
+	    .commit = features_commit, .metrics = features_metrics, .summary = features_summary },
 	.release = features_release,
 };

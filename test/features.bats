@@ -384,7 +384,7 @@ x
 {"a":1}
 ^'
 	spec '= 3'
-	refused 'x.features:1:1: a line is NAME = EXPRESSION or a directive (key, time, require, emit)
+	refused 'x.features:1:1: a line is NAME = EXPRESSION or a directive (key, time, require, emit, lookup)
 = 3
 ^'
 	spec '9th = 3'
@@ -476,7 +476,6 @@ x = 1 + distinct(totalValue) over 10m
 	for call in 'quantile(a, 0.5)' 'topk(a, 3)'; do
 		only "x = $call" "5: ${call%%(*}() is not in this version"
 	done
-	only 'lookup account from a.jsonl on userId' "1: lookup is not in this version: features are of the record and of its key's history"
 	only 'join outcome on orderId within 1h' "1: join is not in this version: features are of the record and of its key's history"
 }
 

@@ -127,7 +127,7 @@ static int path(struct checker *c, struct expr *e)
 	for (size_t i = e->resolved; i < e->path.n; i++)
 		if (e->path.steps[i].kind == STEP_ALL)
 			return caret_set(c->why, c->origin, e->at, "[*] looks into the record alone, not into a computed value");
-	for (size_t i = 0; i < e->resolved && e->op == OP_SLOT; i++)
+	for (size_t i = 0; i < e->resolved; i++)
 		if (e->path.steps[i].kind == STEP_ALL)
 			e->types = TYPE_ARRAY | TYPE_NULL;
 	if (e->resolved < e->path.n) {

@@ -22,6 +22,13 @@ struct key_ref {
 	struct keyed_row *row;
 };
 
+/* A lookup's row for a record. */
+struct sought {
+	bool is_key;			/* else there is no row for it */
+	struct key key;
+	const struct row *row;		/* NULL: not there */
+};
+
 /* What a state will take in when the record has come through. */
 struct taken { bool counts; struct value x; const void *state; };
 
@@ -31,6 +38,9 @@ struct engine {
 	const struct added *features;
 	struct state *state;
 	struct key_ref *refs;		/* n_keys per record of the batch */
+	struct sought *sought;		/* n_lookups per record of the batch */
+	const struct rows **rows;	/* of each lookup */
+	struct engine_found *found;
 	const struct value *values[BATCH_MAX];
 	struct value *locals, *calls;
 	struct taken *taken;
@@ -80,19 +90,25 @@ static int read_key(struct engine *e, unsigned keys, const struct expr_scope *sc
 
 /* ---- messages ---- */
 
+/* A value in a message: a long text is cut, of what has no short text there is none. */
+static void show_short(struct value v, struct buf *b)
+{
+	if (v.type == VALUE_STRING && v.len > 60) {
+		v.len = 60;
+		while (v.len && ((unsigned char)v.text[v.len] & 0xc0) == 0x80)
+			v.len--;
+		value_show(v, b);
+		buf_add_text(b, "...");
+	} else if (v.type >= VALUE_BOOL && v.type <= VALUE_STRING)
+		value_show(v, b);
+}
+
 /* "totalValue is a string (\"abc\"), sum() needs a number". */
 static int refuse_value(const char *name, struct value v, const char *aggregate, const struct error *what, struct error *why)
 {
 	struct buf b = BUF_INIT;
 
-	if (v.type == VALUE_STRING && v.len > 60) {
-		v.len = 60;
-		while (v.len && ((unsigned char)v.text[v.len] & 0xc0) == 0x80)
-			v.len--;
-		value_show(v, &b);
-		buf_add_text(&b, "...");
-	} else if (v.type >= VALUE_BOOL && v.type <= VALUE_STRING)
-		value_show(v, &b);
+	show_short(v, &b);
 	error_set(why, "%.200s is %s%s%s%s, %s() %s", name, value_kind(v), b.len ? " (" : "", b.len ? buf_text(&b) : "",
 	    b.len ? ")" : "", aggregate, what->text);
 	buf_release(&b);
@@ -124,6 +140,84 @@ static bool fail_require(struct record *r, const struct spec_step *step, const s
 	record_fail(r, INVALID_DATA, "require %.300s failed%s", step->text, b.len ? buf_text(&b) : "");
 	buf_release(&b);
 	return false;
+}
+
+/* ---- lookups ---- */
+
+/* What each lookup of a record is for; the spec's key is mostly that of a lookup as well. */
+static void seek(struct engine *e, struct record *r, size_t i)
+{
+	const struct spec *s = e->spec;
+	const struct key_ref *own = &e->refs[i * s->n_keys];
+
+	for (size_t k = 0; k < s->n_lookups; k++) {
+		const int slot = s->lookups[k].on.slot;
+		struct sought *sought = &e->sought[i * s->n_lookups + k];
+		const struct value v = e->values[i][slot];
+		*sought = (struct sought){ .is_key = e->rows[k] && key_is(v) };
+		if (!sought->is_key)
+			continue;
+		sought->key = s->keys[0].n == 1 && s->keys[0].parts[0].slot == slot ? own->key : key_of(&v, 1, r->arena, &e->line);
+		rows_prefetch(e->rows[k], &sought->key);
+	}
+}
+
+static void fetch_rows(struct engine *e, size_t i, int pass)
+{
+	const size_t n = e->spec->n_lookups;
+
+	for (size_t k = 0; k < n; k++) {
+		struct sought *sought = &e->sought[i * n + k];
+		if (!sought->is_key)
+			continue;
+		if (!pass)
+			rows_prefetch_row(e->rows[k], &sought->key);
+		else
+			sought->row = rows_find(e->rows[k], &sought->key);
+	}
+}
+
+/* Counted; false: the record has become an error record. */
+static bool miss(struct engine *e, size_t k, struct record *r, struct value v)
+{
+	const struct spec_lookup *lk = &e->spec->lookups[k];
+	struct engine_found *found = &e->found[k];
+	struct buf b = BUF_INIT;
+
+	if (found->misses++ && !lk->is_required)
+		return true;
+	buf_format(&b, "%s is ", lk->on.text);
+	const size_t named = b.len;
+	show_short(v, &b);
+	if (b.len == named)
+		buf_add_text(&b, value_kind(v));
+	if (!found->missed)
+		found->missed = arena_copy(&e->arena, b.data, b.len);
+	if (lk->is_required)
+		record_fail(r, MISSING_FEATURE, "lookup %s: no row in %s: %s", lk->name, lk->file, buf_text(&b));
+	buf_release(&b);
+	return !lk->is_required;
+}
+
+/* All that expressions read of the rows stands in locals; false: the record has become an error record. */
+static bool look_up(struct engine *e, struct record *r, size_t i, const struct expr_scope *scope)
+{
+	const struct spec *s = e->spec;
+
+	for (size_t k = 0; k < s->n_lookups; k++) {
+		const struct spec_lookup *lk = &s->lookups[k];
+		const struct row *row = e->sought[i * s->n_lookups + k].row;
+		if (row) {
+			e->found[k].hits++;
+			rows_read(e->rows[k], row, scope->arena, e->locals, lk->locals);
+			continue;
+		}
+		for (size_t j = 0; j < lk->n_values; j++)
+			e->locals[lk->locals[j]] = value_null();
+		if (!miss(e, k, r, scope->slots[lk->on.slot]))
+			return false;
+	}
+	return true;
 }
 
 /* ---- one record ---- */
@@ -273,7 +367,7 @@ static void add_features(struct engine *e, struct record *r, const struct value 
 	struct member *members = record_space(r, n * sizeof *members);
 
 	for (size_t i = 0; i < n; i++)
-		members[i] = (struct member){ &e->spec->names[i], e->locals[i] };
+		members[i] = (struct member){ &e->spec->features[i].name, e->locals[e->spec->features[i].local] };
 	const struct value object = { .type = VALUE_OBJECT, .len = (uint32_t)n, .members = members };
 	if (e->spec->emit == EMIT_EVENTS) {
 		record_add(r, e->features, object);
@@ -311,6 +405,7 @@ static bool look_at(struct engine *e, struct record *r, size_t i)
 		if (ref->kind == KEY_READY && s->keys[k].n_states)
 			keyed_prefetch(e->state->tables[k].keyed, ref->key.hash);
 	}
+	seek(e, r, i);
 	return true;
 }
 
@@ -361,9 +456,12 @@ static int note_windows(struct engine *e, const struct event *event, struct key_
 	return result;
 }
 
-static int take_event(struct engine *e, struct event *event, const struct value *values, struct key_ref *refs)
+static int take_event(struct engine *e, struct event *events, size_t i)
 {
+	struct event *event = &events[i];
 	struct record *r = event->record;
+	struct key_ref *refs = &e->refs[i * e->spec->n_keys];
+	const struct value *values = e->values[i];
 	const struct expr_scope scope = { values, e->locals, e->calls, r->arena, &e->dates };
 	const int64_t lasts = key_lasts(e->spec);
 	int result = 0;
@@ -372,7 +470,7 @@ static int take_event(struct engine *e, struct event *event, const struct value 
 		return e->firing ? e->peer->put(e->peer->self, r) : 0;
 	e->mark = e->firing ? event->watermark : INT64_MIN;
 	e->alive = lasts ? eventtime_minus(event->watermark, lasts) : INT64_MIN;
-	if (!compute(e, r, &scope, refs, event->time))
+	if (!look_up(e, r, i, &scope) || !compute(e, r, &scope, refs, event->time))
 		return e->firing ? e->peer->put(e->peer->self, r) : 0;
 	if (!event->is_met)
 		e->peer->taken(e->peer->self, event);
@@ -400,8 +498,10 @@ int engine_events(struct engine *e, struct event *events, size_t n, const struct
 		if (!events[i].record || !look_at(e, events[i].record, i))
 			e->values[i] = NULL;
 	for (int pass = 0; pass < 2; pass++)
-		for (size_t i = 0; i < n; i++)
-			for (size_t k = 0; e->values[i] && k < s->n_keys; k++) {
+		for (size_t i = 0; i < n; i++) {
+			if (!e->values[i])
+				continue;
+			for (size_t k = 0; k < s->n_keys; k++) {
 				struct key_ref *ref = &e->refs[i * s->n_keys + k];
 				if (ref->kind != KEY_READY || !s->keys[k].n_states)
 					continue;
@@ -410,9 +510,11 @@ int engine_events(struct engine *e, struct event *events, size_t n, const struct
 				else
 					find_early(e, k, ref);
 			}
+			fetch_rows(e, i, pass);
+		}
 	for (size_t i = 0; i < n && !result; i++)
 		if (e->values[i])
-			result = take_event(e, &events[i], e->values[i], &e->refs[i * s->n_keys]);
+			result = take_event(e, events, i);
 		else if (e->firing)
 			result = events[i].record ? peer->put(peer->self, events[i].record) : firing_advance(e->firing, events[i].watermark);
 	return result;
@@ -487,6 +589,15 @@ static void put_ms(struct buf *b, const char *name, int64_t ns)
 		json_write_double(b, (double)ns / (double)NS_PER_MS);
 }
 
+static const struct name *feature_name(const struct spec *s, int local)
+{
+	const struct spec_feature *f = s->features;
+
+	while (f->local != local)
+		f++;
+	return &f->name;
+}
+
 static void write_window(struct engine *e, const struct spec_window *w, const struct keyed_row *row, const struct open_window *o, bool is_open)
 {
 	const struct spec *s = e->spec;
@@ -505,7 +616,8 @@ static void write_window(struct engine *e, const struct spec_window *w, const st
 	for (size_t i = 0; i < s->n_steps; i++)
 		if (!s->steps[i].is_require && s->steps[i].window == (int)(w - s->windows)) {
 			json_write_comma(b);
-			buf_add(b, s->names[s->steps[i].local].json, s->names[s->steps[i].local].json_len);
+			const struct name *name = feature_name(s, s->steps[i].local);
+			buf_add(b, name->json, name->json_len);
 			json_write_value(b, e->locals[s->steps[i].local]);
 		}
 	buf_add_byte(b, '}');
@@ -547,7 +659,10 @@ struct engine *engine_new(const struct spec *s, struct fields *fields, uint64_t 
 
 	*e = (struct engine){ .spec = s, .state = state_new(s, max_keys), .evicts = max_keys || key_lasts(s) };
 	e->refs = alloc_zeroed(BATCH_MAX * s->n_keys, sizeof *e->refs);
-	e->locals = alloc_zeroed(s->n_features, sizeof *e->locals);
+	e->sought = alloc_zeroed(BATCH_MAX * s->n_lookups + 1, sizeof *e->sought);
+	e->rows = alloc_zeroed(s->n_lookups + 1, sizeof *e->rows);
+	e->found = alloc_zeroed(s->n_lookups + 1, sizeof *e->found);
+	e->locals = alloc_zeroed(s->n_locals, sizeof *e->locals);
 	e->calls = alloc_zeroed(s->n_calls + 1, sizeof *e->calls);
 	e->taken = alloc_zeroed(s->n_states + 1, sizeof *e->taken);
 	for (size_t i = 0; i < s->n_states; i++)
@@ -577,6 +692,9 @@ void engine_free(struct engine *e)
 	firing_free(e->firing);
 	state_free(e->state);
 	free(e->refs);
+	free(e->sought);
+	free(e->rows);
+	free(e->found);
 	free(e->locals);
 	free(e->calls);
 	free(e->taken);
@@ -584,6 +702,16 @@ void engine_free(struct engine *e)
 	buf_release(&e->line);
 	arena_release(&e->arena);
 	free(e);
+}
+
+void engine_set_rows(struct engine *e, size_t i, const struct rows *rows)
+{
+	e->rows[i] = rows;
+}
+
+const struct engine_found *engine_found(const struct engine *e, size_t i)
+{
+	return &e->found[i];
 }
 
 struct state *engine_state(struct engine *e)

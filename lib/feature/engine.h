@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "feature/rows.h"
 #include "feature/spec.h"
 #include "feature/state.h"
 #include "json/fields.h"
@@ -27,6 +28,16 @@ struct engine;
 /* Borrows the spec, which was compiled for the same fields; max_keys as for state_new. */
 struct engine *engine_new(const struct spec *, struct fields *, uint64_t max_keys, struct error *why);
 void engine_free(struct engine *);
+
+/*
+ * The rows of the spec's lookup i, with its values: borrowed until others take their place, between batches.  NULL, as at first:
+ * there are none.
+ */
+void engine_set_rows(struct engine *, size_t i, const struct rows *);
+
+/* Of how many records a lookup found the row or did not, and what the first one was that it did not find ("userId is 42"). */
+struct engine_found { uint64_t hits, misses; const char *missed; };
+const struct engine_found *engine_found(const struct engine *, size_t i);
 
 /* A record on its way in. */
 struct event {

@@ -362,6 +362,16 @@ int flow_restore(struct flow *f, struct snapshot_reader *in, struct state_news *
 	return result;
 }
 
+void flow_set_rows(struct flow *f, size_t i, const struct rows *rows)
+{
+	engine_set_rows(f->engine, i, rows);
+}
+
+const struct engine_found *flow_found(const struct flow *f, size_t i)
+{
+	return engine_found(f->engine, i);
+}
+
 const struct expr_dates *flow_dates(const struct flow *f)
 {
 	return engine_dates(f->engine);

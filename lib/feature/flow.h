@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "expr/expr.h"
+#include "feature/engine.h"
 #include "feature/spec.h"
 #include "feature/state.h"
 #include "json/fields.h"
@@ -41,6 +42,10 @@ void flow_place(struct flow *, const struct place *);
 /* To look at and to save; to be restored by flow_restore (as state_restore) before the first record. */
 struct state *flow_state(struct flow *);
 int flow_restore(struct flow *, struct snapshot_reader *, struct state_news *, struct error *why);
+
+/* As engine_set_rows and engine_found. */
+void flow_set_rows(struct flow *, size_t i, const struct rows *);
+const struct engine_found *flow_found(const struct flow *, size_t i);
 
 struct flow_figures {
 	uint64_t timed;		/* records whose time was read */

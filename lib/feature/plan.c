@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "base/number.h"
+#include "feature/spec-lookup.h"
+
 #define ROW_BYTES 64	/* of a key besides its states: the row's head, hash, its share of the table */
 
 static size_t heap_bound(const struct spec_state *st)
@@ -105,7 +108,21 @@ static void show_kept_back(const struct spec *s, struct buf *b)
 		buf_add_byte(b, '\n');
 }
 
-void plan_show(const struct spec *s, struct buf *b)
+static void explain_lookup(const struct spec_lookup *lk, const struct lookup *l, struct buf *b)
+{
+	char number[NUMBER_SHOW_MAX];
+
+	buf_add_text(b, "lookup   ");
+	spec_lookup_show(lk, b);
+	if (l) {
+		const uint64_t n = rows_count(lookup_rows(l));
+		buf_format(b, ": %s row%s", number_group(n, number), number_s(n));
+		buf_format(b, " in %s bytes", number_group(rows_bytes(lookup_rows(l)), number));
+	}
+	buf_add_byte(b, '\n');
+}
+
+void plan_show(const struct spec *s, struct lookup *const *lookups, struct buf *b)
 {
 	int widest = 0;
 
@@ -113,9 +130,11 @@ void plan_show(const struct spec *s, struct buf *b)
 	buf_format(b, "time     %s %s (%s%s)\n", s->time.text, eventtime_unit_show(s->unit), s->needs_time ? "for " :
 	    "nothing needs it", s->needs_time ? s->time_user : "");
 	show_timing(s, b);
+	for (size_t i = 0; i < s->n_lookups; i++)
+		explain_lookup(&s->lookups[i], lookups ? lookups[i] : NULL, b);
 	for (size_t i = 0; i < s->n_features; i++)
-		if ((int)s->names[i].len > widest)
-			widest = (int)s->names[i].len;
+		if ((int)s->features[i].name.len > widest)
+			widest = (int)s->features[i].name.len;
 	buf_add_byte(b, '\n');
 	for (size_t i = 0; i < s->n_steps; i++) {
 		const struct spec_step *step = &s->steps[i];

@@ -4,8 +4,10 @@
 #define FEATURE_PLAN_H
 
 #include "base/buf.h"
+#include "feature/lookup.h"
 #include "feature/spec.h"
 
-void plan_show(const struct spec *, struct buf *);
+/* `lookups`: the spec's, in order, each NULL where its file has not been read; NULL: none has. */
+void plan_show(const struct spec *, struct lookup *const *lookups, struct buf *);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/suggest.h"
 #include "expr/caret.h"
 #include "feature/line.h"
+#include "feature/spec-lookup.h"
 #include "json/write.h"
 
 struct compiler {
@@ -93,6 +94,8 @@ static int read_part(struct compiler *c, const struct line *l, size_t from, size
 		return -1;
 	if (has_all_step(path))
 		return REFUSE(c, l, from, "[*] stands for many values, here must be one");
+	if (spec_lookup_of(c->spec, path))
+		return REFUSE(c, l, from, "\"%s\" is a lookup, here must be a member of the record", spec_lookup_of(c->spec, path)->name);
 	part->path = *path;
 	part->text = show_path(c, path);
 	part->slot = fields_read(c->fields, path);
@@ -211,6 +214,13 @@ static int read_timing(struct compiler *c, const struct line *l)
 	return 0;
 }
 
+/* Read before the others, for their names hold in all of them. */
+static int read_lookup(struct compiler *c, const struct line *l)
+{
+	(void)c, (void)l;
+	return 0;
+}
+
 /* Compiled in order with the definitions. */
 static int read_require(struct compiler *c, const struct line *l)
 {
@@ -228,7 +238,7 @@ static const struct directive directives[] = {
 	{ "ahead", read_timing, false, "the ahead line", NULL },
 	{ "idle", read_timing, false, "the idle line", NULL },
 	{ "ttl", read_timing, false, "the ttl line", NULL },
-	{ "lookup", NULL, true, NULL, "lookup is not in this version: features are of the record and of its key's history" },
+	{ "lookup", read_lookup, true, NULL, NULL },
 	{ "join", NULL, true, NULL, "join is not in this version: features are of the record and of its key's history" },
 };
 
@@ -255,7 +265,7 @@ static int unknown_line(struct compiler *c, const struct line *l)
 	if (text[0] == '{')
 		return REFUSE(c, l, l->word, "this is a record: the spec is the first operand, or given by -f or -d");
 	if (!l->word_len)
-		return REFUSE(c, l, l->word, "a line is NAME = EXPRESSION or a directive (key, time, require, emit)");
+		return REFUSE(c, l, l->word, "a line is NAME = EXPRESSION or a directive (key, time, require, emit, lookup)");
 	const size_t behind = l->word + l->word_len;
 	const struct directive *meant = directive_named(text, l->word_len);
 	if (meant)
@@ -308,7 +318,7 @@ static int read_lines(struct compiler *c, const struct spec_text *t)
 }
 
 /* The first line with the directive that is read so; NULL: none. */
-static const struct line *line_of(const struct compiler *c, int (*read)(struct compiler *, const struct line *))
+static const struct line *first_line(const struct compiler *c, int (*read)(struct compiler *, const struct line *))
 {
 	for (size_t i = 0; i < N_DIRECTIVES; i++)
 		if (directives[i].read == read && c->seen[i])
@@ -328,8 +338,51 @@ static int once(struct compiler *c, const struct line *l)
 	return 0;
 }
 
+static bool is_lookup(const struct line *l)
+{
+	return l->directive && l->directive->read == read_lookup && l->place.line;
+}
+
+static int name_lookup(struct compiler *c, const struct line *l, struct spec_lookup_on *on)
+{
+	struct spec *s = c->spec;
+	struct spec_lookup *lk = &s->lookups[s->n_lookups];
+
+	*lk = (struct spec_lookup){ .where = where_it_stands(c, l) };
+	if (spec_lookup_parse(lk, l, &s->arena, on, c->why) < 0)
+		return -1;
+	const struct spec_lookup *first = spec_lookup_named(s, lk->name, strlen(lk->name));
+	s->n_lookups++;
+	return first ? REFUSE(c, l, l->body, "lookup \"%.100s\" stands twice (first in %s)", lk->name, first->where) : 0;
+}
+
+static int read_lookups(struct compiler *c)
+{
+	struct spec *s = c->spec;
+	size_t n = 0, at = 0;
+
+	for (size_t i = 0; i < c->n_lines; i++)
+		n += is_lookup(&c->lines[i]);
+	struct spec_lookup_on *on = arena_get(&s->arena, (n + 1) * sizeof *on);
+	s->lookups = arena_get(&s->arena, (n + 1) * sizeof *s->lookups);
+	for (size_t i = 0; i < c->n_lines; i++)
+		if (is_lookup(&c->lines[i]) && name_lookup(c, &c->lines[i], &on[s->n_lookups]) < 0)
+			return -1;
+	for (size_t i = 0; i < c->n_lines; i++)
+		if (is_lookup(&c->lines[i])) {
+			struct spec_lookup *lk = &s->lookups[at];
+			if (read_part(c, &c->lines[i], on[at].from, on[at].to, &lk->on) < 0)
+				return -1;
+			lk->text = spec_lookup_relation(lk, &s->arena);
+			at++;
+		}
+	return 0;
+}
+
 static int read_directives(struct compiler *c)
 {
+	if (read_lookups(c) < 0)
+		return -1;
 	for (size_t i = 0; i < c->n_lines; i++) {
 		const struct line *l = &c->lines[i];
 		if (l->is_definition)
@@ -348,11 +401,12 @@ static int read_directives(struct compiler *c)
 
 /* ---- second pass: names, calls and states ---- */
 
+/* The local that it is, or -1. */
 static int feature_named(const struct spec *s, const char *name, size_t len)
 {
 	for (size_t i = 0; i < s->n_features; i++)
-		if (s->names[i].len == len && !memcmp(s->names[i].text, name, len))
-			return (int)i;
+		if (s->features[i].name.len == len && !memcmp(s->features[i].name.text, name, len))
+			return s->features[i].local;
 	return -1;
 }
 
@@ -375,10 +429,14 @@ static int resolve(void *self, const struct fieldpath *path, struct expr_ref *re
 {
 	struct compiler *c = self;
 	const int local = local_of(c, path);
+	struct spec_lookup *lk = spec_lookup_of(c->spec, path);
 
 	if (local >= 0 && path->n > 1 && path->steps[1].kind == STEP_NAME)
 		return error_set(why, "\"%s\" is the feature above, and a feature has no members: give it another name", path->steps[0].name);
-	if (local < 0)
+	if (lk) {
+		if (spec_lookup_resolve(c->spec, lk, path, ref, why) < 0)
+			return -1;
+	} else if (local < 0)
 		resolve_member(self, path, ref, why);
 	else
 		*ref = (struct expr_ref){ EXPR_LOCAL, local, 1, expr_uses_calls(feature_expr(c->spec, local)) };
@@ -401,7 +459,7 @@ static int slot_of(struct compiler *c, const struct expr *e)
 {
 	const struct fieldpath *path;
 
-	return expr_is_path(e, &path) && local_of(c, path) < 0 ? fields_read(c->fields, path) : -1;
+	return expr_is_path(e, &path) && local_of(c, path) < 0 && !spec_lookup_of(c->spec, path) ? fields_read(c->fields, path) : -1;
 }
 
 static const char *show_expr(struct compiler *c, const struct expr *e, bool inlined)
@@ -454,13 +512,31 @@ static int keys_of(struct compiler *c, const struct expr_call *call, struct erro
 	return (int)s->n_keys++;
 }
 
+/* A canonical text in the making, and the lookups that stand in it. */
+struct identifying { const struct spec *spec; struct buf text, lookups; };
+
+static const struct expr *note_local(void *self, int index)
+{
+	struct identifying *in = self;
+	const struct spec_lookup *lk = spec_lookup_owning(in->spec, index);
+
+	if (!lk)
+		return feature_expr((void *)in->spec, index);
+	const size_t from = in->lookups.len;
+	buf_format(&in->lookups, "\nlookup %s", lk->text);
+	if (memmem(in->lookups.data, from, in->lookups.data + from, in->lookups.len - from))
+		in->lookups.len = from;
+	return NULL;
+}
+
 /* What makes it the same state in another spec. */
-static const char *identity_of(struct compiler *c, const char *text)
+static const char *identity_of(struct compiler *c, const char *text, const struct buf *lookups)
 {
 	const struct spec *s = c->spec;
 	struct buf b = BUF_INIT;
 
 	buf_add_text(&b, text);
+	buf_add(&b, lookups->data, lookups->len);
 	if (s->keys[0].n)
 		buf_format(&b, "\nkey %s", s->keys[0].text);
 	buf_format(&b, "\ntime %s:%s", s->time.text, eventtime_unit_show(s->unit));
@@ -474,16 +550,17 @@ static unsigned state_of(struct compiler *c, const struct aggregate *a, const st
 	struct spec *s = c->spec;
 	const struct aggregate *owner = a->shares ? aggregate_find(a->shares, strlen(a->shares)) : a;
 	struct expr_call *plain = arena_get(&s->arena, sizeof *plain);
-	struct buf b = BUF_INIT;
+	struct identifying in = { s, BUF_INIT, BUF_INIT };
 
 	*plain = *call;
 	plain->kind = &owner->kind;
 	plain->exclude_current = false;
 	plain->late = s->timing.late;
-	expr_show_call(plain, &b, feature_expr, s);
-	const char *text = arena_copy(&s->arena, b.data, b.len);
-	buf_release(&b);
-	const char *identity = identity_of(c, text);
+	expr_show_call(plain, &in.text, note_local, &in);
+	const char *text = arena_copy(&s->arena, in.text.data, in.text.len);
+	const char *identity = identity_of(c, text, &in.lookups);
+	buf_release(&in.text);
+	buf_release(&in.lookups);
 	for (size_t i = 0; i < s->n_states; i++)
 		if (s->states[i].keys == keys && !strcmp(s->states[i].identity, identity))
 			return (unsigned)i;
@@ -611,7 +688,9 @@ static void see_source(void *self, enum expr_source source, int index)
 			s->calls[index].window = window;
 			join_window(w, window);
 		}
-	} else
+	} else if (spec_lookup_owning(s, index))
+		join_window(w, WINDOW_RECORD);
+	else
 		for (size_t i = 0; i < s->n_steps; i++)
 			if (!s->steps[i].is_require && s->steps[i].local == index)
 				join_window(w, s->steps[i].window);
@@ -644,6 +723,9 @@ static int add_step(struct compiler *c, const struct line *l)
 		const struct directive *meant = directive_named(name, l->word_len);
 		if (meant && meant->read)
 			return REFUSE(c, l, l->word, "\"%s\" is a directive, written without \"=\", and no name for a feature", meant->name);
+		const struct spec_lookup *lk = spec_lookup_named(s, name, l->word_len);
+		if (lk)
+			return REFUSE(c, l, l->word, "\"%.100s\" is the lookup of %s, and no name for a feature", lk->name, lk->where);
 		if (earlier >= 0) {
 			const struct spec_step *first = s->steps;
 			while (first->local != earlier)
@@ -674,9 +756,9 @@ static int add_step(struct compiler *c, const struct line *l)
 		step.n_shown = c->n_shown;
 	} else {
 		step.text = arena_copy(&s->arena, l->text + l->word, l->word_len);
-		step.local = (int)s->n_features;
-		GROW(c, s->names, s->n_features);
-		s->names[s->n_features++] = json_name(&s->arena, step.text, l->word_len);
+		step.local = (int)s->n_locals++;
+		GROW(c, s->features, s->n_features);
+		s->features[s->n_features++] = (struct spec_feature){ json_name(&s->arena, step.text, l->word_len), step.local };
 	}
 	GROW(c, s->steps, s->n_steps);
 	s->steps[s->n_steps++] = step;
@@ -692,7 +774,7 @@ static int read_key_option(struct compiler *c)
 
 	if (!text)
 		return 0;
-	const struct line *first = line_of(c, read_key);
+	const struct line *first = first_line(c, read_key);
 	if (first)
 		return error_set(c->why, "the key is given twice: -k %s, and %s", text, where_it_stands(c, first));
 	struct line l = { .text = text, .len = strlen(text), .place = { .source = "-k", .line_text = text, .column = 1 } };
@@ -703,7 +785,7 @@ static int set_time(struct compiler *c)
 {
 	struct spec *s = c->spec;
 
-	if (!line_of(c, read_time)) {
+	if (!first_line(c, read_time)) {
 		s->unit = c->options->time_unit;
 		if (fieldpath_parse(&s->time.path, c->options->time_path, &s->arena, c->why) < 0)
 			return error_prefix(c->why, "--time");
@@ -771,6 +853,7 @@ static int compile(struct compiler *c, const struct spec_text *texts, size_t n)
 	if (s->emit == EMIT_WINDOWS && !s->n_windows)
 		return error_set(c->why, "%s: emit windows, and no feature is of a window, as count() over tumbling 1h is", texts[0].source);
 	s->lasts = lasting(s);
+	spec_lookup_finish(s);
 	/* Read where it is needed: otherwise a record may come without. */
 	if (s->needs_time || s->emit == EMIT_FEATURES)
 		s->time.slot = fields_read(c->fields, &s->time.path);
@@ -794,6 +877,8 @@ void spec_free(struct spec *s)
 {
 	if (!s)
 		return;
+	for (size_t i = 0; i < s->n_lookups; i++)
+		fields_release(&s->lookups[i].fields);
 	arena_release(&s->arena);
 	free(s);
 }

@@ -2,9 +2,10 @@
 /*
  * spec.h - a feature spec (sml-features(1)) compiled: what is computed, in which order, from what state.
  *
- * One definition or directive a line.  A feature may use those above it.  Calls of aggregates become states in the row of
- * a key: calls that say the same share one, and all states of the same key share the row.  A state's identity is its
- * canonical text with earlier features inlined, the key and the time: what keeps its state when a spec changes.
+ * One definition or directive a line.  A feature may use those above it, and what lookups find wherever they stand.  Calls of
+ * aggregates become states in the row of a key: calls that say the same share one, and all states of the same key share the
+ * row.  A state's identity is its canonical text with earlier features inlined, the lookups that it uses, the key and the
+ * time: what keeps its state when a spec changes.
  *
  * Knows expressions, aggregates and the paths of records; no stream and no data.  Everything lives in the spec's arena.
  */
@@ -45,11 +46,26 @@ struct spec_keys {
 	size_t n_states, state_size;
 };
 
+/* A table of rows beside the stream: the values of the row that a record finds are locals, there before the first step. */
+struct spec_lookup {
+	const char *name, *file;
+	const char *where;		/* "purchases.features:3" */
+	struct spec_part on;		/* the record's member that a row is found by */
+	struct fieldpath row_path;	/* the row's */
+	const char *row_text;
+	const char *text;		/* "account on userId": for identities */
+	bool is_required;		/* a record without a row is an error record */
+	struct fields fields;		/* what is read of a row: value i has slot i */
+	size_t n_values;
+	int *locals;			/* of each value */
+	int key_slot;			/* of row_path */
+};
+
 struct spec_state {
 	const struct aggregate *aggregate;	/* the row whose state it is */
 	const struct keeper *keeper;
 	const struct expr_call *call;		/* without `exclude current` */
-	const char *text, *identity;		/* of the call; the same, a line each for key and time */
+	const char *text, *identity;		/* of the call; the same, a line each for lookups, key and time */
 	unsigned keys;
 	size_t offset;				/* in the row's state */
 	int window;				/* it says which windows of spec.windows[window] are open; -1 */
@@ -82,7 +98,7 @@ struct spec_step {
 	const char *text;			/* the feature's name, or the rule as written */
 	const struct expr *expr;
 	int slot;				/* it is this slot; -1 */
-	int local;				/* the feature's index */
+	int local;				/* the feature's value */
 	int window;				/* of `emit windows`; WINDOW_NONE: a constant; WINDOW_RECORD: of a record */
 	size_t calls_end;			/* calls before this one are evaluated first */
 	const unsigned *states;			/* what it reads, directly */
@@ -95,8 +111,12 @@ struct spec_step {
 struct spec {
 	struct arena arena;
 	struct spec_step *steps;
-	size_t n_steps, n_features;
-	struct name *names;			/* of features, rendered once */
+	size_t n_steps;
+	struct spec_feature { struct name name; int local; } *features;	/* in order; names rendered once */
+	size_t n_features;
+	size_t n_locals;			/* of features and lookups */
+	struct spec_lookup *lookups;
+	size_t n_lookups;
 	struct spec_call *calls;
 	size_t n_calls;
 	struct spec_state *states;

@@ -188,15 +188,26 @@ static size_t first_line(const struct snapshot_reader *in)
 	return lf ? (size_t)(lf - in->section) : in->section_len;
 }
 
-/* Whether some state of the spec has the same key and time, which stand behind the definition. */
+/* The lines of key and time, which stand behind the definition and its lookups. */
+static const char *key_and_time(const char *identity, const char *end)
+{
+	do {
+		const char *lf = memchr(identity, '\n', (size_t)(end - identity));
+		identity = lf ? lf + 1 : end;
+	} while (end - identity >= 7 && !memcmp(identity, "lookup ", 7));
+	return identity;
+}
+
+/* Whether some state of the spec has the same key and time. */
 static bool is_related(const struct spec *s, const struct snapshot_reader *in)
 {
-	const char *rest = in->section + first_line(in);
-	const size_t len = in->section_len - first_line(in);
+	const char *rest = key_and_time(in->section, in->section + in->section_len);
+	const size_t len = (size_t)(in->section + in->section_len - rest);
 
 	for (size_t i = 0; i < s->n_states; i++) {
-		const char *own = strchr(s->states[i].identity, '\n');
-		if (own && strlen(own) == len && !memcmp(own, rest, len))
+		const char *identity = s->states[i].identity;
+		const char *own = key_and_time(identity, identity + strlen(identity));
+		if (strlen(own) == len && !memcmp(own, rest, len))
 			return true;
 	}
 	return false;

@@ -2,17 +2,20 @@
 /*
  * Specs of features at work.  The input is a spec, and behind a NUL lines of data.  For a spec that compiles, the same
  * records and the same state come out whether they go in one by one, in batches, or with a save and a restore on the way.
+ * The rows of every lookup are the events themselves.
  */
 #include "events.h"
 
 #include "feature/flow.h"
 #include "feature/plan.h"
+#include "json/parse.h"
 #include "stream/source.h"
 
 struct run {
 	struct fields fields;
 	struct spec *spec;
 	struct flow *flow;
+	struct rows **rows;
 	struct arena arena;
 	struct tally tally;
 	struct next next;
@@ -39,6 +42,39 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 static const struct spec_options options = { .key = NULL, .time_path = "timestamp", .time_unit = TIME_MS };
 
+static struct rows *rows_of(const struct spec_lookup *lk, struct arena *arena)
+{
+	struct value *slots = arena_get(arena, lk->fields.n_slots * sizeof *slots);
+	struct rows *rows = rows_new(lk->n_values);
+	struct buf scratch = BUF_INIT;
+
+	for (size_t i = 0; i < EVENTS; i++) {
+		struct json_error e;
+		uint64_t present;
+		const void *object = json_parse(arena, events[i], strlen(events[i]), &e);
+		if (!object)
+			continue;
+		json_read(object, &lk->fields, arena, slots, &present);
+		if (!key_is(slots[lk->key_slot]))
+			continue;
+		const struct key key = key_of(&slots[lk->key_slot], 1, arena, &scratch);
+		rows_put(rows, &key, slots);
+	}
+	buf_release(&scratch);
+	return rows;
+}
+
+static void add_rows(struct run *r)
+{
+	r->rows = calloc(r->spec->n_lookups + 1, sizeof *r->rows);
+	CHECK(r->rows);
+	for (size_t i = 0; i < r->spec->n_lookups; i++) {
+		r->rows[i] = rows_of(&r->spec->lookups[i], &r->arena);
+		flow_set_rows(r->flow, i, r->rows[i]);
+	}
+	arena_clear(&r->arena);
+}
+
 static int begin(struct run *r, const struct spec_text *text)
 {
 	struct error why = { "" };
@@ -59,12 +95,16 @@ static int begin(struct run *r, const struct spec_text *text)
 		return -1;
 	}
 	flow_place(r->flow, &(struct place){ "features", "windows", 0, &r->tally });
+	add_rows(r);
 	return 0;
 }
 
 static void end(struct run *r)
 {
 	flow_free(r->flow);
+	for (size_t i = 0; i < r->spec->n_lookups; i++)
+		rows_free(r->rows[i]);
+	free(r->rows);
 	spec_free(r->spec);
 	fields_release(&r->fields);
 	arena_release(&r->arena);
@@ -114,7 +154,7 @@ static void show(const struct run *r, const struct snapshot_writer *w)
 	struct snapshot_reader in;
 	struct error why;
 
-	plan_show(r->spec, &text);
+	plan_show(r->spec, NULL, &text);
 	for (int i = 0; i < 2; i++) {
 		CHECK(!snapshot_open(&in, w->bytes.data, w->bytes.len, &why));
 		CHECK(!state_dump(&in, i ? r->spec : NULL, &text, &why));

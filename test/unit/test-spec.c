@@ -51,6 +51,35 @@ static void test_plan(void)
 	fields_release(&fields);
 }
 
+static void test_lookups(void)
+{
+	struct error why;
+	struct fields fields;
+	struct spec *s = compile("key u\n"
+	    "a = sum(t.x + r.x) by t.c\n"
+	    "b = t.x + total(t.items[*].p)\n"
+	    "c = count() where b > t.x\n"
+	    "d = t.c\n"
+	    "lookup t from t.jsonl on u\n"
+	    "lookup r from \"a b\" on v.w = [\"x y\"] required\n", &fields, &why);
+
+	ok(s != NULL, "compiled");
+	is_int(s->n_lookups, 2, "lookups");
+	is_int(s->lookups[0].n_values, 3, "a path has one value");
+	is_int(s->n_locals, 8, "and stands among the features'");
+	is_str(s->states[0].identity, "sum(t.x + r.x) by t.c\nlookup t on u\nlookup r on v.w = [\"x y\"]\nkey u\ntime timestamp:ms",
+	    "an identity names the lookups, not their files");
+	is_str(s->states[1].text, "count() where t.x + total(t.items[*].p) > t.x", "features are inlined, what lookups give has its path");
+	is_str(s->states[1].identity, "count() where t.x + total(t.items[*].p) > t.x\nlookup t on u\nkey u\ntime timestamp:ms", "each is named once");
+	ok(s->steps[3].slot < 0, "what a row holds is no member of the record");
+	struct buf b = BUF_INIT;
+	plan_show(s, NULL, &b);
+	ok(strstr(buf_text(&b), "\nlookup   t from t.jsonl on u\nlookup   r from \"a b\" on v.w = [\"x y\"] required\n") != NULL, "explained");
+	buf_release(&b);
+	spec_free(s);
+	fields_release(&fields);
+}
+
 static void test_names(void)
 {
 	struct error why;
@@ -61,7 +90,7 @@ static void test_names(void)
 	ok(s->steps[0].slot >= 0, "a feature's own name is the member");
 	ok(s->steps[1].slot < 0, "not a path");
 	struct buf b = BUF_INIT;
-	plan_show(s, &b);
+	plan_show(s, NULL, &b);
 	ok(strstr(buf_text(&b), "\nx = x\ny = x + z\nz = 3\n") != NULL, "explained in canonical form");
 	buf_release(&b);
 	spec_free(s);
@@ -108,7 +137,8 @@ static void test_noise(void)
 		const size_t n = prng_below(&dice, sizeof text);
 		for (size_t j = 0; j < n; j++)
 			text[j] = letters[prng_below(&dice, sizeof letters - 1)];
-		static const char *const heads[] = { "", "key ", "time ", "x = ", "require ", "emit ", "x = sum(" };
+		static const char *const heads[] = { "", "key ", "time ", "x = ", "require ", "emit ", "x = sum(",
+			"lookup ", "lookup a from b on ", "lookup a from \"" };
 		const char *head = heads[prng_below(&dice, sizeof heads / sizeof *heads)];
 		char *both = alloc_bytes(strlen(head) + n);
 		memcpy(both, head, strlen(head));
@@ -262,6 +292,7 @@ static void test_forged(void)
 int main(void)
 {
 	test_plan();
+	test_lookups();
 	test_names();
 	test_limits();
 	test_noise();
