@@ -137,6 +137,8 @@ static int open_lookups(struct features *t, struct error *why)
 	t->lookups = alloc_zeroed(t->trial->n_lookups + 1, sizeof *t->lookups);
 	for (size_t i = 0; i < t->trial->n_lookups; i++) {
 		struct buf unmet = BUF_INIT;
+		if (!t->trial->lookups[i].file)
+			continue;
 		t->lookups[i] = lookup_open(&t->trial->lookups[i], t->common.policy.max_line, why);
 		if (!t->lookups[i])
 			return -1;
@@ -256,6 +258,8 @@ static bool look(struct features *t)
 	bool goes_on = false;
 
 	for (size_t i = 0; i < t->spec->n_lookups; i++) {
+		if (!t->lookups[i])
+			continue;
 		const enum lookup_news news = lookup_look(t->lookups[i], &why);
 		if (why.text[0])
 			dprintf(STDERR_FILENO, "%s: %s; the rows from before go on\n", t->common.command->name, why.text);
@@ -268,12 +272,20 @@ static bool look(struct features *t)
 	return goes_on;
 }
 
+static bool has_files(const struct features *t)
+{
+	for (size_t i = 0; i < t->spec->n_lookups; i++)
+		if (t->lookups[i])
+			return true;
+	return false;
+}
+
 static int features_reload(void *tool, struct error *why)
 {
 	struct features *t = tool;
 
 	(void)why;
-	if (t->spec->n_lookups)
+	if (has_files(t))
 		t->next_look = 0;
 	return 0;
 }
@@ -284,6 +296,8 @@ static void tell_misses(const struct features *t)
 	for (size_t i = 0; i < t->spec->n_lookups; i++) {
 		const struct spec_lookup *lk = &t->spec->lookups[i];
 		const struct engine_found *found = flow_found(t->flow, i);
+		if (!lk->file)
+			continue;
 		const char *first = lookup_figures(t->lookups[i])->first_key;
 		char n[NUMBER_SHOW_MAX];
 		if (first && !found->hits && found->misses >= DOUBTED_FROM)
@@ -305,8 +319,9 @@ static int start(struct features *t, struct error *why)
 		return -1;
 	flow_place(t->flow, &(struct place){ "features", "windows", 0, &loop_stage(t->loop, t)->tally });
 	for (size_t i = 0; i < t->spec->n_lookups; i++)
-		flow_set_rows(t->flow, i, lookup_rows(t->lookups[i]));
-	t->next_look = t->spec->n_lookups ? wallclock_monotonic() + LOOK_NS : INT64_MAX;
+		if (t->lookups[i])
+			flow_set_rows(t->flow, i, lookup_rows(t->lookups[i]));
+	t->next_look = has_files(t) ? wallclock_monotonic() + LOOK_NS : INT64_MAX;
 	/* The lock comes before the look at the file, and is held as long as the process lives. */
 	const int lock = t->state || t->state_out ? savefile_lock(t->state ? t->state : t->state_out, why) : 0;
 	if (lock < 0)
@@ -452,11 +467,34 @@ static void lookup_metrics(const struct features *t, struct metrics *m)
 	for (size_t j = 0; j < sizeof rows / sizeof *rows; j++)
 		for (size_t i = 0; i < t->spec->n_lookups; i++) {
 			const struct engine_found *found = flow_found(t->flow, i);
-			const struct lookup_figures *f = lookup_figures(t->lookups[i]);
-			const double values[] = { (double)found->hits, (double)found->misses, (double)rows_count(lookup_rows(t->lookups[i])),
-				(double)rows_bytes(lookup_rows(t->lookups[i])), (double)f->loaded, (double)f->refused };
+			const struct rows *all = flow_rows(t->flow, i);
+			const struct lookup_figures none = { 0 }, *f = t->lookups[i] ? lookup_figures(t->lookups[i]) : &none;
+			const double values[] = { (double)found->hits, (double)found->misses, (double)rows_count(all), (double)rows_bytes(all),
+				(double)f->loaded, (double)f->refused };
 			buf_clear(&label);
 			stats_label(&label, "lookup", t->spec->lookups[i].name);
+			stats_add(m, rows[j].name, rows[j].kind, rows[j].help, buf_text(&label), values[j]);
+		}
+	buf_release(&label);
+}
+
+static void join_metrics(const struct features *t, struct metrics *m)
+{
+	static const struct { const char *name, *kind, *help; } rows[] = {
+		{ "join_matched_total", "counter", "Records that left with their partner." },
+		{ "join_unmatched_total", "counter", "Records that left without one." },
+		{ "join_waiting", "gauge", "Records that wait for one." },
+		{ "join_bytes", "gauge", "Memory of records that wait, and of partners." },
+	};
+	struct buf label = BUF_INIT;
+
+	for (size_t j = 0; j < sizeof rows / sizeof *rows; j++)
+		for (size_t i = 0; i < t->spec->n_joins; i++) {
+			struct join_figures f;
+			flow_join_figures(t->flow, i, &f);
+			const double values[] = { (double)f.matched, (double)f.unmatched, (double)f.waiting, (double)f.bytes };
+			buf_clear(&label);
+			stats_label(&label, "join", t->spec->joins[i].name);
 			stats_add(m, rows[j].name, rows[j].kind, rows[j].help, buf_text(&label), values[j]);
 		}
 	buf_release(&label);
@@ -483,6 +521,7 @@ static void features_metrics(void *tool, struct metrics *m)
 	stats_add(m, "watermark_seconds", "gauge", "Event time that has been reached.", NULL,
 	    flow.watermark == EVENTTIME_NONE ? NAN : (double)flow.watermark / (double)NS_PER_S);
 	lookup_metrics(t, m);
+	join_metrics(t, m);
 }
 
 static void features_summary(void *tool, struct buf *out)
@@ -505,6 +544,12 @@ static void features_summary(void *tool, struct buf *out)
 		buf_format(out, "%14s  rows found by lookup %s\n", number_group(found->hits, number), t->spec->lookups[i].name);
 		buf_format(out, "%14s  rows missed by lookup %s\n", number_group(found->misses, number), t->spec->lookups[i].name);
 	}
+	for (size_t i = 0; i < t->spec->n_joins; i++) {
+		struct join_figures join;
+		flow_join_figures(t->flow, i, &join);
+		buf_format(out, "%14s  records with a partner (join %s)\n", number_group(join.matched, number), t->spec->joins[i].name);
+		buf_format(out, "%14s  records without (join %s)\n", number_group(join.unmatched, number), t->spec->joins[i].name);
+	}
 }
 
 static void features_release(void *tool)
@@ -513,7 +558,8 @@ static void features_release(void *tool)
 
 	flow_free(t->flow);
 	for (size_t i = 0; t->lookups && i < t->trial->n_lookups; i++)
-		lookup_close(t->lookups[i]);
+		if (t->lookups[i])
+			lookup_close(t->lookups[i]);
 	free(t->lookups);
 	spec_free(t->spec);
 	spec_free(t->trial);

@@ -274,8 +274,8 @@ measured() {
 	with_purchases
 	printf '{"x":%s,"y":%s}\n' 1.5 1 2 0 3 1 4 0 >rows
 	sml-replay --metrics replay.prom -b "$(cat bootstrap)" -e kafka:purchases >/dev/null
-	printf '%s\n' 'lookup a from ./rows on x' 'n = a.y' >x.features
-	sml-features --metrics features.prom x.features rows >/dev/null
+	printf '%s\n' 'lookup a from ./rows on x' 'join b on x within 1s where y == 7' 'n = a.y' >x.features
+	sml-features -q -T x --metrics features.prom x.features rows >/dev/null
 	sml-train -q --metrics train.prom -y y -m model rows
 	sml-classify --metrics classify.prom -m model rows >/dev/null
 	sml-route --metrics route.prom 'x > 1=null' <rows >/dev/null

@@ -476,7 +476,6 @@ x = 1 + distinct(totalValue) over 10m
 	for call in 'quantile(a, 0.5)' 'topk(a, 3)'; do
 		only "x = $call" "5: ${call%%(*}() is not in this version"
 	done
-	only 'join outcome on orderId within 1h' "1: join is not in this version: features are of the record and of its key's history"
 }
 
 @test "definitions on the command line" {

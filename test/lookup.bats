@@ -183,7 +183,7 @@ $(printf '%*s' $((column - 1)) '')^"
 	pointed 15 'the events come from stdin: a lookup names a file' 'lookup a from - on y'
 	pointed 15 "a file's name is not empty" 'lookup a from "" on y'
 	pointed 15 "the name of a file should stand here: $form" 'lookup a from "a\u0000b" on y'
-	pointed 15 'lookup from rows of the stream is not in this version; a file of that name is "rows"' 'lookup a from rows where k == 1 on y'
+	pointed 20 'where CONDITION should stand here: lookup NAME from rows where CONDITION on PATH [= PATH] [required]' 'lookup a from rows on y'
 	pointed 15 'lookup from a store or server is not in this version: name a file' 'lookup a from redis://h/0/a:{u} on y'
 	pointed 8 'lookup "a" stands twice (first in x.features:1)' 'lookup a from x on y' 'lookup a from z on y'
 	pointed 1 '"a" is the lookup of x.features:1, and no name for a feature' 'lookup a from x on y' 'a = 1'

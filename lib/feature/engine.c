@@ -40,6 +40,7 @@ struct engine {
 	struct key_ref *refs;		/* n_keys per record of the batch */
 	struct sought *sought;		/* n_lookups per record of the batch */
 	const struct rows **rows;	/* of each lookup */
+	struct stream_rows { struct rows *rows; struct buf name; } *own;	/* of those whose rows are of the stream; else NULL */
 	struct engine_found *found;
 	const struct value *values[BATCH_MAX];
 	struct value *locals, *calls;
@@ -172,7 +173,7 @@ static void fetch_rows(struct engine *e, size_t i, int pass)
 			continue;
 		if (!pass)
 			rows_prefetch_row(e->rows[k], &sought->key);
-		else
+		else if (!e->own[k].rows)	/* else it may change up to this record's turn */
 			sought->row = rows_find(e->rows[k], &sought->key);
 	}
 }
@@ -194,7 +195,7 @@ static bool miss(struct engine *e, size_t k, struct record *r, struct value v)
 	if (!found->missed)
 		found->missed = arena_copy(&e->arena, b.data, b.len);
 	if (lk->is_required)
-		record_fail(r, MISSING_FEATURE, "lookup %s: no row in %s: %s", lk->name, lk->file, buf_text(&b));
+		record_fail(r, MISSING_FEATURE, "lookup %s: no row in %s: %s", lk->name, lk->file ? lk->file : "the stream", buf_text(&b));
 	buf_release(&b);
 	return !lk->is_required;
 }
@@ -206,10 +207,14 @@ static bool look_up(struct engine *e, struct record *r, size_t i, const struct e
 
 	for (size_t k = 0; k < s->n_lookups; k++) {
 		const struct spec_lookup *lk = &s->lookups[k];
-		const struct row *row = e->sought[i * s->n_lookups + k].row;
+		const struct sought *sought = &e->sought[i * s->n_lookups + k];
+		const struct row *row = e->own[k].rows && sought->is_key ? rows_find(e->rows[k], &sought->key) : sought->row;
 		if (row) {
 			e->found[k].hits++;
 			rows_read(e->rows[k], row, scope->arena, e->locals, lk->locals);
+			/* A later record of the batch may replace the row. */
+			for (size_t j = 0; e->own[k].rows && j < lk->n_values; j++)
+				e->locals[lk->locals[j]] = value_copy(e->locals[lk->locals[j]], scope->arena);
 			continue;
 		}
 		for (size_t j = 0; j < lk->n_values; j++)
@@ -488,6 +493,47 @@ static int take_event(struct engine *e, struct event *events, size_t i)
 	return result;
 }
 
+/* The row of a lookup that a record is; false: it has become an error record. */
+static bool put_row(struct engine *e, size_t k, struct record *r)
+{
+	const struct spec_lookup *lk = &e->spec->lookups[k];
+	struct value *slots = arena_get(r->arena, (lk->fields.n_slots + 1) * sizeof *slots);
+	struct json_error ignored;
+	uint64_t present;
+
+	buf_clear(&e->line);
+	record_write(r, &e->line);	/* with what earlier stages have added */
+	json_read(json_parse(r->arena, e->line.data, e->line.len - 1, &ignored), &lk->fields, r->arena, slots, &present);
+	const struct value v = slots[lk->key_slot];
+	if (!key_is(v)) {
+		record_fail(r, INVALID_DATA, "lookup %s: %s is %s: a row's key is a string, a number or a boolean", lk->name, lk->row_text,
+		    value_kind(v));
+		return false;
+	}
+	const struct key key = key_of(&v, 1, r->arena, &e->line);
+	rows_put(e->own[k].rows, &key, slots);
+	return true;
+}
+
+/* A record that is no event: it goes, or leaves as an error record. */
+static int take_row(struct engine *e, struct event *event)
+{
+	struct record *r = event->record;
+	const struct expr_scope scope = { .slots = record_values(r), .arena = r->arena, .dates = &e->dates };
+	struct error why;
+
+	if (event->is_met || e->peer->meet(e->peer->self, event)) {
+		bool is_fine = true;
+		for (size_t k = 0; k < e->spec->n_lookups && is_fine && !event->is_apart; k++)
+			if (e->own[k].rows && expr_test(e->spec->lookups[k].rows, &scope, &why) > 0)
+				is_fine = put_row(e, k, r);
+		event->is_gone = is_fine;
+		if (is_fine && !event->is_met)
+			e->peer->taken(e->peer->self, event);
+	}
+	return event->is_gone || !e->firing ? 0 : e->peer->put(e->peer->self, r);
+}
+
 int engine_events(struct engine *e, struct event *events, size_t n, const struct engine_peer *peer)
 {
 	const struct spec *s = e->spec;
@@ -495,7 +541,7 @@ int engine_events(struct engine *e, struct event *events, size_t n, const struct
 
 	e->peer = peer;
 	for (size_t i = 0; i < n; i++)
-		if (!events[i].record || !look_at(e, events[i].record, i))
+		if (!events[i].record || events[i].is_row || !look_at(e, events[i].record, i))
 			e->values[i] = NULL;
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < n; i++) {
@@ -515,6 +561,8 @@ int engine_events(struct engine *e, struct event *events, size_t n, const struct
 	for (size_t i = 0; i < n && !result; i++)
 		if (e->values[i])
 			result = take_event(e, events, i);
+		else if (events[i].is_row)
+			result = take_row(e, &events[i]);
 		else if (e->firing)
 			result = events[i].record ? peer->put(peer->self, events[i].record) : firing_advance(e->firing, events[i].watermark);
 	return result;
@@ -652,6 +700,35 @@ static int give_window(void *self, const struct spec_window *w, struct keyed_row
 
 /* ---- set up ---- */
 
+static bool has_no_rows(const void *self)
+{
+	return !rows_count(self);
+}
+
+static void save_rows(const void *self, struct snapshot_writer *w)
+{
+	rows_save(self, w);
+}
+
+static int load_rows(void *self, const struct snapshot_reader *in, struct error *why)
+{
+	return rows_load(self, in, why);
+}
+
+/* Rows of the stream are part of the state, named by all that what is kept of them depends on. */
+static void own_rows(struct engine *e, size_t k)
+{
+	const struct spec_lookup *lk = &e->spec->lookups[k];
+	struct stream_rows *own = &e->own[k];
+
+	own->rows = rows_new(lk->n_values);
+	e->rows[k] = own->rows;
+	buf_format(&own->name, "rows %s", lk->text);
+	for (size_t i = 0; i < lk->n_values; i++)
+		buf_format(&own->name, "%s%s", i ? ", " : ": ", lk->paths[i]);
+	state_add_part(e->state, &(struct state_part){ buf_text(&own->name), own->rows, has_no_rows, save_rows, load_rows });
+}
+
 struct engine *engine_new(const struct spec *s, struct fields *fields, uint64_t max_keys, struct error *why)
 {
 	struct engine *e = alloc_zeroed(1, sizeof *e);
@@ -662,6 +739,10 @@ struct engine *engine_new(const struct spec *s, struct fields *fields, uint64_t 
 	e->sought = alloc_zeroed(BATCH_MAX * s->n_lookups + 1, sizeof *e->sought);
 	e->rows = alloc_zeroed(s->n_lookups + 1, sizeof *e->rows);
 	e->found = alloc_zeroed(s->n_lookups + 1, sizeof *e->found);
+	e->own = alloc_zeroed(s->n_lookups + 1, sizeof *e->own);
+	for (size_t k = 0; k < s->n_lookups; k++)
+		if (!s->lookups[k].file)
+			own_rows(e, k);
 	e->locals = alloc_zeroed(s->n_locals, sizeof *e->locals);
 	e->calls = alloc_zeroed(s->n_calls + 1, sizeof *e->calls);
 	e->taken = alloc_zeroed(s->n_states + 1, sizeof *e->taken);
@@ -692,6 +773,11 @@ void engine_free(struct engine *e)
 	firing_free(e->firing);
 	state_free(e->state);
 	free(e->refs);
+	for (size_t k = 0; e->own && k < e->spec->n_lookups; k++) {
+		rows_free(e->own[k].rows);
+		buf_release(&e->own[k].name);
+	}
+	free(e->own);
 	free(e->sought);
 	free(e->rows);
 	free(e->found);
@@ -707,6 +793,11 @@ void engine_free(struct engine *e)
 void engine_set_rows(struct engine *e, size_t i, const struct rows *rows)
 {
 	e->rows[i] = rows;
+}
+
+const struct rows *engine_rows(const struct engine *e, size_t i)
+{
+	return e->rows[i];
 }
 
 const struct engine_found *engine_found(const struct engine *e, size_t i)

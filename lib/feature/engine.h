@@ -35,6 +35,9 @@ void engine_free(struct engine *);
  */
 void engine_set_rows(struct engine *, size_t i, const struct rows *);
 
+/* Those in use: set so, or of the stream. */
+const struct rows *engine_rows(const struct engine *, size_t i);
+
 /* Of how many records a lookup found the row or did not, and what the first one was that it did not find ("userId is 42"). */
 struct engine_found { uint64_t hits, misses; const char *missed; };
 const struct engine_found *engine_found(const struct engine *, size_t i);
@@ -45,6 +48,8 @@ struct event {
 	int64_t time;		/* ns; EVENTTIME_NONE where the spec needs none */
 	int64_t watermark;	/* as of this event, ns; never goes back */
 	bool is_apart;		/* its features are computed, nothing is kept of it */
+	bool is_row;		/* of the stream's rows, and no event: it leaves only as an error record */
+	bool is_gone;		/* set by the engine: it does not leave */
 	bool is_met;		/* watermark and is_apart stand here already; else `meet` says what they are */
 };
 

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "expr/expr.h"
 #include "feature/engine.h"
+#include "feature/join.h"
 #include "feature/spec.h"
 #include "feature/state.h"
 #include "json/fields.h"
@@ -46,6 +47,10 @@ int flow_restore(struct flow *, struct snapshot_reader *, struct state_news *, s
 /* As engine_set_rows and engine_found. */
 void flow_set_rows(struct flow *, size_t i, const struct rows *);
 const struct engine_found *flow_found(const struct flow *, size_t i);
+const struct rows *flow_rows(const struct flow *, size_t i);
+
+/* Of the spec's join i. */
+void flow_join_figures(const struct flow *, size_t i, struct join_figures *);
 
 struct flow_figures {
 	uint64_t timed;		/* records whose time was read */

@@ -124,12 +124,15 @@ static void explain_lookup(const struct spec_lookup *lk, const struct lookup *l,
 
 void plan_show(const struct spec *s, struct lookup *const *lookups, struct buf *b)
 {
+	char span[EVENTTIME_SHOW_MAX];
 	int widest = 0;
 
 	buf_format(b, "key      %s\n", s->keys[0].n ? s->keys[0].text : "(one for all)");
 	buf_format(b, "time     %s %s (%s%s)\n", s->time.text, eventtime_unit_show(s->unit), s->needs_time ? "for " :
 	    "nothing needs it", s->needs_time ? s->time_user : "");
 	show_timing(s, b);
+	for (size_t i = 0; i < s->n_joins; i++)
+		buf_format(b, "join     %s: records and partners of %s\n", s->joins[i].text, (eventtime_duration_show(s->joins[i].within, span), span));
 	for (size_t i = 0; i < s->n_lookups; i++)
 		explain_lookup(&s->lookups[i], lookups ? lookups[i] : NULL, b);
 	for (size_t i = 0; i < s->n_features; i++)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/snapshot.h"
+#include "base/hash.h"
 #include "feature/held.h"
 #include "feature/keyed.h"
 #include "feature/pool.h"
@@ -86,7 +86,7 @@ static struct row **place_of(struct keyed_row *r)
 	return keyed_state(r);
 }
 
-bool rows_put(struct rows *t, const struct key *key, const struct value *values)
+static bool put_packed(struct rows *t, const struct key *key, const void *bytes, size_t len)
 {
 	struct keyed_row *r = keyed_find(t->keyed, key->bytes, key->len, key->hash);
 	const bool is_there = r;
@@ -96,13 +96,18 @@ bool rows_put(struct rows *t, const struct key *key, const struct value *values)
 	struct row **place = place_of(r);
 	if (*place)
 		pool_put(&t->pool, *place, sizeof **place + (*place)->len);
+	*place = pool_get(&t->pool, sizeof **place + len);
+	(*place)->len = (uint32_t)len;
+	memcpy((*place)->bytes, bytes, len);
+	return is_there;
+}
+
+bool rows_put(struct rows *t, const struct key *key, const struct value *values)
+{
 	buf_clear(&t->packed);
 	for (size_t i = 0; i < t->n; i++)
 		pack(&t->packed, values[i]);
-	*place = pool_get(&t->pool, sizeof **place + t->packed.len);
-	(*place)->len = (uint32_t)t->packed.len;
-	memcpy((*place)->bytes, buf_text(&t->packed), t->packed.len);
-	return is_there;
+	return put_packed(t, key, buf_text(&t->packed), t->packed.len);
 }
 
 void rows_prefetch(const struct rows *t, const struct key *key)
@@ -132,6 +137,72 @@ void rows_read(const struct rows *t, const struct row *row, struct arena *arena,
 
 	for (size_t i = 0; i < t->n; i++)
 		out[where[i]] = unpack(&in, arena);
+}
+
+/* ---- saved and restored ---- */
+
+void rows_save(const struct rows *t, struct snapshot_writer *w)
+{
+	size_t n;
+	struct keyed_row **all = keyed_sorted(t->keyed, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct row *row = *place_of(all[i]);
+		snapshot_row(w, keyed_key(all[i]), all[i]->len, row->bytes, row->len);
+	}
+	free(all);
+}
+
+/* How many values; they are written to `out` as an array's items where that is not NULL. */
+static size_t walk(struct snapshot_bytes *in, struct buf *out)
+{
+	struct arena arena = ARENA_INIT;
+	size_t n = 0;
+
+	for (; in->p < in->end && !in->torn; n++) {
+		const bool is_json = *in->p == JSON;
+		const struct value v = unpack(in, &arena);
+		if (is_json && v.type == VALUE_MISSING)
+			in->torn = true;
+		if (out && !in->torn) {
+			json_write_comma(out);
+			json_write_value(out, v.type == VALUE_MISSING ? value_null() : v);
+		}
+	}
+	arena_release(&arena);
+	return n;
+}
+
+static struct snapshot_bytes bytes_of(const struct snapshot_reader *in)
+{
+	return (struct snapshot_bytes){ (const unsigned char *)in->value, (const unsigned char *)in->value + in->value_len, false };
+}
+
+int rows_load(struct rows *t, const struct snapshot_reader *in, struct error *why)
+{
+	const struct key key = { in->key, hash_bytes(in->key, in->key_len), (uint32_t)in->key_len };
+	struct snapshot_bytes bytes = bytes_of(in);
+
+	if (walk(&bytes, NULL) != t->n || bytes.torn || put_packed(t, &key, in->value, in->value_len))
+		return error_set(why, "rows: damaged for key %.*s", (int)(in->key_len < 60 ? in->key_len : 60), in->key);
+	return 0;
+}
+
+int rows_dump(const struct snapshot_reader *in, struct buf *out, struct error *why)
+{
+	const char *lf = memchr(in->section, '\n', in->section_len);
+	struct snapshot_bytes bytes = bytes_of(in);
+
+	buf_add_byte(out, '{');
+	json_write_name(out, "rows");
+	json_write_string(out, in->section + 5, (lf ? (size_t)(lf - in->section) : in->section_len) - 5);
+	json_write_name(out, "key");
+	buf_add(out, in->key, in->key_len);
+	json_write_name(out, "values");
+	buf_add_byte(out, '[');
+	walk(&bytes, out);
+	buf_add_text(out, "]}\n");
+	return bytes.torn ? error_set(why, "rows: damaged") : 0;
 }
 
 uint64_t rows_count(const struct rows *t)

@@ -15,6 +15,9 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/snapshot.h"
 #include "base/value.h"
 #include "feature/key.h"
 
@@ -35,6 +38,11 @@ const struct row *rows_find(const struct rows *, const struct key *);
 
 /* Value i into out[where[i]].  Texts borrow from the row, until it is replaced or the table freed; all else lives in the arena. */
 void rows_read(const struct rows *, const struct row *, struct arena *, struct value *out, const int *where);
+
+/* A row of a snapshot for each row, in order of keys; what does not fit is an error.  And as a line of NDJSON. */
+void rows_save(const struct rows *, struct snapshot_writer *);
+int rows_load(struct rows *, const struct snapshot_reader *, struct error *why);
+int rows_dump(const struct snapshot_reader *, struct buf *out, struct error *why);
 
 uint64_t rows_count(const struct rows *);
 size_t rows_bytes(const struct rows *);

@@ -3,54 +3,13 @@
 
 #include <string.h>
 
+#include "feature/reading.h"
 #include "json/write.h"
 
 #define FORM "lookup NAME from FILE on PATH [= PATH] [required]"
+#define FORM_ROWS "lookup NAME from rows where CONDITION on PATH [= PATH] [required]"
 
 /* ---- the line ---- */
-
-/* A line that is read from left to right. */
-struct reading {
-	const struct line *line;
-	struct arena *arena;
-	size_t at;
-	struct error *why;
-};
-
-#define EXPECTED(r, what) LINE_REFUSE((r)->line, (r)->at, (r)->why, "%s should stand here: %s", (what), FORM)
-
-static bool at_end(struct reading *r)
-{
-	r->at = line_skip(r->line, r->at, r->line->len);
-	return r->at == r->line->len;
-}
-
-/* Whether this word comes next, which is then behind. */
-static bool take_word(struct reading *r, const char *word)
-{
-	const size_t len = strlen(word);
-
-	if (at_end(r) || line_word_end(r->line, r->at) - r->at != len || memcmp(r->line->text + r->at, word, len))
-		return false;
-	r->at += len;
-	return true;
-}
-
-static int read_name(struct reading *r, struct spec_lookup *lk)
-{
-	const char *name = r->line->text + r->at;
-	const size_t len = line_word_end(r->line, r->at) - r->at;
-
-	if (!len || (*name >= '0' && *name <= '9'))
-		return EXPECTED(r, "a name");
-	if (expr_is_reserved(name, len))
-		return LINE_REFUSE(r->line, r->at, r->why, "\"%.*s\" is a word of the language and no name for a lookup", (int)len, name);
-	lk->name = arena_copy(r->arena, name, len);
-	r->at += len;
-	if (r->at < r->line->len && !line_is_space(r->line->text[r->at]))
-		return LINE_REFUSE(r->line, r->at, r->why, "a lookup's name is made of letters, digits and _");
-	return 0;
-}
 
 /* Behind the closing quote of the text that begins here, or the end of the line. */
 static size_t quote_end(const struct line *l, size_t at)
@@ -73,19 +32,24 @@ static int read_quoted(struct reading *r, struct spec_lookup *lk)
 	if (!e)
 		return -1;
 	if (!expr_is_constant(e, &v) || v.type != VALUE_STRING || memchr(v.text, '\0', v.len))
-		return EXPECTED(r, "the name of a file");
+		return reading_expected(r, "the name of a file");
 	lk->file = arena_copy(r->arena, v.text, v.len);
 	r->at = end;
 	return 0;
 }
 
-static int read_file(struct reading *r, struct spec_lookup *lk)
+/* Rows of the stream, or the name of a file. */
+static int read_source(struct reading *r, struct spec_lookup *lk, struct spec_lookup_parts *parts)
 {
 	const struct line *l = r->line;
 
-	if (at_end(r))
-		return EXPECTED(r, "a file");
+	if (reading_at_end(r))
+		return reading_expected(r, "a file");
 	const size_t from = r->at;
+	if (reading_word(r, "rows")) {
+		r->form = FORM_ROWS;
+		return reading_word(r, "where") ? reading_condition(r, "on", &parts->where) : reading_expected(r, "where CONDITION");
+	}
 	if (l->text[from] == '"' || l->text[from] == '\'') {
 		if (read_quoted(r, lk) < 0)
 			return -1;
@@ -93,8 +57,6 @@ static int read_file(struct reading *r, struct spec_lookup *lk)
 		while (r->at < l->len && !line_is_space(l->text[r->at]))
 			r->at++;
 		lk->file = arena_copy(r->arena, l->text + from, r->at - from);
-		if (!strcmp(lk->file, "rows"))
-			return LINE_REFUSE(l, from, r->why, "lookup from rows of the stream is not in this version; a file of that name is \"rows\"");
 		if (strstr(lk->file, "://"))
 			return LINE_REFUSE(l, from, r->why, "lookup from a store or server is not in this version: name a file");
 	}
@@ -105,78 +67,26 @@ static int read_file(struct reading *r, struct spec_lookup *lk)
 	return 0;
 }
 
-static int resolve_nothing(void *self, const struct fieldpath *path, struct expr_ref *ref, struct error *why)
+int spec_lookup_parse(struct spec_lookup *lk, const struct line *l, struct arena *arena, struct spec_lookup_parts *parts, struct error *why)
 {
-	(void)self, (void)why;
-	*ref = (struct expr_ref){ EXPR_SLOT, 0, path->n, false };
-	return 0;
-}
+	struct reading r = { l, FORM, arena, l->body, why };
 
-/* A path that begins here: where it stands. */
-static int find_path(struct reading *r, struct spec_lookup_on *on)
-{
-	if (at_end(r))
-		return EXPECTED(r, "a path");
-	*on = (struct spec_lookup_on){ r->at, line_path_end(r->line, r->at, " \t=,") };
-	if (on->from == on->to)
-		return EXPECTED(r, "a path");
-	r->at = on->to;
-	return 0;
-}
-
-static int read_row_path(struct reading *r, struct spec_lookup *lk, struct spec_lookup_on on)
-{
-	const struct expr_place place = line_place(r->line, on.from);
-	const struct expr_names names = { .resolve = resolve_nothing };
-	const struct expr *e = expr_compile_path(r->arena, r->line->text + on.from, on.to - on.from, &place, &names, r->why);
-	const struct fieldpath *path;
-	struct buf b = BUF_INIT;
-
-	if (!e || !expr_is_path(e, &path))
+	*parts = (struct spec_lookup_parts){ { 0, 0 }, { 0, 0 } };
+	lk->name = reading_name(&r, "lookup");
+	if (!lk->name)
 		return -1;
-	for (size_t i = 0; i < path->n; i++)
-		if (path->steps[i].kind == STEP_ALL)
-			return LINE_REFUSE(r->line, on.from, r->why, "[*] stands for many values, here must be one");
-	fieldpath_show(path, &b);
-	lk->row_path = *path;
-	lk->row_text = arena_copy(r->arena, b.data, b.len);
-	buf_release(&b);
-	return 0;
-}
-
-static int read_paths(struct reading *r, struct spec_lookup *lk, struct spec_lookup_on *on)
-{
-	struct spec_lookup_on row;
-
-	if (find_path(r, on) < 0)
+	if (!reading_word(&r, "from"))
+		return reading_expected(&r, "from FILE");
+	if (read_source(&r, lk, parts) < 0)
 		return -1;
-	row = *on;
-	if (!at_end(r) && r->line->text[r->at] == '=') {
-		r->at++;
-		if (find_path(r, &row) < 0)
-			return -1;
-	}
-	return read_row_path(r, lk, row);
-}
-
-int spec_lookup_parse(struct spec_lookup *lk, const struct line *l, struct arena *arena, struct spec_lookup_on *on, struct error *why)
-{
-	struct reading r = { l, arena, l->body, why };
-
-	if (read_name(&r, lk) < 0)
+	if (!reading_word(&r, "on"))
+		return reading_expected(&r, "on PATH");
+	if (reading_paths(&r, &parts->on, &lk->row_path, &lk->row_text) < 0)
 		return -1;
-	if (!take_word(&r, "from"))
-		return EXPECTED(&r, "from FILE");
-	if (read_file(&r, lk) < 0)
-		return -1;
-	if (!take_word(&r, "on"))
-		return EXPECTED(&r, "on PATH");
-	if (read_paths(&r, lk, on) < 0)
-		return -1;
-	lk->is_required = take_word(&r, "required");
-	if (!at_end(&r))
+	lk->is_required = reading_word(&r, "required");
+	if (!reading_at_end(&r))
 		return lk->is_required ? LINE_REFUSE(l, r.at, why, "nothing can stand behind required")
-		    : LINE_REFUSE(l, r.at, why, "behind the path can stand required alone: " FORM);
+		    : LINE_REFUSE(l, r.at, why, "behind the path can stand required alone: %s", r.form);
 	fields_init(&lk->fields);
 	lk->fields.reader = lk;
 	return 0;
@@ -204,7 +114,8 @@ int spec_lookup_resolve(struct spec *s, struct spec_lookup *lk, const struct fie
 	const struct fieldpath inside = { path->steps + 1, path->n - 1 };
 
 	if (path->n == 1)
-		return error_set(why, "\"%s\" is a row of %s: %s.MEMBER is a value of it, null where there is no row", lk->name, lk->file, lk->name);
+		return error_set(why, "\"%s\" is a row of %s: %s.MEMBER is a value of it, null where there is no row", lk->name,
+		    lk->file ? lk->file : "the stream", lk->name);
 	if (inside.steps->kind != STEP_NAME)
 		return error_set(why, "a row of the lookup \"%s\" is an object: %s.MEMBER is a value of it", lk->name, lk->name);
 	const size_t slot = (size_t)fields_read(&lk->fields, &inside);
@@ -212,11 +123,14 @@ int spec_lookup_resolve(struct spec *s, struct spec_lookup *lk, const struct fie
 	if (slot == lk->n_values) {
 		/* Doubles at powers of two; what it leaves in the arena is small. */
 		if (!(slot & (slot - 1))) {
-			int *more = arena_get(&s->arena, (slot ? slot * 2 : 1) * sizeof *more);
-			if (slot)
-				memcpy(more, lk->locals, slot * sizeof *more);
-			lk->locals = more;
+			const size_t room = slot ? slot * 2 : 1;
+			lk->locals = arena_resize(&s->arena, lk->locals, slot * sizeof *lk->locals, room * sizeof *lk->locals);
+			lk->paths = arena_resize(&s->arena, lk->paths, slot * sizeof *lk->paths, room * sizeof *lk->paths);
 		}
+		struct buf text = BUF_INIT;
+		fieldpath_show(&inside, &text);
+		lk->paths[slot] = arena_copy(&s->arena, text.data, text.len);
+		buf_release(&text);
 		lk->locals[lk->n_values++] = (int)s->n_locals++;
 	}
 	*ref = (struct expr_ref){ EXPR_LOCAL, lk->locals[slot], path->n, false };
@@ -251,6 +165,15 @@ static bool is_bare(const char *file)
 	return !strstr(file, "://");
 }
 
+/* Of rows of the stream which they are; a file is a file. */
+static void show_rows(const struct spec_lookup *lk, struct buf *b)
+{
+	if (!lk->rows)
+		return;
+	buf_add_text(b, " from rows where ");
+	expr_show(lk->rows, b, NULL, NULL);
+}
+
 static void show_paths(const struct spec_lookup *lk, struct buf *b)
 {
 	buf_format(b, " on %s", lk->on.text);
@@ -263,6 +186,7 @@ const char *spec_lookup_relation(const struct spec_lookup *lk, struct arena *are
 	struct buf b = BUF_INIT;
 
 	buf_add_text(&b, lk->name);
+	show_rows(lk, &b);
 	show_paths(lk, &b);
 	const char *text = arena_copy(arena, b.data, b.len);
 	buf_release(&b);
@@ -271,10 +195,13 @@ const char *spec_lookup_relation(const struct spec_lookup *lk, struct arena *are
 
 void spec_lookup_show(const struct spec_lookup *lk, struct buf *b)
 {
-	buf_format(b, "%s from ", lk->name);
-	if (is_bare(lk->file))
+	buf_add_text(b, lk->name);
+	show_rows(lk, b);
+	if (lk->file)
+		buf_add_text(b, " from ");
+	if (lk->file && is_bare(lk->file))
 		buf_add_text(b, lk->file);
-	else
+	else if (lk->file)
 		json_write_string(b, lk->file, strlen(lk->file));
 	show_paths(lk, b);
 	if (lk->is_required)

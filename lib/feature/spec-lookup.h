@@ -3,6 +3,7 @@
  * spec-lookup.h - the lookups of a spec while it is compiled: their lines, and the paths that lead into their rows.
  *
  *	lookup NAME from FILE on PATH [= PATH] [required]
+ *	lookup NAME from rows where CONDITION on PATH [= PATH] [required]
  *
  * Knows the spec and its lines; opens no file.
  */
@@ -11,13 +12,14 @@
 
 #include "base/buf.h"
 #include "feature/line.h"
+#include "feature/reading.h"
 #include "feature/spec.h"
 
-/* Where in the line the event's path stands, for whoever resolves it. */
-struct spec_lookup_on { size_t from, to; };
+/* Where in the line the event's path stands, and of rows of the stream their condition, for whoever resolves them. */
+struct spec_lookup_parts { struct reading_part on, where; };
 
 /* A line of the directive, into a lookup that is all zero but for `where`.  0 or -1. */
-int spec_lookup_parse(struct spec_lookup *, const struct line *, struct arena *, struct spec_lookup_on *, struct error *why);
+int spec_lookup_parse(struct spec_lookup *, const struct line *, struct arena *, struct spec_lookup_parts *, struct error *why);
 
 /* The first of the spec's lookups of that name, or NULL. */
 struct spec_lookup *spec_lookup_named(const struct spec *, const char *name, size_t len);

@@ -8,6 +8,7 @@
 #include "base/suggest.h"
 #include "expr/caret.h"
 #include "feature/line.h"
+#include "feature/spec-join.h"
 #include "feature/spec-lookup.h"
 #include "json/write.h"
 
@@ -50,6 +51,19 @@ static const char *where_it_stands(struct compiler *c, const struct line *l)
 	const char *text = arena_copy(&c->spec->arena, b.data, b.len);
 	buf_release(&b);
 	return text;
+}
+
+#define GROW(c, array, n) grow_array(c, (void **)&(array), (n), sizeof *(array))
+
+/* Room for one more; the arrays double at powers of two, what they leave in the arena is small. */
+static void grow_array(struct compiler *c, void **array, size_t n, size_t size)
+{
+	if (n & (n - 1))
+		return;
+	void *more = arena_get(&c->spec->arena, (n ? n * 2 : 1) * size);
+	if (n)
+		memcpy(more, *array, n * size);
+	*array = more;
 }
 
 /* ---- paths ---- */
@@ -221,6 +235,42 @@ static int read_lookup(struct compiler *c, const struct line *l)
 	return 0;
 }
 
+/* A condition on members of records alone. */
+static const struct expr *read_condition(struct compiler *c, const struct line *l, struct reading_part part)
+{
+	const struct expr_place place = line_place(l, part.from);
+	const struct expr_names names = { .self = c, .resolve = resolve_member, .unit = c->spec->unit };
+
+	return expr_compile_condition(&c->spec->arena, l->text + part.from, part.to - part.from, &place, &names, c->why);
+}
+
+static int read_join(struct compiler *c, const struct line *l)
+{
+	struct spec *s = c->spec;
+	struct spec_join_parts parts;
+	struct buf b = BUF_INIT;
+
+	GROW(c, s->joins, s->n_joins);
+	struct spec_join *j = &s->joins[s->n_joins];
+	*j = (struct spec_join){ .where = where_it_stands(c, l) };
+	if (spec_join_parse(j, l, &s->arena, &parts, c->why) < 0 || read_part(c, l, parts.on.from, parts.on.to, &j->on) < 0)
+		return -1;
+	for (size_t i = 0; i < s->n_joins; i++)
+		if (!strcmp(s->joins[i].name, j->name))
+			return REFUSE(c, l, l->body, "join \"%.100s\" stands twice (first in %s)", j->name, s->joins[i].where);
+	if (spec_lookup_named(s, j->name, strlen(j->name)))
+		return REFUSE(c, l, l->body, "\"%.100s\" is a lookup: give the join another name", j->name);
+	j->partner_slot = fields_read(c->fields, &j->partner_path);
+	j->partners = read_condition(c, l, parts.where);
+	if (!j->partners)
+		return -1;
+	spec_join_show(j, &b);
+	j->text = arena_copy(&s->arena, b.data, b.len);
+	buf_release(&b);
+	s->n_joins++;
+	return 0;
+}
+
 /* Compiled in order with the definitions. */
 static int read_require(struct compiler *c, const struct line *l)
 {
@@ -239,7 +289,7 @@ static const struct directive directives[] = {
 	{ "idle", read_timing, false, "the idle line", NULL },
 	{ "ttl", read_timing, false, "the ttl line", NULL },
 	{ "lookup", read_lookup, true, NULL, NULL },
-	{ "join", NULL, true, NULL, "join is not in this version: features are of the record and of its key's history" },
+	{ "join", read_join, true, "the join line", NULL },
 };
 
 #define N_DIRECTIVES (sizeof directives / sizeof *directives)
@@ -343,13 +393,13 @@ static bool is_lookup(const struct line *l)
 	return l->directive && l->directive->read == read_lookup && l->place.line;
 }
 
-static int name_lookup(struct compiler *c, const struct line *l, struct spec_lookup_on *on)
+static int name_lookup(struct compiler *c, const struct line *l, struct spec_lookup_parts *parts)
 {
 	struct spec *s = c->spec;
 	struct spec_lookup *lk = &s->lookups[s->n_lookups];
 
 	*lk = (struct spec_lookup){ .where = where_it_stands(c, l) };
-	if (spec_lookup_parse(lk, l, &s->arena, on, c->why) < 0)
+	if (spec_lookup_parse(lk, l, &s->arena, parts, c->why) < 0)
 		return -1;
 	const struct spec_lookup *first = spec_lookup_named(s, lk->name, strlen(lk->name));
 	s->n_lookups++;
@@ -363,15 +413,21 @@ static int read_lookups(struct compiler *c)
 
 	for (size_t i = 0; i < c->n_lines; i++)
 		n += is_lookup(&c->lines[i]);
-	struct spec_lookup_on *on = arena_get(&s->arena, (n + 1) * sizeof *on);
+	struct spec_lookup_parts *parts = arena_get(&s->arena, (n + 1) * sizeof *parts);
 	s->lookups = arena_get(&s->arena, (n + 1) * sizeof *s->lookups);
 	for (size_t i = 0; i < c->n_lines; i++)
-		if (is_lookup(&c->lines[i]) && name_lookup(c, &c->lines[i], &on[s->n_lookups]) < 0)
+		if (is_lookup(&c->lines[i]) && name_lookup(c, &c->lines[i], &parts[s->n_lookups]) < 0)
+			return -1;
+	/* Conditions may look at hours. */
+	for (size_t i = 0; i < c->n_lines; i++)
+		if (c->lines[i].directive && c->lines[i].directive->read == read_time && (once(c, &c->lines[i]) < 0 || read_time(c, &c->lines[i]) < 0))
 			return -1;
 	for (size_t i = 0; i < c->n_lines; i++)
 		if (is_lookup(&c->lines[i])) {
 			struct spec_lookup *lk = &s->lookups[at];
-			if (read_part(c, &c->lines[i], on[at].from, on[at].to, &lk->on) < 0)
+			if (read_part(c, &c->lines[i], parts[at].on.from, parts[at].on.to, &lk->on) < 0)
+				return -1;
+			if (!lk->file && !(lk->rows = read_condition(c, &c->lines[i], parts[at].where)))
 				return -1;
 			lk->text = spec_lookup_relation(lk, &s->arena);
 			at++;
@@ -393,7 +449,7 @@ static int read_directives(struct compiler *c)
 			return unknown_line(c, l);
 		if (!l->directive->read)
 			return REFUSE(c, l, l->word, "%s", l->directive->refusal);
-		if (once(c, l) < 0 || l->directive->read(c, l) < 0)
+		if (l->directive->read != read_time && (once(c, l) < 0 || l->directive->read(c, l) < 0))
 			return -1;
 	}
 	return 0;
@@ -470,19 +526,6 @@ static const char *show_expr(struct compiler *c, const struct expr *e, bool inli
 	const char *text = arena_copy(&c->spec->arena, b.data ? b.data : "", b.len);
 	buf_release(&b);
 	return text;
-}
-
-#define GROW(c, array, n) grow_array(c, (void **)&(array), (n), sizeof *(array))
-
-/* Room for one more; the arrays double at powers of two, what they leave in the arena is small. */
-static void grow_array(struct compiler *c, void **array, size_t n, size_t size)
-{
-	if (n & (n - 1))
-		return;
-	void *more = arena_get(&c->spec->arena, (n ? n * 2 : 1) * size);
-	if (n)
-		memcpy(more, *array, n * size);
-	*array = more;
 }
 
 /* The keys that a call's states are found by. */
@@ -797,7 +840,7 @@ static int set_time(struct compiler *c)
 	if (!s->time_user)
 		s->time_user = c->options->time_user;
 	s->needs_time = s->time_user;
-	s->looks_back = s->timing.hold || s->timing.late || s->timing.policy != LATE_UPDATE;
+	s->looks_back = s->n_joins || s->timing.hold || s->timing.late || s->timing.policy != LATE_UPDATE;
 	return 0;
 }
 

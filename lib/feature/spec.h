@@ -48,7 +48,8 @@ struct spec_keys {
 
 /* A table of rows beside the stream: the values of the row that a record finds are locals, there before the first step. */
 struct spec_lookup {
-	const char *name, *file;
+	const char *name, *file;	/* file NULL: rows of the stream */
+	const struct expr *rows;	/* of the stream: which records are such; of members alone */
 	const char *where;		/* "purchases.features:3" */
 	struct spec_part on;		/* the record's member that a row is found by */
 	struct fieldpath row_path;	/* the row's */
@@ -57,8 +58,21 @@ struct spec_lookup {
 	bool is_required;		/* a record without a row is an error record */
 	struct fields fields;		/* what is read of a row: value i has slot i */
 	size_t n_values;
+	const char **paths;		/* of each value, in the row */
 	int *locals;			/* of each value */
 	int key_slot;			/* of row_path */
+};
+
+/* Records that wait for a partner: another record with the same value of a path. */
+struct spec_join {
+	const char *name;		/* of the member that the partner becomes */
+	const char *where;		/* "purchases.features:3" */
+	struct spec_part on;		/* of the record */
+	struct fieldpath partner_path;
+	int partner_slot;		/* of the partner */
+	int64_t within;			/* ns */
+	const struct expr *partners;	/* which records are partners; of members alone */
+	const char *text;		/* "outcome on orderId within 1h where kind == \"outcome\"" */
 };
 
 struct spec_state {
@@ -117,6 +131,8 @@ struct spec {
 	size_t n_locals;			/* of features and lookups */
 	struct spec_lookup *lookups;
 	size_t n_lookups;
+	struct spec_join *joins;
+	size_t n_joins;
 	struct spec_call *calls;
 	size_t n_calls;
 	struct spec_state *states;

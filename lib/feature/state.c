@@ -7,6 +7,8 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "feature/hold.h"
+#include "feature/join.h"
+#include "feature/rows.h"
 #include "feature/watermark.h"
 #include "json/write.h"
 
@@ -46,12 +48,14 @@ void state_free(struct state *state)
 	for (size_t i = 0; i < state->spec->n_keys; i++)
 		keyed_free(state->tables[i].keyed);
 	pool_release(&state->pool);
+	free(state->parts);
 	free(state->tables);
 	free(state);
 }
 
 void state_add_part(struct state *state, const struct state_part *part)
 {
+	state->parts = alloc_again(state->parts, state->n_parts + 1, sizeof *state->parts);
 	state->parts[state->n_parts++] = *part;
 }
 
@@ -213,9 +217,14 @@ static bool is_related(const struct spec *s, const struct snapshot_reader *in)
 	return false;
 }
 
+static bool begins(const struct snapshot_reader *in, const char *with)
+{
+	return in->section_len >= strlen(with) && !memcmp(in->section, with, strlen(with));
+}
+
 static bool is_keys_section(const struct snapshot_reader *in)
 {
-	return in->section_len >= 5 && !memcmp(in->section, "keys ", 5);
+	return begins(in, "keys ");
 }
 
 static bool is_part(const struct snapshot_reader *in, const char *name)
@@ -428,7 +437,8 @@ typedef int dump_part(const struct snapshot_reader *, struct buf *, struct error
 
 static dump_part *part_dumper(const struct snapshot_reader *in)
 {
-	return is_part(in, "watermark") ? dump_watermark : is_part(in, "held") ? hold_dump : NULL;
+	return is_part(in, "watermark") ? dump_watermark : is_part(in, "held") ? hold_dump : begins(in, "rows ") ? rows_dump :
+	    begins(in, "join ") ? join_dump : NULL;
 }
 
 int state_dump(struct snapshot_reader *in, const struct spec *s, struct buf *out, struct error *why)

@@ -24,18 +24,16 @@
 
 /* Something besides keys: a section of its own. */
 struct state_part {
-	const char *name;
+	const char *name;		/* borrowed */
 	void *self;
 	bool (*is_empty)(const void *self);
 	void (*save)(const void *self, struct snapshot_writer *);	/* its rows */
 	int (*load)(void *self, const struct snapshot_reader *, struct error *why);	/* a row */
 };
 
-#define STATE_PARTS 4
-
 struct state {
 	const struct spec *spec;
-	struct state_part parts[STATE_PARTS];
+	struct state_part *parts;
 	size_t n_parts;
 	struct state_table *tables;	/* one per key set of the spec */
 	struct pool pool;

@@ -70,7 +70,8 @@ static void add_rows(struct run *r)
 	CHECK(r->rows);
 	for (size_t i = 0; i < r->spec->n_lookups; i++) {
 		r->rows[i] = rows_of(&r->spec->lookups[i], &r->arena);
-		flow_set_rows(r->flow, i, r->rows[i]);
+		if (r->spec->lookups[i].file)
+			flow_set_rows(r->flow, i, r->rows[i]);
 	}
 	arena_clear(&r->arena);
 }
