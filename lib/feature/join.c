@@ -312,7 +312,8 @@ static void number_anew(struct join *j)
 	struct waiting **sorted = alloc_bytes((j->n + 1) * sizeof *sorted);
 	uint64_t n = 0;
 
-	memcpy(sorted, j->heap, j->n * sizeof *sorted);
+	if (j->n)
+		memcpy(sorted, j->heap, j->n * sizeof *sorted);
 	qsort(sorted, j->n, sizeof *sorted, by_order);
 	for (size_t i = 0; i < j->n; i++)
 		if (sorted[i]->record)

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "feature/spec-state.h"
+
+#include <string.h>
+
+#include "feature/spec-lookup.h"
+
+/* The keys that a call's states are found by. */
+static int keys_of(struct compiler *c, const struct expr_call *call, struct error *why)
+{
+	struct spec *s = c->spec;
+
+	if (!call->n_by)
+		return 0;
+	struct spec_part *parts = arena_get(&s->arena, call->n_by * sizeof *parts);
+	bool is_early = true;
+	for (size_t i = 0; i < call->n_by; i++) {
+		const struct fieldpath *path;
+		if (!expr_is_path(call->by[i], &path))
+			return error_set(why, "by takes paths and earlier features: give (%s) a name and say by NAME", compiler_show(c, call->by[i], true));
+		if (compiler_is_many(path))
+			return error_set(why, "by: [*] stands for many values, here must be one");
+		parts[i] = (struct spec_part){ compiler_show(c, call->by[i], true), *path, call->by[i], compiler_slot(c, call->by[i]) };
+		is_early &= parts[i].slot >= 0;
+	}
+	const char *text = compiler_list(c, parts, call->n_by, "by ");
+	for (size_t i = 1; i < s->n_keys; i++)
+		if (!strcmp(s->keys[i].text, text))
+			return (int)i;
+	GROW(c, s->keys, s->n_keys);
+	s->keys[s->n_keys] = (struct spec_keys){ .parts = parts, .n = call->n_by, .text = text, .is_by = true, .is_early = is_early };
+	return (int)s->n_keys++;
+}
+
+/* A canonical text in the making, and the lookups that stand in it. */
+struct identifying { const struct spec *spec; struct buf text, lookups; };
+
+static const struct expr *note_local(void *self, int index)
+{
+	struct identifying *in = self;
+	const struct spec_lookup *lk = spec_lookup_owning(in->spec, index);
+
+	if (!lk)
+		return compiler_feature((void *)in->spec, index);
+	const size_t from = in->lookups.len;
+	buf_format(&in->lookups, "\nlookup %s", lk->text);
+	if (memmem(in->lookups.data, from, in->lookups.data + from, in->lookups.len - from))
+		in->lookups.len = from;
+	return NULL;
+}
+
+/* What makes it the same state in another spec. */
+static const char *identity_of(struct compiler *c, const char *text, const struct buf *lookups)
+{
+	const struct spec *s = c->spec;
+	struct buf b = BUF_INIT;
+
+	buf_add_text(&b, text);
+	buf_add(&b, lookups->data, lookups->len);
+	if (s->keys[0].n)
+		buf_format(&b, "\nkey %s", s->keys[0].text);
+	buf_format(&b, "\ntime %s:%s", s->time.text, eventtime_unit_show(s->unit));
+	const char *identity = arena_copy(&c->spec->arena, b.data, b.len);
+	buf_release(&b);
+	return identity;
+}
+
+unsigned spec_state_of(struct compiler *c, const struct aggregate *a, const struct expr_call *call, unsigned keys)
+{
+	struct spec *s = c->spec;
+	const struct aggregate *owner = a->shares ? aggregate_find(a->shares, strlen(a->shares)) : a;
+	struct expr_call *plain = arena_get(&s->arena, sizeof *plain);
+	struct identifying in = { s, BUF_INIT, BUF_INIT };
+
+	*plain = *call;
+	plain->kind = &owner->kind;
+	plain->exclude_current = false;
+	plain->late = s->timing.late;
+	expr_show_call(plain, &in.text, note_local, &in);
+	const char *text = arena_copy(&s->arena, in.text.data, in.text.len);
+	const char *identity = identity_of(c, text, &in.lookups);
+	buf_release(&in.text);
+	buf_release(&in.lookups);
+	for (size_t i = 0; i < s->n_states; i++)
+		if (s->states[i].keys == keys && !strcmp(s->states[i].identity, identity))
+			return (unsigned)i;
+	GROW(c, s->states, s->n_states);
+	struct spec_state *state = &s->states[s->n_states];
+	*state = (struct spec_state){ .aggregate = owner, .keeper = aggregate_keeper(owner, call), .call = plain, .text = text,
+		.identity = identity, .keys = keys, .offset = s->keys[keys].state_size, .window = -1, .arg_slot = -1 };
+	if (call->n_args) {
+		state->arg = call->args[0];
+		state->arg_slot = compiler_slot(c, state->arg);
+		state->arg_text = compiler_show(c, state->arg, false);
+	}
+	s->keys[keys].state_size += (state->keeper->size + 7) / 8 * 8;
+	s->keys[keys].n_states++;
+	return (unsigned)s->n_states++;
+}
+
+static void note_use(struct compiler *c, unsigned state)
+{
+	for (size_t i = 0; i < c->n_used; i++)
+		if (c->used[i] == state)
+			return;
+	GROW(c, c->used, c->n_used);
+	c->used[c->n_used++] = state;
+}
+
+int spec_state_call(void *self, const struct expr_call *call, struct error *why)
+{
+	struct compiler *c = self;
+	struct spec *s = c->spec;
+	const struct aggregate *a = aggregate_find(call->kind->name, strlen(call->kind->name));
+
+	if (aggregate_check(a, call, why) < 0)
+		return -1;
+	const int keys = keys_of(c, call, why);
+	if (keys < 0)
+		return -1;
+	const size_t n_states = s->n_states;
+	const unsigned state = spec_state_of(c, a, call, (unsigned)keys);
+	note_use(c, state);
+	for (size_t i = 0; i < s->n_calls; i++)
+		if (s->calls[i].state == state && s->calls[i].aggregate == a &&
+		    s->calls[i].call->exclude_current == call->exclude_current)
+			return (int)i;
+	s->looks_back |= aggregate_needs_time(a, call);
+	if (aggregate_needs_time(a, call) && !s->needs_time) {
+		s->needs_time = true;
+		s->time_user = a->signature;
+	}
+	GROW(c, s->calls, s->n_calls);
+	s->calls[s->n_calls] = (struct spec_call){ a, call, state, s->n_states > n_states, WINDOW_NONE };
+	return (int)s->n_calls++;
+}
