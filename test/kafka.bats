@@ -524,6 +524,28 @@ as_kcat() { # TOPIC PARTITION OURS KCATS
 	grep -q 'a broker is reachable again' err
 }
 
+@test "features of a topic are those of the file: one partition as it is, several with hold, one run or two" {
+	printf '%s\n' 'key key' 'time timestamp' 'n = count() over 1m' 's = sum(id) over 5m every 1m' 'm = mean(id) over session 30s' \
+		'q = sequence(id, 3) over tumbling 2m' 'e = elapsed()' 'd = sum(id) decay 1m' >x.features
+	events 1 900 >file
+	produce $T --create 1 <file
+	produce $T-3 --create 3 <file
+	sml-features -q x.features file >expected
+	sml-replay -q -e kafka:$T | sml-features -q x.features >got
+	same_file expected got
+	echo 'hold 1h' >>x.features
+	sml-replay -q -e kafka:$T-3 | sml-features -q x.features >got
+	same_file expected got
+	sml-replay -q -e -G $T-g -o beginning -c 500 kafka:$T-3 | sml-features -q --state p x.features >got
+	sml-replay -q -e -G $T-g kafka:$T-3 | sml-features -q --state p --final x.features >>got
+	same_file expected got
+	# Windows, too, and in a chain.
+	printf '%s\n' 'key key' 'time timestamp' 'hold 1h' 'emit windows' 'n = count() over tumbling 1m' 's = sum(id) over session 20s' >w.features
+	sml-features -q w.features file >expected
+	sml replay -q -e kafka:$T-3 then features -q w.features >got
+	same_file expected got
+}
+
 @test "SIGTERM ends an idle topic, a paced one and a blocked one" {
 	events 1 100000 10 | produce $T --create 1
 	for options in '-o end' '--rate 1/s' '--speed 0.001'; do
