@@ -41,6 +41,14 @@ JOIN='join outcome on order = of within 1h where kind == "outcome"'
 	grep -q '^{"rows":"thing from rows where .* on item: i, text","key":7,"values":\[[0-9]*,"row ' dump
 }
 
+@test "DuckDB's range join finds the same partners" {
+	sml-features -q "$SML_ROOT/test/fixtures/joins.features" "$SML_ROOT/test/fixtures/joins.jsonl" >out
+	jq -S -s 'map({key: (.i | tostring), value: .features.outcome_i}) | from_entries' out >got
+	same_file <(jq -S . "$SML_ROOT/test/fixtures/joins.expected.json") got
+	[ "$(jq 'map(select(. != null)) | length' got)" -gt 150 ]
+	[ "$(jq 'map(select(. == null)) | length' got)" -gt 50 ]
+}
+
 @test "what leaves: the record, its partner under the name, the features; partners and rows leave nothing" {
 	spec 'key user' 'time t' "$JOIN" 'good = outcome.good' 'n = count() over 1h'
 	cat >in <<-'E'
