@@ -76,6 +76,35 @@ event() {
 		"$(sml features x.features in 'then' features -d 'is_busy = features.n > 1' | head -n 1)"
 }
 
+@test "a session goes on with events that have no value, whatever it comes to later" {
+	spec 'emit windows' 'n = count() over session 3s' 's = sum(x) over session 3s' 'f = first(x) over session 3s' 'q = sequence(x, 2) over session 3s'
+	{ event a 0 null; event a 2000 8; event a 4000 null; event a 6000 null; event a 9000 4; event a 13000 null; } >in
+	expected='{"key":"a","window":{"start":0,"end":12000},"features":{"n":5,"s":12,"f":8,"q":[8,4]}}
+{"key":"a","window":{"start":13000,"end":16000},"features":{"n":1,"s":0,"f":null,"q":null}}'
+	equal "$expected" "$(sml-features x.features in)"
+	for cut in 1 2 3 4 5; do
+		rm -f p
+		head -n $cut in | sml-features --state p x.features
+		equal "$expected" "$(tail -n +$((cut + 1)) in | sml-features --state p --final x.features)"
+	done
+	# Of each event; the values may be arrays, and are alike as long as there are some.
+	spec 's = sum(x) over session 3s' 'm = max(x[0]) over session 3s exclude current'
+	{ event a 0 null; event a 2000 '[1,2,3]'; event a 4000 null; event a 6000 '[4,5,6]'; event a 6000 '[1,2]'; event a 10000 null; event a 10000 '[7,8]'; } >in
+	expected='{"s":0,"m":null}
+{"s":[1,2,3],"m":null}
+{"s":[1,2,3],"m":1}
+{"s":[5,7,9],"m":1}
+null
+{"s":0,"m":null}
+{"s":[7,8],"m":null}'
+	equal "$expected" "$(sml-features -q x.features in | jq -c .features)"
+	for cut in 1 2 3 4 5 6; do
+		rm -f p
+		equal "$expected" "$({ head -n $cut in | sml-features -q --state p x.features
+			tail -n +$((cut + 1)) in | sml-features -q --state p x.features; } | jq -c .features)"
+	done
+}
+
 @test "a window closes as data moves the watermark, in silence with idle, at the end only without state or with --final" {
 	spec 'idle 200ms' 'emit windows' 'n = count() over tumbling 1s'
 	mkfifo pipe

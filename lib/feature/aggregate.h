@@ -42,6 +42,7 @@ struct keeper {
 	int (*take)(const struct aggregate *, const struct expr_call *, const void *state, struct value *x, struct arena *,
 	    struct error *why);
 	struct value (*read)(const struct aggregate *, const struct expr_call *, const void *state, const struct moment *);
+	/* Of a session also an event without a value (m->x NULL), with which it goes on. */
 	void (*add)(const struct aggregate *, const struct expr_call *, void *state, const struct moment *, struct pool *pool);
 	void (*release)(const struct aggregate *, const struct expr_call *, void *state, struct pool *pool);	/* NULL: it has nothing in the pool */
 	void (*save)(const struct aggregate *, const struct expr_call *, const void *state, struct buf *);

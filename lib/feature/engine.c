@@ -30,7 +30,7 @@ struct sought {
 };
 
 /* What a state will take in when the record has come through. */
-struct taken { bool counts; struct value x; const void *state; };
+struct taken { bool counts, passes; struct value x; const void *state; };	/* passes: without a value */
 
 struct engine {
 	const struct spec *spec;
@@ -236,7 +236,7 @@ static int take_in(struct engine *e, const struct spec_call *c, struct key_ref *
 	struct key_ref *ref = &refs[st->keys];
 	struct error what;
 
-	in->counts = false;
+	in->counts = in->passes = false;
 	in->state = NULL;
 	if (ref->kind == KEY_LATE && read_key(e, st->keys, scope, ref, why) < 0)
 		return -1;
@@ -261,8 +261,10 @@ static int take_in(struct engine *e, const struct spec_call *c, struct key_ref *
 		else if (expr_eval(st->arg, scope, &in->x, why) < 0)
 			return -1;
 		if (value_is_null(in->x)) {
-			if (!st->aggregate->sees_null)
+			if (!st->aggregate->sees_null) {
+				in->passes = st->call->window == WINDOW_SESSION;
 				return 0;
+			}
 			in->x = value_null();
 		} else if (in->x.type == VALUE_HUGE)
 			return error_set(why, "%.200s is %s", st->arg_text, value_kind(in->x));
@@ -347,7 +349,7 @@ static void commit(struct engine *e, struct key_ref *refs, int64_t time, struct 
 		const struct spec_state *st = &s->states[i];
 		const struct taken *in = &e->taken[i];
 		struct key_ref *ref = &refs[st->keys];
-		if (!in->counts)
+		if (!in->counts && !in->passes)
 			continue;
 		if (!ref->row) {
 			keyed_trim(e->state->tables[st->keys].keyed, true);
@@ -355,7 +357,7 @@ static void commit(struct engine *e, struct key_ref *refs, int64_t time, struct 
 		}
 		if (st->window >= 0)
 			continue;
-		const struct moment m = { &in->x, time, arena, e->mark };
+		const struct moment m = { in->counts ? &in->x : NULL, time, arena, e->mark };
 		st->keeper->add(st->aggregate, st->call, (char *)keyed_state(ref->row) + st->offset, &m, &e->state->pool);
 	}
 	for (size_t i = 0; i < s->n_keys; i++)

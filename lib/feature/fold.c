@@ -501,6 +501,17 @@ size_t fold_partial_size(const struct fold_shape *s)
 	return words * sizeof(union word);
 }
 
+bool fold_is_nothing(const struct fold_shape *s, const void *partial)
+{
+	const size_t words = fold_partial_size(s) / sizeof(union word);
+	const uint64_t *word = partial;
+
+	for (size_t i = 0; i < words; i++)
+		if (word[i])
+			return false;
+	return true;
+}
+
 /* The value in a partial of values. */
 static struct value *value_in(const struct fold_shape *s, void *partial)
 {

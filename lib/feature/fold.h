@@ -79,6 +79,8 @@ void fold_drop(const struct fold_shape *, void *entry, struct pool *);
 void fold_save(const struct fold_shape *, const void *entry, struct buf *);
 void fold_load(const struct fold_shape *, void *entry, struct snapshot_bytes *, struct pool *);
 
+bool fold_is_nothing(const struct fold_shape *, const void *partial);	/* no entry has been added */
+
 /* A partial that lasts owns its value. */
 void fold_keep(const struct fold_shape *, void *partial, int64_t time, const void *entry, struct pool *);
 void fold_keep_partial(const struct fold_shape *, void *partial, void *later, struct pool *);	/* what `later` owned is gone */

@@ -468,7 +468,7 @@ static void session_load(const struct aggregate *a, const struct expr_call *c, v
 	for (size_t i = 0; i < all->n && !in->torn; i++) {
 		const struct session *one = sessions_at(all, &kind, i);
 		const struct recent *r = (const struct recent *)(const void *)one->comes_to;
-		if (!r->used || recent_at(r, 0)->time != one->last || recent_at(r, r->used - 1)->time < one->first)
+		if (r->used && (recent_at(r, 0)->time > one->last || recent_at(r, r->used - 1)->time < one->first))
 			in->torn = true;
 	}
 }

@@ -20,7 +20,8 @@ static void add_value(const void *self, void *partial, const struct moment *m, s
 
 static void join(const void *self, void *partial, void *later, struct pool *pool)
 {
-	fold_keep_partial(self, partial, later, pool);
+	if (!fold_is_nothing(self, later))
+		fold_keep_partial(self, partial, later, pool);
 }
 
 static void drop(const void *self, void *partial, struct pool *pool)
@@ -43,33 +44,62 @@ static struct sessions_kind kind_of(const struct fold_shape *s)
 	return (struct sessions_kind){ s, (uint32_t)fold_partial_size(s), add_value, join, drop, save, load };
 }
 
+static struct fold_shape shape_of(const struct aggregate *a, const struct expr_call *c, const struct session_state *st)
+{
+	return form_shape(a, c, st->form);
+}
+
+/* What a session comes to that has a value; NULL: none has one. */
+static const void *any_value(const struct session_state *st, const struct fold_shape *s)
+{
+	const struct sessions_kind kind = kind_of(s);
+
+	for (size_t i = 0; i < st->all.n; i++) {
+		const void *partial = sessions_at(&st->all, &kind, i)->comes_to;
+		if (!fold_is_nothing(s, partial))
+			return partial;
+	}
+	return NULL;
+}
+
 static struct value session_read(const struct aggregate *a, const struct expr_call *c, const void *state, const struct moment *m)
 {
 	const struct session_state *st = state;
-	const struct fold_shape s = form_shape(a, c, st->all.n || !m->x ? st->form : form_of(a, *m->x));
-	const struct sessions_kind kind = kind_of(&s);
-	const struct sessions_span span = sessions_span(&st->all, &kind, c, m);
+	const struct fold_shape kept = shape_of(a, c, st);
+	const bool any = any_value(st, &kept);
+	const struct fold_shape s = any || !m->x ? kept : form_shape(a, c, form_of(a, *m->x));
+	const struct sessions_kind kind = kind_of(&kept);
+	const struct sessions_span span = any ? sessions_span(&st->all, &kind, c, m) : (struct sessions_span){0};
 	void *partial = form_nothing(&s, m->arena);
-	size_t i = span.from;
+	bool is_in = !m->x;
 
-	/* What comes before goes before. */
-	for (; i < span.to && sessions_at(&st->all, &kind, i)->first <= m->time; i++)
-		s.fold->combine(&s, partial, sessions_at(&st->all, &kind, i)->comes_to);
-	if (m->x)
+	for (size_t i = span.from; i < span.to; i++) {
+		const struct session *one = sessions_at(&st->all, &kind, i);
+		/* What comes before goes before. */
+		if (!is_in && one->first > m->time) {
+			form_add(&s, partial, m);
+			is_in = true;
+		}
+		if (!fold_is_nothing(&s, one->comes_to))
+			s.fold->combine(&s, partial, one->comes_to);
+	}
+	if (!is_in)
 		form_add(&s, partial, m);
-	for (; i < span.to; i++)
-		s.fold->combine(&s, partial, sessions_at(&st->all, &kind, i)->comes_to);
 	return s.fold->value(&s, partial, a->variant, m->arena);
 }
 
+/* The present event, with a value or without. */
 static void session_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, struct pool *pool)
 {
 	struct session_state *st = state;
+	const struct fold_shape kept = shape_of(a, c, st);
+	const struct sessions_kind before = kind_of(&kept);
 
-	if (!st->all.n)
+	if (m->x && !any_value(st, &kept))
 		st->form = form_of(a, *m->x);
-	const struct fold_shape s = form_shape(a, c, st->form);
+	const struct fold_shape s = shape_of(a, c, st);
 	const struct sessions_kind kind = kind_of(&s);
+	sessions_turn(&st->all, &before, &kind, pool);
 	sessions_add(&st->all, &kind, c, m, pool);
 	if (!st->all.n)
 		st->form = (struct form){0};
@@ -79,16 +109,14 @@ static int session_take(const struct aggregate *a, const struct expr_call *c, co
     struct error *why)
 {
 	const struct session_state *st = state;
-	const struct fold_shape s = form_shape(a, c, st->all.n ? st->form : form_of(a, *x));
-	const struct sessions_kind kind = kind_of(&s);
-	struct value kept = {0};
+	const struct fold_shape kept = shape_of(a, c, st);
+	const void *partial = any_value(st, &kept);
+	const struct fold_shape s = partial ? kept : form_shape(a, c, form_of(a, *x));
 
 	UNUSED(arena);
-	if (st->all.n && s.fold->entry == FOLD_VALUE)
-		kept = fold_partial_value(&s, sessions_at(&st->all, &kind, 0)->comes_to);
-	else if (st->all.n && s.fold->takes_arrays)
-		kept = form_like(&s);
-	return fold_check(&s, kept, *x, why);
+	if (partial && s.fold->entry == FOLD_VALUE)
+		return fold_check(&s, fold_partial_value(&s, partial), *x, why);
+	return fold_check(&s, partial && s.fold->takes_arrays ? form_like(&s) : (struct value){0}, *x, why);
 }
 
 static void session_release(const struct aggregate *a, const struct expr_call *c, void *state, struct pool *pool)

@@ -67,7 +67,7 @@ static void drop_gone(struct sessions *all, const struct sessions_kind *k, int64
 }
 
 /* An empty one at place i. */
-static void open(struct sessions *all, const struct sessions_kind *k, size_t i, int64_t time, struct pool *pool)
+static struct session *open(struct sessions *all, const struct sessions_kind *k, size_t i, int64_t time, struct pool *pool)
 {
 	keep(all, k, all->n + 1, pool);
 	struct session *fresh = sessions_at(all, k, i);
@@ -75,6 +75,7 @@ static void open(struct sessions *all, const struct sessions_kind *k, size_t i, 
 	memset(fresh, 0, size_of(k));
 	fresh->first = fresh->last = time;
 	all->n++;
+	return fresh;
 }
 
 void sessions_add(struct sessions *all, const struct sessions_kind *k, const struct expr_call *c, const struct moment *m, struct pool *pool)
@@ -95,7 +96,8 @@ void sessions_add(struct sessions *all, const struct sessions_kind *k, const str
 	struct session *one = sessions_at(all, k, span.from);
 	one->first = one->first < m->time ? one->first : m->time;
 	one->last = one->last > m->time ? one->last : m->time;
-	k->add(k->self, one->comes_to, m, pool);
+	if (m->x)
+		k->add(k->self, one->comes_to, m, pool);
 	if (span.to > span.from + 1) {
 		struct session *next = sessions_at(all, k, span.from + 1);
 		one->last = next->last;
@@ -103,6 +105,19 @@ void sessions_add(struct sessions *all, const struct sessions_kind *k, const str
 		cut(all, k, span.from + 1, span.from + 2);
 	}
 	drop_gone(all, k, gone, pool);
+}
+
+void sessions_turn(struct sessions *all, const struct sessions_kind *from, const struct sessions_kind *to, struct pool *pool)
+{
+	struct sessions turned = { .newest = all->newest };
+
+	if (!all->n || size_of(from) == size_of(to))
+		return;
+	keep(&turned, to, all->n, pool);
+	for (size_t i = 0; i < all->n; i++)
+		open(&turned, to, i, sessions_at(all, from, i)->first, pool)->last = sessions_at(all, from, i)->last;
+	sessions_release(all, from, pool);
+	*all = turned;
 }
 
 void sessions_release(struct sessions *all, const struct sessions_kind *k, struct pool *pool)

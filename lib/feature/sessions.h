@@ -42,7 +42,11 @@ struct session *sessions_at(const struct sessions *, const struct sessions_kind 
 struct sessions_span { size_t from, to; };
 struct sessions_span sessions_span(const struct sessions *, const struct sessions_kind *, const struct expr_call *, const struct moment *);
 
+/* The present event; without a value (m->x NULL) it is one of the session all the same. */
 void sessions_add(struct sessions *, const struct sessions_kind *, const struct expr_call *, const struct moment *, struct pool *);
+
+/* Another kind for sessions that have come to nothing so far. */
+void sessions_turn(struct sessions *, const struct sessions_kind *from, const struct sessions_kind *to, struct pool *);
 void sessions_release(struct sessions *, const struct sessions_kind *, struct pool *);
 
 void sessions_save(const struct sessions *, const struct sessions_kind *, struct buf *);

@@ -45,7 +45,7 @@ now, events = 1720000000000 + rng.randrange(100000), []
 for i in range(count):
     now += rng.choice([0, 1, rng.randrange(1500), rng.randrange(300), 4000 if rng.random() < 0.1 else 9001 if rng.random() < 0.1 else 0])
     events.append({"k": rng.choice(["b", "a", 10, "a long key of many bytes", 9]), "g": rng.choice([1, None, "x"]),
-                   "t": now, "x": rng.randrange(100), "arrives": now + (rng.randrange(most) if rng.random() < 0.5 else 0)})
+                   "t": now, "x": rng.choice([None, None, None, *range(0, 100, 7)]), "arrives": now + (rng.randrange(most) if rng.random() < 0.5 else 0)})
 events.sort(key=lambda e: e["arrives"])
 with open("closing.jsonl", "w", encoding="utf-8") as out:
     for i, e in enumerate(events):
@@ -101,7 +101,7 @@ def give(definition, key, window, inside, is_open, revision):
     name, kind = definition[0], definition[2]
     if kind == "all":
         inside = sorted(inside, key=lambda e: e["i"])
-    total = sum(e["x"] + 1 for e in inside)
+    total = sum(e["x"] + 1 for e in inside if e["x"] is not None)
     mean = total / len(inside)
     out = {"key": json.loads(key), "window": {"start": window[0] if kind != "all" else None, "end": window[2]},
            "features": {name + "_n": len(inside), name + "_s": total, name + "_m": int(mean) if mean == int(mean) else mean,
@@ -167,7 +167,7 @@ for e in events:
                             old["sealed"].add(definition[0])
     names = set()
     for definition in DEFINITIONS:
-        if definition[7] and not e["x"] > 40:
+        if definition[7] and not (e["x"] is not None and e["x"] > 40):
             continue
         if definition[2] == "fixed":
             pane = (e["t"] - definition[5]) // definition[4] * definition[4] + definition[5]

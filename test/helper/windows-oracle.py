@@ -46,6 +46,8 @@ def number(x):
 def value_of(aggregate, events, window):
     """Of events (time, arrival, x) in order."""
     name = aggregate.split("(")[0]
+    # Events without a value are there for the sessions alone.
+    events = [e for e in events if e[2] is not None]
     values = [x for _, _, x in events]
     if name == "count":
         return len(values)
@@ -190,7 +192,7 @@ def main(seed, count, order):
                 s = states.setdefault((a, w, plain, key), State(w))
                 arg = a.split("(")[1][0]
                 x = 1 if arg == ")" else e[arg]
-                counts = x is not None and (" where" not in c or (e["x"] is not None and e["x"] > 2))
+                counts = (x is not None or w[1] == "session") and (" where" not in c or (e["x"] is not None and e["x"] > 2))
                 own = (e["t"], i, x) if counts else None
                 want[name] = s.value(a, e["t"], None if "exclude" in c else own)
                 if own and not any(s is other for other, _ in adds):
