@@ -346,7 +346,7 @@ recipes() {
 		run_example README.md "$recipe" ''
 		tried=$((tried + 1))
 	done < <(recipes)
-	[ "$tried" -ge 5 ]
+	[ "$tried" -ge 7 ]
 }
 
 @test "make install puts the sample data where sml(7) looks for them" {

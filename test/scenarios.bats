@@ -1,0 +1,189 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Whole systems on the sample data: click-through rates, and pings of trucks that come late.  Their recipes are in README.
+# shellcheck disable=SC2016,SC2154 # $ in programs of jq; $output and $stderr are of bats
+
+load helper
+
+DATA=$SML_ROOT/data
+
+# with_broker TOPIC:PARTITIONS
+with_broker() {
+	mock-broker --seconds 300 --topic "$1" >bootstrap </dev/null 3>&- &
+	stop_later $!
+	wait_for 10 test -s bootstrap
+	KAFKA_BOOTSTRAP_SERVERS=$(cat bootstrap)
+	export KAFKA_BOOTSTRAP_SERVERS
+}
+
+# alike EXPECTED GOT LEAST: files of as many JSON values, at least so many, equal as jq sees them
+alike() {
+	run -0 jq -n --slurpfile a "$1" --slurpfile b "$2" --argjson least "$3" \
+		'[$a, $b] | transpose | map(select(.[0] != .[1])) | if ($a | length) >= $least and . == [] then empty else .[:5] end'
+	equal '' "$output"
+}
+
+@test "the sample data are what their scripts make" {
+	for name in sensors ads trucks; do
+		python3 "$SML_ROOT/test/fixtures/$name.py" >got
+		same_file "$DATA/$name.jsonl" got
+	done
+}
+
+# ---- click-through rates ----
+
+@test "click-through rates: as counted by hand, of what came before" {
+	sml-features "$DATA/ads.features" "$DATA/ads.jsonl" | jq -c '.features | [.user_ctr_10m, .ad_ctr_30m, .last_ads, .seen_lately]' >got
+	jq -s -c 'to_entries as $all | $all[] | . as {$key, value: $e} | [$all[:$key][].value] |
+		(map(select(.userId == $e.userId and .timestamp > $e.timestamp - 600000))) as $user |
+		(map(select(.adId == $e.adId and .timestamp > $e.timestamp - 1800000))) as $ad |
+		(map(select(.userId == $e.userId and .kind == "impression").adId)[-5:]) as $last |
+		def n($kind): map(select(.kind == $kind)) | length;
+		[if ($user | n("impression")) > 0 then ($user | n("click")) / ($user | n("impression")) else null end,
+			(($ad | n("click")) + 1) / (($ad | n("impression")) + 4),
+			if $last == [] then null else $last end, ($last | index([$e.adId]) != null)]' "$DATA/ads.jsonl" >expected
+	alike expected got 300
+}
+
+@test "click-through rates: no feature knows the label, nor a click that comes later" {
+	sml-features "$DATA/ads.features" "$DATA/ads.jsonl" | jq -c .features >with
+	jq -c 'del(.clicked)' "$DATA/ads.jsonl" | sml-features "$DATA/ads.features" | jq -c .features >without
+	same_file with without
+	# Without "exclude current" and with the label as a value the model knows what it is to find out.
+	sml-features -k userId -d 'clicks = mean(if(clicked, 1, 0)) over last 1' "$DATA/ads.jsonl" |
+		sml-train -q -y clicked -x clicks --require 'auc == 1' -m leaky.json
+	sml-features -k userId -d 'clicks = mean(if(clicked, 1, 0)) over last 1 exclude current' "$DATA/ads.jsonl" |
+		sml-train -q -y clicked -x clicks --require 'auc < 0.8' -m honest.json
+}
+
+@test "click-through rates: impressions are scored, from a file and from topic to topic the same bytes" {
+	sml-features "$DATA/ads.features" "$DATA/ads.jsonl" |
+		sml-train -q -y clicked -x user_ctr_10m,ad_ctr_30m,seen_lately,on_top --holdout 25% --require 'auc > 0.7 and loss < constant_loss' -m ctr.json
+	# What comes live has no label.
+	jq -c 'del(.clicked)' "$DATA/ads.jsonl" >live
+	sml-features "$DATA/ads.features" live | sml-classify -m ctr.json | sml-route 'kind == "click"=null' >scored
+	equal "$(grep -c impression live)" "$(grep -c '"probability":' scored)"
+	# A partition has an order; several would need a hold.
+	with_broker ad-events:1
+	sml-route '*=kafka:ad-events' <live
+	sml-replay -e kafka:ad-events | sml-features "$DATA/ads.features" | sml-classify -m ctr.json |
+		sml-route 'kind == "click"=null' '*=kafka:ad-scores'
+	sml-replay -e kafka:ad-scores | sort >sent
+	sort scored >expected
+	same_file expected sent
+}
+
+# ---- trucks ----
+
+# lateness: of each ping behind the newest that came before it, ms
+lateness() {
+	jq -s 'foreach .[].timestamp as $t (0; [., $t] | max; . - $t)' "$DATA/trucks.jsonl"
+}
+
+# not_later MS: the pings that are not later than that
+not_later() {
+	lateness | paste - "$DATA/trucks.jsonl" | awk -F '\t' -v most="$1" '$1 <= most { print $2 }'
+}
+
+# in_order: pings by event time
+in_order() {
+	jq .timestamp "$DATA/trucks.jsonl" | paste - "$DATA/trucks.jsonl" | sort -s -n -k 1,1 | cut -f 2-
+}
+
+# means PATH PER-SECOND: of each ping the mean speed of its truck in five minutes by the time at PATH, as of that time
+means() {
+	jq -s -c --arg path "$1" --argjson width "$((300 * $2))" 'sort_by(.[$path]) | . as $all | to_entries[] | . as {$key, value: $e} |
+		[$all[:$key + 1][] | select(.truckId == $e.truckId and .[$path] > $e[$path] - $width).speed] |
+		[$e.truckId, $e.timestamp, (add / length * 1e6 | round)]'
+}
+
+# rows: of features the same
+rows() {
+	jq -c 'select(.features) | [.truckId, .timestamp, (.features.mean_speed * 1e6 | round)]'
+}
+
+# processing_time: trucks.features by when pings arrived
+processing_time() {
+	sed 's/^time .*/time _in us/; /^hold/d; /^late/d' "$DATA/trucks.features"
+}
+
+@test "trucks: held as long as they are late, pings from a tunnel give the bytes that pings in order give" {
+	most=$(lateness | sort -n | tail -n 1)
+	sed "s/^hold .*/hold ${most}ms/" "$DATA/trucks.features" >held.features
+	in_order >sorted
+	run ! cmp -s sorted "$DATA/trucks.jsonl"
+	sml-features held.features sorted >expected
+	sml-features held.features "$DATA/trucks.jsonl" >got 2>err
+	same_file expected got
+	[ ! -s err ]
+	# In order they need no hold.
+	grep -v '^hold' held.features >plain.features
+	sml-features plain.features sorted >got
+	same_file expected got
+	# And a millisecond less is not enough.
+	sed "s/^hold .*/hold $((most - 1))ms/" "$DATA/trucks.features" >held.features
+	run -0 --separate-stderr sml-features held.features "$DATA/trucks.jsonl"
+	[[ $stderr == *'1 late event, by up to 1ms: made error records'* ]]
+}
+
+@test "trucks: what is later than the hold is an error record, counted and told of" {
+	late=$(lateness | awk '$1 > 300000' | wc -l)
+	[ "$late" -ge 1 ]
+	run -0 --separate-stderr sml-features --metrics m "$DATA/trucks.features" "$DATA/trucks.jsonl"
+	equal "$late" "$(grep -c '"errorType":"LATE_DATA"' <<<"$output")"
+	equal "$(lateness | awk '$1 > 300000 { print $1 - 300000 }')" "$(jq 'select(.errorType).latenessMs' <<<"$output")"
+	grep -q "^sml_features_late_total{.*} $late\$" m
+	[[ $stderr == *"$late late event, by up to "* ]]
+}
+
+@test "trucks: event time beside processing time, each as computed by hand, and far apart behind a tunnel" {
+	# Of what is later than the hold, event time does not know.
+	not_later 300000 >in-time
+	sml-features "$DATA/trucks.features" in-time | rows >by-event
+	means timestamp 1000 <in-time >expected
+	alike expected by-event 300
+	processing_time | sml-features -f - in-time | rows >by-arrival
+	means _in 1000000 <in-time >expected
+	alike expected by-arrival 300
+	sort by-event >a
+	sort by-arrival >b
+	apart=$(jq -n --slurpfile a a --slurpfile b b '[$a, $b] | transpose | map((.[0][2] - .[1][2]) / 1e6 | if . < 0 then -. else . end | select(. > 10)) | length')
+	[ "$apart" -gt 30 ]
+}
+
+@test "trucks: stamped with --arrival, processing time gives the same features whenever the record is read again" {
+	sml-replay --arrival "$DATA/trucks.jsonl" >stamped
+	jq -s -e '[.[]._in] | . == sort and .[0] > 1719993000000000' stamped
+	processing_time >arrival.features
+	sml-features arrival.features stamped >one
+	sml-features arrival.features <stamped >two
+	same_file one two
+	# They came all at once.
+	equal "$(jq -s 'map(select(.truckId == "t1")) | length' stamped)" "$(jq -s 'map(select(.truckId == "t1"))[-1].features.pings' one)"
+}
+
+@test "trucks: minutes as they end and as they were in the end" {
+	run -0 --separate-stderr sml-features "$DATA/trucks-minute.features" "$DATA/trucks.jsonl"
+	echo "$output" >minutes
+	[ "$(grep -c '"revision":' minutes)" -gt 20 ]
+	[[ $stderr == *': 1 late event, by up to '* ]]
+	# The newest revision of each; the late one is in none.
+	jq -s -c 'group_by(.window.start, .key)[][-1] | [.key, .window.start, .features.pings, .features.slowest]' minutes >got
+	not_later 300000 | jq -s -c 'group_by((.timestamp / 60000 | floor), .truckId)[] |
+		[.[0].truckId, (.[0].timestamp / 60000 | floor * 60000), length, (map(.speed) | min)]' >expected
+	alike expected got 60
+	# Held, each leaves once, and is the same.
+	sed 's/^late .*/hold 5m/' "$DATA/trucks-minute.features" >held.features
+	sml-features -q held.features "$DATA/trucks.jsonl" >held
+	run -1 grep revision held
+	jq -s -c 'sort_by(.window.start, .key)[] | [.key, .window.start, .features.pings, .features.slowest]' held >got
+	alike expected got 60
+}
+
+@test "trucks: the time of arrival is learned, and better than from the speed so far" {
+	sml-features -q "$DATA/trucks.features" "$DATA/trucks.jsonl" >features
+	sml-train -q -y etaMinutes --kind linear -x remaining_km,mean_speed,minutes_so --holdout 25% --require 'r2 > 0.9' -m eta.json features
+	learned=$(sml-classify -q -m eta.json features | sml-train -q -y etaMinutes --evaluate | jq .rmse)
+	naive=$(jq -c 'select(.features) | .prediction = .features.minutes_so' features | sml-train -q -y etaMinutes --evaluate | jq .rmse)
+	jq -n -e "$learned < $naive"
+}
