@@ -542,7 +542,7 @@ as_kcat() { # TOPIC PARTITION OURS KCATS
 	# Windows, too, and in a chain.
 	printf '%s\n' 'key key' 'time timestamp' 'hold 1h' 'emit windows' 'n = count() over tumbling 1m' 's = sum(id) over session 20s' >w.features
 	sml-features -q w.features file >expected
-	sml replay -q -e kafka:$T-3 then features -q w.features >got
+	sml replay -q -e kafka:$T-3 'then' features -q w.features >got
 	same_file expected got
 }
 
