@@ -264,7 +264,7 @@ static bool look(struct features *t)
 		if (why.text[0])
 			dprintf(STDERR_FILENO, "%s: %s; the rows from before go on\n", t->common.command->name, why.text);
 		if (news == LOOKUP_REPLACED) {
-			flow_set_rows(t->flow, i, lookup_rows(t->lookups[i]));
+			tables_set(flow_tables(t->flow), i, lookup_rows(t->lookups[i]));
 			tell_rows(t, i);
 		}
 		goes_on |= news == LOOKUP_READING;
@@ -295,7 +295,7 @@ static void tell_misses(const struct features *t)
 {
 	for (size_t i = 0; i < t->spec->n_lookups; i++) {
 		const struct spec_lookup *lk = &t->spec->lookups[i];
-		const struct engine_found *found = flow_found(t->flow, i);
+		const struct tables_found *found = tables_found(flow_tables(t->flow), i);
 		if (!lk->file)
 			continue;
 		const char *first = lookup_figures(t->lookups[i])->first_key;
@@ -320,7 +320,7 @@ static int start(struct features *t, struct error *why)
 	flow_place(t->flow, &(struct place){ "features", "windows", 0, &loop_stage(t->loop, t)->tally });
 	for (size_t i = 0; i < t->spec->n_lookups; i++)
 		if (t->lookups[i])
-			flow_set_rows(t->flow, i, lookup_rows(t->lookups[i]));
+			tables_set(flow_tables(t->flow), i, lookup_rows(t->lookups[i]));
 	t->next_look = has_files(t) ? wallclock_monotonic() + LOOK_NS : INT64_MAX;
 	/* The lock comes before the look at the file, and is held as long as the process lives. */
 	const int lock = t->state || t->state_out ? savefile_lock(t->state ? t->state : t->state_out, why) : 0;
@@ -466,8 +466,8 @@ static void lookup_metrics(const struct features *t, struct metrics *m)
 
 	for (size_t j = 0; j < sizeof rows / sizeof *rows; j++)
 		for (size_t i = 0; i < t->spec->n_lookups; i++) {
-			const struct engine_found *found = flow_found(t->flow, i);
-			const struct rows *all = flow_rows(t->flow, i);
+			const struct tables_found *found = tables_found(flow_tables(t->flow), i);
+			const struct rows *all = tables_rows(flow_tables(t->flow), i);
 			const struct lookup_figures none = { 0 }, *f = t->lookups[i] ? lookup_figures(t->lookups[i]) : &none;
 			const double values[] = { (double)found->hits, (double)found->misses, (double)rows_count(all), (double)rows_bytes(all),
 				(double)f->loaded, (double)f->refused };
@@ -540,7 +540,7 @@ static void features_summary(void *tool, struct buf *out)
 	if (f.expired)
 		buf_format(out, "%14s  keys let go of (ttl, closed windows)\n", number_group(f.expired, number));
 	for (size_t i = 0; i < t->spec->n_lookups; i++) {
-		const struct engine_found *found = flow_found(t->flow, i);
+		const struct tables_found *found = tables_found(flow_tables(t->flow), i);
 		buf_format(out, "%14s  rows found by lookup %s\n", number_group(found->hits, number), t->spec->lookups[i].name);
 		buf_format(out, "%14s  rows missed by lookup %s\n", number_group(found->misses, number), t->spec->lookups[i].name);
 	}

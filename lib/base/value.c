@@ -145,6 +145,18 @@ void value_show(struct value v, struct buf *b)
 	}
 }
 
+void value_show_short(struct value v, struct buf *b)
+{
+	if (v.type == VALUE_STRING && v.len > 60) {
+		v.len = 60;
+		while (v.len && ((unsigned char)v.text[v.len] & 0xc0) == 0x80)
+			v.len--;
+		value_show(v, b);
+		buf_add_text(b, "...");
+	} else if (v.type >= VALUE_BOOL && v.type <= VALUE_STRING)
+		value_show(v, b);
+}
+
 struct value value_copy(struct value v, struct arena *arena)
 {
 	struct value *items;

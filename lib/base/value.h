@@ -129,6 +129,9 @@ struct arena;
  */
 void value_show(struct value, struct buf *);
 
+/* The same for a message: a long text is cut, of what has no short text there is none. */
+void value_show_short(struct value, struct buf *);
+
 /* A copy whose text, items and members live in the arena (names are borrowed); a VALUE_TREE is not copied (json_keep does that). */
 struct value value_copy(struct value, struct arena *);
 

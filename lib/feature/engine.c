@@ -10,6 +10,7 @@
 #include "feature/firing.h"
 #include "feature/key.h"
 #include "feature/keyed.h"
+#include "feature/tables.h"
 #include "json/parse.h"
 #include "json/write.h"
 #include "stream/source.h"
@@ -22,13 +23,6 @@ struct key_ref {
 	struct keyed_row *row;
 };
 
-/* A lookup's row for a record. */
-struct sought {
-	bool is_key;			/* else there is no row for it */
-	struct key key;
-	const struct row *row;		/* NULL: not there */
-};
-
 /* What a state will take in when the record has come through. */
 struct taken { bool counts, passes; struct value x; const void *state; };	/* passes: without a value */
 
@@ -38,10 +32,7 @@ struct engine {
 	const struct added *features;
 	struct state *state;
 	struct key_ref *refs;		/* n_keys per record of the batch */
-	struct sought *sought;		/* n_lookups per record of the batch */
-	const struct rows **rows;	/* of each lookup */
-	struct stream_rows { struct rows *rows; struct buf name; } *own;	/* of those whose rows are of the stream; else NULL */
-	struct engine_found *found;
+	struct tables *tables;		/* of lookups */
 	const struct value *values[BATCH_MAX];
 	struct value *locals, *calls;
 	struct taken *taken;
@@ -91,25 +82,12 @@ static int read_key(struct engine *e, unsigned keys, const struct expr_scope *sc
 
 /* ---- messages ---- */
 
-/* A value in a message: a long text is cut, of what has no short text there is none. */
-static void show_short(struct value v, struct buf *b)
-{
-	if (v.type == VALUE_STRING && v.len > 60) {
-		v.len = 60;
-		while (v.len && ((unsigned char)v.text[v.len] & 0xc0) == 0x80)
-			v.len--;
-		value_show(v, b);
-		buf_add_text(b, "...");
-	} else if (v.type >= VALUE_BOOL && v.type <= VALUE_STRING)
-		value_show(v, b);
-}
-
 /* "totalValue is a string (\"abc\"), sum() needs a number". */
 static int refuse_value(const char *name, struct value v, const char *aggregate, const struct error *what, struct error *why)
 {
 	struct buf b = BUF_INIT;
 
-	show_short(v, &b);
+	value_show_short(v, &b);
 	error_set(why, "%.200s is %s%s%s%s, %s() %s", name, value_kind(v), b.len ? " (" : "", b.len ? buf_text(&b) : "",
 	    b.len ? ")" : "", aggregate, what->text);
 	buf_release(&b);
@@ -141,88 +119,6 @@ static bool fail_require(struct record *r, const struct spec_step *step, const s
 	record_fail(r, INVALID_DATA, "require %.300s failed%s", step->text, b.len ? buf_text(&b) : "");
 	buf_release(&b);
 	return false;
-}
-
-/* ---- lookups ---- */
-
-/* What each lookup of a record is for; the spec's key is mostly that of a lookup as well. */
-static void seek(struct engine *e, struct record *r, size_t i)
-{
-	const struct spec *s = e->spec;
-	const struct key_ref *own = &e->refs[i * s->n_keys];
-
-	for (size_t k = 0; k < s->n_lookups; k++) {
-		const int slot = s->lookups[k].on.slot;
-		struct sought *sought = &e->sought[i * s->n_lookups + k];
-		const struct value v = e->values[i][slot];
-		*sought = (struct sought){ .is_key = e->rows[k] && key_is(v) };
-		if (!sought->is_key)
-			continue;
-		sought->key = s->keys[0].n == 1 && s->keys[0].parts[0].slot == slot ? own->key : key_of(&v, 1, r->arena, &e->line);
-		rows_prefetch(e->rows[k], &sought->key);
-	}
-}
-
-static void fetch_rows(struct engine *e, size_t i, int pass)
-{
-	const size_t n = e->spec->n_lookups;
-
-	for (size_t k = 0; k < n; k++) {
-		struct sought *sought = &e->sought[i * n + k];
-		if (!sought->is_key)
-			continue;
-		if (!pass)
-			rows_prefetch_row(e->rows[k], &sought->key);
-		else if (!e->own[k].rows)	/* else it may change up to this record's turn */
-			sought->row = rows_find(e->rows[k], &sought->key);
-	}
-}
-
-/* Counted; false: the record has become an error record. */
-static bool miss(struct engine *e, size_t k, struct record *r, struct value v)
-{
-	const struct spec_lookup *lk = &e->spec->lookups[k];
-	struct engine_found *found = &e->found[k];
-	struct buf b = BUF_INIT;
-
-	if (found->misses++ && !lk->is_required)
-		return true;
-	buf_format(&b, "%s is ", lk->on.text);
-	const size_t named = b.len;
-	show_short(v, &b);
-	if (b.len == named)
-		buf_add_text(&b, value_kind(v));
-	if (!found->missed)
-		found->missed = arena_copy(&e->arena, b.data, b.len);
-	if (lk->is_required)
-		record_fail(r, MISSING_FEATURE, "lookup %s: no row in %s: %s", lk->name, lk->file ? lk->file : "the stream", buf_text(&b));
-	buf_release(&b);
-	return !lk->is_required;
-}
-
-/* All that expressions read of the rows stands in locals; false: the record has become an error record. */
-static bool look_up(struct engine *e, struct record *r, size_t i, const struct expr_scope *scope)
-{
-	const struct spec *s = e->spec;
-
-	for (size_t k = 0; k < s->n_lookups; k++) {
-		const struct spec_lookup *lk = &s->lookups[k];
-		const struct sought *sought = &e->sought[i * s->n_lookups + k];
-		const struct row *row = e->own[k].rows && sought->is_key ? rows_find(e->rows[k], &sought->key) : sought->row;
-		if (row) {
-			e->found[k].hits++;
-			rows_read(e->rows[k], row, scope->arena, e->locals, lk->locals);
-			/* A later record of the batch may replace the row. */
-			for (size_t j = 0; e->own[k].rows && j < lk->n_values; j++)
-				e->locals[lk->locals[j]] = value_copy(e->locals[lk->locals[j]], scope->arena);
-			continue;
-		}
-		for (size_t j = 0; j < lk->n_values; j++)
-			e->locals[lk->locals[j]] = value_null();
-		if (!miss(e, k, r, scope->slots[lk->on.slot]))
-			return false;
-	}
-	return true;
 }
 
 /* ---- one record ---- */
@@ -412,7 +308,7 @@ static bool look_at(struct engine *e, struct record *r, size_t i)
 		if (ref->kind == KEY_READY && s->keys[k].n_states)
 			keyed_prefetch(e->state->tables[k].keyed, ref->key.hash);
 	}
-	seek(e, r, i);
+	tables_seek(e->tables, i, r, e->values[i], s->keys[0].n == 1 ? &e->refs[i * s->n_keys].key : NULL);
 	return true;
 }
 
@@ -477,7 +373,7 @@ static int take_event(struct engine *e, struct event *events, size_t i)
 		return e->firing ? e->peer->put(e->peer->self, r) : 0;
 	e->mark = e->firing ? event->watermark : INT64_MIN;
 	e->alive = lasts ? eventtime_minus(event->watermark, lasts) : INT64_MIN;
-	if (!look_up(e, r, i, &scope) || !compute(e, r, &scope, refs, event->time))
+	if (!tables_read(e->tables, i, r, values, e->locals) || !compute(e, r, &scope, refs, event->time))
 		return e->firing ? e->peer->put(e->peer->self, r) : 0;
 	if (!event->is_met)
 		e->peer->taken(e->peer->self, event);
@@ -495,42 +391,15 @@ static int take_event(struct engine *e, struct event *events, size_t i)
 	return result;
 }
 
-/* The row of a lookup that a record is; false: it has become an error record. */
-static bool put_row(struct engine *e, size_t k, struct record *r)
-{
-	const struct spec_lookup *lk = &e->spec->lookups[k];
-	struct value *slots = arena_get(r->arena, (lk->fields.n_slots + 1) * sizeof *slots);
-	struct json_error ignored;
-	uint64_t present;
-
-	buf_clear(&e->line);
-	record_write(r, &e->line);	/* with what earlier stages have added */
-	json_read(json_parse(r->arena, e->line.data, e->line.len - 1, &ignored), &lk->fields, r->arena, slots, &present);
-	const struct value v = slots[lk->key_slot];
-	if (!key_is(v)) {
-		record_fail(r, INVALID_DATA, "lookup %s: %s is %s: a row's key is a string, a number or a boolean", lk->name, lk->row_text,
-		    value_kind(v));
-		return false;
-	}
-	const struct key key = key_of(&v, 1, r->arena, &e->line);
-	rows_put(e->own[k].rows, &key, slots);
-	return true;
-}
-
 /* A record that is no event: it goes, or leaves as an error record. */
 static int take_row(struct engine *e, struct event *event)
 {
 	struct record *r = event->record;
 	const struct expr_scope scope = { .slots = record_values(r), .arena = r->arena, .dates = &e->dates };
-	struct error why;
 
 	if (event->is_met || e->peer->meet(e->peer->self, event)) {
-		bool is_fine = true;
-		for (size_t k = 0; k < e->spec->n_lookups && is_fine && !event->is_apart; k++)
-			if (e->own[k].rows && expr_test(e->spec->lookups[k].rows, &scope, &why) > 0)
-				is_fine = put_row(e, k, r);
-		event->is_gone = is_fine;
-		if (is_fine && !event->is_met)
+		event->is_gone = event->is_apart || tables_put(e->tables, r, &scope);
+		if (event->is_gone && !event->is_met)
 			e->peer->taken(e->peer->self, event);
 	}
 	return event->is_gone || !e->firing ? 0 : e->peer->put(e->peer->self, r);
@@ -558,7 +427,7 @@ int engine_events(struct engine *e, struct event *events, size_t n, const struct
 				else
 					find_early(e, k, ref);
 			}
-			fetch_rows(e, i, pass);
+			tables_fetch(e->tables, i, pass);
 		}
 	for (size_t i = 0; i < n && !result; i++)
 		if (e->values[i])
@@ -702,35 +571,6 @@ static int give_window(void *self, const struct spec_window *w, struct keyed_row
 
 /* ---- set up ---- */
 
-static bool has_no_rows(const void *self)
-{
-	return !rows_count(self);
-}
-
-static void save_rows(const void *self, struct snapshot_writer *w)
-{
-	rows_save(self, w);
-}
-
-static int load_rows(void *self, const struct snapshot_reader *in, struct error *why)
-{
-	return rows_load(self, in, why);
-}
-
-/* Rows of the stream are part of the state, named by all that what is kept of them depends on. */
-static void own_rows(struct engine *e, size_t k)
-{
-	const struct spec_lookup *lk = &e->spec->lookups[k];
-	struct stream_rows *own = &e->own[k];
-
-	own->rows = rows_new(lk->n_values);
-	e->rows[k] = own->rows;
-	buf_format(&own->name, "rows %s", lk->text);
-	for (size_t i = 0; i < lk->n_values; i++)
-		buf_format(&own->name, "%s%s", i ? ", " : ": ", lk->paths[i]);
-	state_add_part(e->state, &(struct state_part){ buf_text(&own->name), own->rows, has_no_rows, save_rows, load_rows });
-}
-
 struct engine *engine_new(const struct spec *s, struct fields *fields, uint64_t max_keys, struct error *why)
 {
 	struct engine *e = alloc_zeroed(1, sizeof *e);
@@ -738,13 +578,7 @@ struct engine *engine_new(const struct spec *s, struct fields *fields, uint64_t 
 
 	*e = (struct engine){ .spec = s, .state = state_new(s, max_keys), .evicts = max_keys || key_lasts(s) };
 	e->refs = alloc_zeroed(BATCH_MAX * s->n_keys, sizeof *e->refs);
-	e->sought = alloc_zeroed(BATCH_MAX * s->n_lookups + 1, sizeof *e->sought);
-	e->rows = alloc_zeroed(s->n_lookups + 1, sizeof *e->rows);
-	e->found = alloc_zeroed(s->n_lookups + 1, sizeof *e->found);
-	e->own = alloc_zeroed(s->n_lookups + 1, sizeof *e->own);
-	for (size_t k = 0; k < s->n_lookups; k++)
-		if (!s->lookups[k].file)
-			own_rows(e, k);
+	e->tables = tables_new(s, e->state);
 	e->locals = alloc_zeroed(s->n_locals, sizeof *e->locals);
 	e->calls = alloc_zeroed(s->n_calls + 1, sizeof *e->calls);
 	e->taken = alloc_zeroed(s->n_states + 1, sizeof *e->taken);
@@ -775,14 +609,7 @@ void engine_free(struct engine *e)
 	firing_free(e->firing);
 	state_free(e->state);
 	free(e->refs);
-	for (size_t k = 0; e->own && k < e->spec->n_lookups; k++) {
-		rows_free(e->own[k].rows);
-		buf_release(&e->own[k].name);
-	}
-	free(e->own);
-	free(e->sought);
-	free(e->rows);
-	free(e->found);
+	tables_free(e->tables);
 	free(e->locals);
 	free(e->calls);
 	free(e->taken);
@@ -792,19 +619,9 @@ void engine_free(struct engine *e)
 	free(e);
 }
 
-void engine_set_rows(struct engine *e, size_t i, const struct rows *rows)
+struct tables *engine_tables(struct engine *e)
 {
-	e->rows[i] = rows;
-}
-
-const struct rows *engine_rows(const struct engine *e, size_t i)
-{
-	return e->rows[i];
-}
-
-const struct engine_found *engine_found(const struct engine *e, size_t i)
-{
-	return &e->found[i];
+	return e->tables;
 }
 
 struct state *engine_state(struct engine *e)

@@ -17,9 +17,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "feature/rows.h"
 #include "feature/spec.h"
 #include "feature/state.h"
+#include "feature/tables.h"
 #include "json/fields.h"
 #include "stream/record.h"
 
@@ -29,18 +29,8 @@ struct engine;
 struct engine *engine_new(const struct spec *, struct fields *, uint64_t max_keys, struct error *why);
 void engine_free(struct engine *);
 
-/*
- * The rows of the spec's lookup i, with its values: borrowed until others take their place, between batches.  NULL, as at first:
- * there are none.
- */
-void engine_set_rows(struct engine *, size_t i, const struct rows *);
-
-/* Those in use: set so, or of the stream. */
-const struct rows *engine_rows(const struct engine *, size_t i);
-
-/* Of how many records a lookup found the row or did not, and what the first one was that it did not find ("userId is 42"). */
-struct engine_found { uint64_t hits, misses; const char *missed; };
-const struct engine_found *engine_found(const struct engine *, size_t i);
+/* Of its lookups. */
+struct tables *engine_tables(struct engine *);
 
 /* A record on its way in. */
 struct event {

@@ -628,14 +628,9 @@ int flow_restore(struct flow *f, struct snapshot_reader *in, struct state_news *
 	return result;
 }
 
-void flow_set_rows(struct flow *f, size_t i, const struct rows *rows)
+struct tables *flow_tables(const struct flow *f)
 {
-	engine_set_rows(f->engine, i, rows);
-}
-
-const struct engine_found *flow_found(const struct flow *f, size_t i)
-{
-	return engine_found(f->engine, i);
+	return engine_tables(f->engine);
 }
 
 const struct expr_dates *flow_dates(const struct flow *f)
@@ -652,9 +647,4 @@ void flow_figures(const struct flow *f, struct flow_figures *out)
 void flow_join_figures(const struct flow *f, size_t i, struct join_figures *out)
 {
 	join_figures(f->joins[i].join, out);
-}
-
-const struct rows *flow_rows(const struct flow *f, size_t i)
-{
-	return engine_rows(f->engine, i);
 }

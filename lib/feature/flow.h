@@ -44,10 +44,8 @@ void flow_place(struct flow *, const struct place *);
 struct state *flow_state(struct flow *);
 int flow_restore(struct flow *, struct snapshot_reader *, struct state_news *, struct error *why);
 
-/* As engine_set_rows and engine_found. */
-void flow_set_rows(struct flow *, size_t i, const struct rows *);
-const struct engine_found *flow_found(const struct flow *, size_t i);
-const struct rows *flow_rows(const struct flow *, size_t i);
+/* Of its lookups. */
+struct tables *flow_tables(const struct flow *);
 
 /* Of the spec's join i. */
 void flow_join_figures(const struct flow *, size_t i, struct join_figures *);

@@ -503,10 +503,12 @@ size_t fold_partial_size(const struct fold_shape *s)
 
 bool fold_is_nothing(const struct fold_shape *s, const void *partial)
 {
-	const size_t words = fold_partial_size(s) / sizeof(union word);
 	const uint64_t *word = partial;
 
-	for (size_t i = 0; i < words; i++)
+	if (word[0])	/* as a rule it says enough */
+		return false;
+	const size_t words = fold_partial_size(s) / sizeof *word;
+	for (size_t i = 1; i < words; i++)
 		if (word[i])
 			return false;
 	return true;

@@ -50,13 +50,11 @@ static struct fold_shape shape_of(const struct aggregate *a, const struct expr_c
 }
 
 /* What a session comes to that has a value; NULL: none has one. */
-static const void *any_value(const struct session_state *st, const struct fold_shape *s)
+static const void *any_value(const struct sessions *all, const struct sessions_kind *kind)
 {
-	const struct sessions_kind kind = kind_of(s);
-
-	for (size_t i = 0; i < st->all.n; i++) {
-		const void *partial = sessions_at(&st->all, &kind, i)->comes_to;
-		if (!fold_is_nothing(s, partial))
+	for (size_t i = 0; i < all->n; i++) {
+		const void *partial = sessions_at(all, kind, i)->comes_to;
+		if (!fold_is_nothing(kind->self, partial))
 			return partial;
 	}
 	return NULL;
@@ -66,9 +64,9 @@ static struct value session_read(const struct aggregate *a, const struct expr_ca
 {
 	const struct session_state *st = state;
 	const struct fold_shape kept = shape_of(a, c, st);
-	const bool any = any_value(st, &kept);
-	const struct fold_shape s = any || !m->x ? kept : form_shape(a, c, form_of(a, *m->x));
 	const struct sessions_kind kind = kind_of(&kept);
+	const bool any = any_value(&st->all, &kind);
+	const struct fold_shape s = any || !m->x ? kept : form_shape(a, c, form_of(a, *m->x));
 	const struct sessions_span span = any ? sessions_span(&st->all, &kind, c, m) : (struct sessions_span){0};
 	void *partial = form_nothing(&s, m->arena);
 	bool is_in = !m->x;
@@ -95,12 +93,15 @@ static void session_add(const struct aggregate *a, const struct expr_call *c, vo
 	const struct fold_shape kept = shape_of(a, c, st);
 	const struct sessions_kind before = kind_of(&kept);
 
-	if (m->x && !any_value(st, &kept))
+	if (!m->x || any_value(&st->all, &before))
+		sessions_add(&st->all, &before, c, m, pool);
+	else {
 		st->form = form_of(a, *m->x);
-	const struct fold_shape s = shape_of(a, c, st);
-	const struct sessions_kind kind = kind_of(&s);
-	sessions_turn(&st->all, &before, &kind, pool);
-	sessions_add(&st->all, &kind, c, m, pool);
+		const struct fold_shape s = shape_of(a, c, st);
+		const struct sessions_kind kind = kind_of(&s);
+		sessions_turn(&st->all, &before, &kind, pool);
+		sessions_add(&st->all, &kind, c, m, pool);
+	}
 	if (!st->all.n)
 		st->form = (struct form){0};
 }
@@ -110,7 +111,8 @@ static int session_take(const struct aggregate *a, const struct expr_call *c, co
 {
 	const struct session_state *st = state;
 	const struct fold_shape kept = shape_of(a, c, st);
-	const void *partial = any_value(st, &kept);
+	const struct sessions_kind kind = kind_of(&kept);
+	const void *partial = any_value(&st->all, &kind);
 	const struct fold_shape s = partial ? kept : form_shape(a, c, form_of(a, *x));
 
 	UNUSED(arena);

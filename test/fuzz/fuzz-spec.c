@@ -71,7 +71,7 @@ static void add_rows(struct run *r)
 	for (size_t i = 0; i < r->spec->n_lookups; i++) {
 		r->rows[i] = rows_of(&r->spec->lookups[i], &r->arena);
 		if (r->spec->lookups[i].file)
-			flow_set_rows(r->flow, i, r->rows[i]);
+			tables_set(flow_tables(r->flow), i, r->rows[i]);
 	}
 	arena_clear(&r->arena);
 }
