@@ -70,6 +70,21 @@ JOIN='join outcome on order = of within 1h where kind == "outcome"'
 	[[ $output == *'join     outcome on order = of within 1h where kind == "outcome"'* ]]
 }
 
+@test "a partner that many wait for, held itself, in two joins and a row besides" {
+	spec 'time t' 'hold 1s' 'join a on k within 1h where is_a' 'join b on k within 1h where is_b' 'lookup r from rows where is_a on k' \
+		'x = a.x' 'y = b.y' 'z = r.x'
+	{
+		for i in $(seq 100); do echo "{\"t\":$i,\"k\":1,\"pad\":\"$(printf 'p%.0s' {1..200})\"}"; done
+		echo '{"t":2000,"k":1,"is_a":true,"is_b":true,"x":7,"y":8}'
+		echo '{"t":2000,"k":{},"is_b":true}'
+		echo '{"t":2001,"k":1}'
+	} >in
+	sml-features -q x.features in >out
+	equal '    100 "features":{"x":7,"y":8,"z":null}}
+      1 "features":{"x":7,"y":8,"z":7}}' "$(grep -o '"features":.*' out | sort | uniq -c | sort -rn)"
+	equal 1 "$(grep -c '^{"errorType":"INVALID_DATA","errorMessage":"join b: the partner.s key is an object' out)"
+}
+
 @test "how long a record waits: until the watermark is beyond its time and the duration" {
 	spec 'time t' 'join p on k within 10s where is_p' 'x = p.x'
 	cat >in <<-'E'

@@ -38,6 +38,7 @@ struct flow {
 	struct record *woken[BATCH_MAX];	/* of these, those that were held */
 	size_t n_woken;
 	struct arena arena;		/* of woken records */
+	struct arena hand;		/* of one that is not ready yet: others may be sent before it */
 	struct record *out[BATCH_MAX];
 	size_t n_out;
 	struct arena out_arena;		/* of records of windows */
@@ -310,6 +311,8 @@ static int arrive(struct flow *f, struct event *event, unsigned role, bool is_wo
 	struct record *r = event->record;
 	int result = 0;
 
+	if (role == ROLE_EVENT && is_woken)
+		record_wake(r, &f->arena);
 	if (role == ROLE_EVENT && !event->is_apart)
 		return meet_partners(f, 0, event, is_woken);
 	for (size_t i = 0; role == ROLE_EVENT && i < f->spec->n_joins; i++)
@@ -323,9 +326,15 @@ static int arrive(struct flow *f, struct event *event, unsigned role, bool is_wo
 			record_free(r);
 		return result;
 	}
-	if (is_woken)
-		f->woken[f->n_woken++] = r;
-	return put(f, event);
+	if (!is_woken)
+		return put(f, event);
+	const bool is_error = r->kind == RECORD_ERROR;
+	f->woken[f->n_woken++] = r;
+	if (!is_error)
+		record_wake(r, &f->arena);
+	result = put(f, event);
+	/* What an error record is made of lies in the hand. */
+	return result || !is_error ? result : send(f);
 }
 
 /* ---- time goes on ---- */
@@ -337,7 +346,8 @@ static int let_go(struct flow *f, int64_t until)
 
 	while (!result && f->hold.n && hold_oldest(&f->hold) <= until) {
 		const struct held_event held = hold_take(&f->hold);
-		record_wake(held.record, &f->arena);
+		arena_clear(&f->hand);
+		record_wake(held.record, f->spec->n_joins || f->has_rows ? &f->hand : &f->arena);
 		result = expire(f, held.time);
 		process_to(f, eventtime_minus(held.time, f->within));
 		struct event event = event_of(f, held.record, held.time);
@@ -605,6 +615,7 @@ void flow_free(struct flow *f)
 	buf_release(&f->scratch);
 	hold_release(&f->hold);
 	arena_release(&f->arena);
+	arena_release(&f->hand);
 	arena_release(&f->out_arena);
 	free(f);
 }
