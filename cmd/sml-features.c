@@ -347,6 +347,8 @@ static int features_records(void *tool, struct record **r, size_t n, struct next
 	char keys[NUMBER_SHOW_MAX];
 	const int result = flow_records(t->flow, r, n, next, why);
 
+	for (const struct spec_step *step; (step = flow_over(t->flow));)
+		command_note(&t->common, "%s %.300s: more than 1,024 different values in a window: null", step->is_require ? "require" : "feature", step->text);
 	if (t->max_keys && !t->eviction_told) {
 		state_figures(flow_state(t->flow), &figures);
 		if (figures.evicted) {

@@ -462,20 +462,33 @@ x = sequence(a, 3) decay 1h
 	run -0 sml-features --check x.features
 }
 
-@test "what is not in this version is refused with a sentence" {
-	spec 'x = 1 + distinct(totalValue) over 10m'
-	refused 'x.features:1:9: distinct() over a window in time is not in this version: over all and over last N are
-x = 1 + distinct(totalValue) over 10m
-        ^'
-	only() {
-		spec "$1" 'y = 1'
+@test "quantile, topk and distinct: what is out of range or of a wrong type is pointed at" {
+	for call in 'quantile(a)' 'quantile(a, 1.5)' 'quantile(a, -0.1)' 'quantile(a, b)' 'quantile("a", 0.5)' 'topk(a)' 'topk(a, 0)' 'topk(a, 2.5)' 'topk(a, 101)' \
+		'topk(a, "b")' 'distinct(a) over last 2000' 'topk(a, 3) over last 2000' 'quantile(a, 0.5) decay 1h' 'topk(a, 3) decay 1h'; do
+		spec "x = $call"
 		run -2 --separate-stderr sml-features --check x.features
-		[ -z "$output" ]
-		equal "$2" "$(head -n 1 <<<"${stderr#sml-features: x.features:1:}")"
-	}
-	for call in 'quantile(a, 0.5)' 'topk(a, 3)'; do
-		only "x = $call" "5: ${call%%(*}() is not in this version"
+		[[ $stderr == 'sml-features: x.features:1:'*$'\n'"x = $call"$'\n'* ]] || { echo "$call" && false; }
 	done
+	run -0 --separate-stderr sml-features -q -d 'x = quantile(a, 0.5)' <<<'{"a":"b"}'
+	[[ $output == *'"errorMessage":"feature x: a is a string (\"b\"), quantile() needs a number"'* ]]
+	run -0 --separate-stderr sml-features -q -d 'x = topk(a, 2)' <<<'{"a":{}}'
+	[[ $output == *'"errorType":"INVALID_DATA"'* ]]
+}
+
+@test "more than 1,024 different values in a sliding window: null, and said once; in panes and over all an estimate" {
+	awk 'BEGIN { for (i = 0; i < 3000; i++) printf "{\"timestamp\":%d,\"x\":%d}\n", i, i }' >in
+	run -0 --separate-stderr sml-features -d 'd = distinct(x) over 1h' -d 't = topk(x, 1) over 1h' -d 'p = distinct(x) over 1h every 1m' \
+		-d 'a = distinct(x)' -d 's = distinct(x) over session 1m' in
+	equal '{"d":1024,"t":[[0,1]],"p":1024,"a":1024,"s":1024}' "$(sed -n '1024s/.*"features"://; 1024s/}$//p' <<<"$output")"
+	[[ ${lines[1024]} == *'"features":{"d":null,"t":null,'* ]]
+	equal 1 "$(grep -c 'feature d: more than 1,024 different values in a window: null' <<<"$stderr")"
+	equal 1 "$(grep -c 'feature t: more than 1,024 different values in a window: null' <<<"$stderr")"
+	# Within 2 %.
+	python3 - 3<<<"$output" <<-'E'
+		import json, os
+		last = json.loads(os.fdopen(3).read().splitlines()[-1])["features"]
+		assert all(abs(last[name] - 3000) < 60 for name in ("p", "a", "s")), last
+	E
 }
 
 @test "definitions on the command line" {
@@ -677,7 +690,7 @@ state by merchant: 80 bytes a key
 {"definition":"prev(page)","key":"b","state":{"value":null}}
 {"definition":"prev(page)","key":2,"state":{"value":null}}
 {"keys":"by m, u","key":[1,"b"],"time":"1970-01-01T00:00:00Z"}
-{"definition":"distinct(page) by m, u","key":[1,"b"],"state":{"distinct":1,"exact":true}}' "$output"
+{"definition":"distinct(page) by m, u","key":[1,"b"],"state":{"n":1,"value":1}}' "$output"
 	# With a spec, only what it uses, with the features' names.
 	spec 'key u' 'time t s' 'sum_x = sum(x) over last 2' 'mean_x = mean(x) over last 2'
 	run -0 --separate-stderr sml-features --state p --dump-state x.features

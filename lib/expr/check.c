@@ -171,6 +171,11 @@ static int call(struct checker *c, struct expr *e)
 	if (call->where && !can_be(call->where, TYPE_BOOL))
 		return caret_set(c->why, c->origin, call->where->at, "%s is %s, where needs a boolean",
 		    show_short(call->where, text), type_word(call->where->types));
+	if (call->kind->flags & EXPR_CALL_CONSTANT && (int)call->n_args == call->kind->max_args) {
+		const struct expr *last = e->kids[call->n_args - 1];
+		if (last->op != OP_CONSTANT || last->types != TYPE_NUMBER)
+			return caret_set(c->why, c->origin, last->at, "%s must be a constant number", show_short(last, text));
+	}
 	/* Where it stands, for messages of the caller. */
 	const struct expr_place *place = c->origin->place;
 	call->line = place ? place->line : 0;
@@ -179,7 +184,7 @@ static int call(struct checker *c, struct expr *e)
 		return caret_set(c->why, c->origin, e->at, "%s() can't stand here", call->kind->name);
 	index = c->names->call(c->names->self, call, &why);
 	if (index < 0)
-		return caret_set(c->why, c->origin, e->at, "%s", why.text);
+		return caret_set(c->why, c->origin, index < -1 ? e->kids[-2 - index]->at : e->at, "%s", why.text);
 	e->index = index;
 	e->types = call->kind->flags & EXPR_CALL_IS_NUMBER ? TYPE_NUMBER | TYPE_NULL :
 	    call->kind->flags & EXPR_CALL_IS_ARRAY ? TYPE_ARRAY | TYPE_NULL : TYPE_ANY;

@@ -46,6 +46,7 @@ enum {
 	EXPR_CALL_SCALARS = 256,	/* first argument: numbers, strings or booleans */
 	EXPR_CALL_COUNT = 512,	/* argument number max_args is how many: a constant integer from 1 to EXPR_COUNT_MAX */
 	EXPR_CALL_IS_ARRAY = 1024,	/* its value is an array or null */
+	EXPR_CALL_CONSTANT = 2048,	/* argument number max_args is a constant number */
 };
 
 #define EXPR_COUNT_MAX 1024
@@ -81,8 +82,8 @@ struct expr_names {
 	/* 0, or -1: no such thing (why may suggest).  Called once per path, before any data. */
 	int (*resolve)(void *self, const struct fieldpath *, struct expr_ref *, struct error *why);
 	/*
-	 * A call's index into the scope's `calls`; -1: refused, with a sentence.  Of nested calls the inner one comes
-	 * first; two calls of one text may share an index.  The call lives in the arena.
+	 * A call's index into the scope's `calls`; -1: refused, with a sentence; -1 - i: for its argument i, from 1.  Of nested
+	 * calls the inner one comes first; two calls of one text may share an index.  The call lives in the arena.
 	 */
 	int (*call)(void *self, const struct expr_call *, struct error *why);
 	const struct expr_call_kind *calls;	/* ends with a NULL name */

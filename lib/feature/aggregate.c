@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "feature/aggregate.h"
 
+#include <math.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/number.h"
+#include "feature/counted.h"
 #include "feature/distinct.h"
 #include "feature/extremes.h"
 #include "feature/fold.h"
 #include "feature/held.h"
 #include "feature/opened.h"
+#include "feature/quantile.h"
 #include "feature/ring.h"
 #include "feature/sequence.h"
 #include "feature/sums.h"
+#include "feature/topk.h"
 #include "feature/window.h"
 #include "json/write.h"
 
@@ -371,114 +374,6 @@ static const struct keeper last_first_keeper = {
 	last_first_save, last_first_load, last_first_dump, last_first_bound, NULL, NULL,
 };
 
-/* ---- distinct: a value stands as its hash ---- */
-
-static int distinct_take(const struct aggregate *a, const struct expr_call *c, const void *state, struct value *x,
-    struct arena *arena, struct error *why)
-{
-	struct buf text = BUF_INIT;
-
-	UNUSED(a), UNUSED(c), UNUSED(state), UNUSED(arena);
-	if (!held_fits(*x))
-		return error_set(why, "needs numbers, strings, booleans or arrays of these");
-	value_show(*x, &text);
-	*x = (struct value){ .type = VALUE_UNSIGNED, .uinteger = hash_bytes(text.data, text.len) };
-	buf_release(&text);
-	return 0;
-}
-
-static struct value all_distinct_read(const struct aggregate *a, const struct expr_call *c, const void *state,
-    const struct moment *m)
-{
-	UNUSED(a), UNUSED(c);
-	return value_integer((int64_t)distinct_read(state, m->x ? &m->x->uinteger : NULL));
-}
-
-static void all_distinct_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m,
-    struct pool *pool)
-{
-	UNUSED(a), UNUSED(c);
-	distinct_add(state, m->x->uinteger, pool);
-}
-
-static void all_distinct_release(const struct aggregate *a, const struct expr_call *c, void *state, struct pool *pool)
-{
-	UNUSED(a), UNUSED(c);
-	distinct_release(state, pool);
-}
-
-static void all_distinct_save(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
-{
-	UNUSED(a), UNUSED(c);
-	distinct_save(state, b);
-}
-
-static void all_distinct_load(const struct aggregate *a, const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
-{
-	UNUSED(a), UNUSED(c);
-	distinct_load(state, in, pool);
-}
-
-static void all_distinct_dump(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
-{
-	UNUSED(a), UNUSED(c);
-	distinct_dump(state, b);
-}
-
-static size_t any_distinct_bound(const struct aggregate *a, const struct expr_call *c)
-{
-	UNUSED(a);
-	return distinct_bound(c->last);
-}
-
-static const struct keeper distinct_keeper = {
-	"up to 1,024 hashes, beyond that a HyperLogLog (0.81 %)", sizeof(struct distinct), distinct_take, all_distinct_read,
-	all_distinct_add, all_distinct_release, all_distinct_save, all_distinct_load, all_distinct_dump, any_distinct_bound, NULL, NULL,
-};
-
-static struct value last_distinct_read(const struct aggregate *a, const struct expr_call *c, const void *state,
-    const struct moment *m)
-{
-	UNUSED(a);
-	return value_integer((int64_t)distinct_last_read(state, c->last, m->x ? &m->x->uinteger : NULL));
-}
-
-static void last_distinct_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m,
-    struct pool *pool)
-{
-	UNUSED(a);
-	distinct_last_add(state, c->last, m->x->uinteger, pool);
-}
-
-static void last_distinct_release(const struct aggregate *a, const struct expr_call *c, void *state, struct pool *pool)
-{
-	UNUSED(a), UNUSED(c);
-	distinct_last_release(state, pool);
-}
-
-static void last_distinct_save(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
-{
-	UNUSED(a);
-	distinct_last_save(state, c->last, b);
-}
-
-static void last_distinct_load(const struct aggregate *a, const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
-{
-	UNUSED(a);
-	distinct_last_load(state, c->last, in, pool);
-}
-
-static void last_distinct_dump(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
-{
-	UNUSED(a), UNUSED(c);
-	distinct_last_dump(state, b);
-}
-
-static const struct keeper last_distinct_keeper = {
-	"the last N hashes, counted", sizeof(struct distinct_last), distinct_take, last_distinct_read, last_distinct_add,
-	last_distinct_release, last_distinct_save, last_distinct_load, last_distinct_dump, any_distinct_bound, NULL, NULL,
-};
-
 /* ---- delta ---- */
 
 enum { DELTA_NONE, DELTA_NULL, DELTA_NUMBER };
@@ -604,45 +499,47 @@ static const struct keeper elapsed_keeper = {
 
 const struct aggregate aggregate_rows[] = {
 	{ { "count", 0, 1, DECAYING | EXPR_CALL_IS_NUMBER }, "count([x])", "how many events, or how many whose x is not null",
-	    &count_keeper, &count_keeper, &fold_count, NULL, 0, false, false, 0 },
+	    &count_keeper, &count_keeper, &fold_count, NULL, 0, false, false, NULL },
 	{ { "sum", 1, 1, DECAYING | EXPR_CALL_NUMBERS }, "sum(x)", "of numbers, or of arrays of numbers element by element; of nothing 0",
-	    &sum_keeper, &last_sum_keeper, &fold_sum, NULL, FOLD_SUM, false, false, 0 },
+	    &sum_keeper, &last_sum_keeper, &fold_sum, NULL, FOLD_SUM, false, false, NULL },
 	{ { "mean", 1, 1, DECAYING | EXPR_CALL_NUMBERS }, "mean(x)", "of numbers, or of arrays of numbers element by element",
-	    &sum_keeper, &last_sum_keeper, &fold_sum, "sum", FOLD_MEAN, false, false, 0 },
+	    &sum_keeper, &last_sum_keeper, &fold_sum, "sum", FOLD_MEAN, false, false, NULL },
 	{ { "min", 1, 1, WINDOWED }, "min(x)", "the least of numbers or of strings",
-	    &best_keeper, &last_best_keeper, &fold_least, NULL, LEAST, false, false, 0 },
+	    &best_keeper, &last_best_keeper, &fold_least, NULL, LEAST, false, false, NULL },
 	{ { "max", 1, 1, WINDOWED }, "max(x)", "the greatest of numbers or of strings",
-	    &best_keeper, &last_best_keeper, &fold_greatest, NULL, GREATEST, false, false, 0 },
+	    &best_keeper, &last_best_keeper, &fold_greatest, NULL, GREATEST, false, false, NULL },
 	{ { "range", 1, 1, WINDOWED | EXPR_CALL_NUMBERS | EXPR_CALL_IS_NUMBER }, "range(x)", "the greatest number less the least",
-	    &window_whole, &stretch_keeper, &fold_range, NULL, 0, false, false, 0 },
+	    &window_whole, &stretch_keeper, &fold_range, NULL, 0, false, false, NULL },
 	{ { "var", 1, 1, WINDOWED | EXPR_CALL_NUMBERS | EXPR_CALL_IS_NUMBER }, "var(x)", "the variance of numbers (population)",
-	    &window_whole, &stretch_keeper, &fold_spread, NULL, FOLD_VAR, false, false, 0 },
+	    &window_whole, &stretch_keeper, &fold_spread, NULL, FOLD_VAR, false, false, NULL },
 	{ { "stddev", 1, 1, WINDOWED | EXPR_CALL_NUMBERS | EXPR_CALL_IS_NUMBER }, "stddev(x)", "the standard deviation of numbers (population)",
-	    &window_whole, &stretch_keeper, &fold_spread, "var", FOLD_STDDEV, false, false, 0 },
+	    &window_whole, &stretch_keeper, &fold_spread, "var", FOLD_STDDEV, false, false, NULL },
 	{ { "ewma", 2, 2, WINDOWED | EXPR_CALL_NUMBERS | EXPR_CALL_IS_NUMBER | EXPR_CALL_DURATION }, "ewma(x, half-life)",
 	    "a moving average that forgets half of the past in each half-life", &window_whole, &stretch_keeper, &fold_ewma, NULL, 0,
-	    false, true, 0 },
+	    false, true, NULL },
 	{ { "rate", 0, 0, WINDOWED | EXPR_CALL_IS_NUMBER }, "rate()", "events per second",
-	    &window_whole, &stretch_keeper, &fold_rate, NULL, 0, false, true, 0 },
+	    &window_whole, &stretch_keeper, &fold_rate, NULL, 0, false, true, NULL },
 	{ { "first", 1, 1, WINDOWED }, "first(x)", "the oldest value",
-	    &first_keeper, &last_first_keeper, &fold_first, NULL, 0, false, false, 0 },
+	    &first_keeper, &last_first_keeper, &fold_first, NULL, 0, false, false, NULL },
 	{ { "last", 1, 1, WINDOWED }, "last(x)", "the newest value",
-	    &newest_keeper, &newest_keeper, &fold_last, NULL, 0, false, false, 0 },
+	    &newest_keeper, &newest_keeper, &fold_last, NULL, 0, false, false, NULL },
 	{ { "distinct", 1, 1, WINDOWED | EXPR_CALL_IS_NUMBER }, "distinct(x)", "how many different values; above 1,024 an estimate (0.81 %)",
-	    &distinct_keeper, &last_distinct_keeper, NULL, NULL, 0, false, false, DISTINCT_EXACT },
+	    &counted_all_distinct, &counted_line_keeper, NULL, NULL, 0, false, false, &distinct_counted },
+	{ { "quantile", 2, 2, WINDOWED | EXPR_CALL_NUMBERS | EXPR_CALL_CONSTANT | EXPR_CALL_IS_NUMBER }, "quantile(x, q)",
+	    "the value that a share q of the numbers lies below, to 1 %", &counted_all_quantile, &counted_line_keeper, NULL, NULL, 0,
+	    false, false, &quantile_counted },
+	{ { "topk", 2, 2, WINDOWED | EXPR_CALL_CONSTANT }, "topk(x, k)", "the k most frequent values, each with how often it is there",
+	    &counted_all_topk, &counted_line_keeper, NULL, NULL, 0, false, false, &topk_counted },
 	{ { "sequence", 2, 2, WINDOWED | EXPR_CALL_SCALARS | EXPR_CALL_COUNT | EXPR_CALL_IS_ARRAY }, "sequence(x, n)",
-	    "the newest n values, the oldest of them first", &sequence_keeper, &sequence_keeper, NULL, NULL, 0, false, false, 0 },
+	    "the newest n values, the oldest of them first", &sequence_keeper, &sequence_keeper, NULL, NULL, 0, false, false, NULL },
 	{ { "prev", 1, 1, PREVIOUS }, "prev(x)", "x of the key's previous event",
-	    &prev_keeper, NULL, NULL, NULL, 0, true, false, 0 },
+	    &prev_keeper, NULL, NULL, NULL, 0, true, false, NULL },
 	{ { "delta", 1, 1, PREVIOUS | EXPR_CALL_NUMBERS | EXPR_CALL_IS_NUMBER }, "delta(x)", "x less x of the key's previous event",
-	    &delta_keeper, NULL, NULL, NULL, 0, true, false, 0 },
+	    &delta_keeper, NULL, NULL, NULL, 0, true, false, NULL },
 	{ { "elapsed", 0, 0, PREVIOUS | EXPR_CALL_IS_NUMBER }, "elapsed()", "seconds since the key's previous event, in event time",
-	    &elapsed_keeper, NULL, NULL, NULL, 0, false, true, 0 },
+	    &elapsed_keeper, NULL, NULL, NULL, 0, false, true, NULL },
 	{ { "windows", 0, 0, EXPR_CALL_WINDOW | EXPR_CALL_BY | EXPR_CALL_WHERE }, NULL, NULL,
-	    &opened_keeper, NULL, NULL, NULL, 0, false, false, 0 },
-	/* Refused by aggregate_check until they are kept: a spec that uses one is told so instead of "unknown function". */
-	{ .kind = { "quantile", 2, 2, WINDOWED } },
-	{ .kind = { "topk", 2, 2, WINDOWED } },
+	    &opened_keeper, NULL, NULL, NULL, 0, false, false, NULL },
 	{ .kind = { NULL, 0, 0, 0 } }
 };
 
@@ -671,12 +568,12 @@ const struct keeper *aggregate_keeper(const struct aggregate *a, const struct ex
 	case WINDOW_LAST:
 		return a->last;
 	case WINDOW_SLIDING:
-		return &stretch_keeper;
+		return a->counted ? &counted_line_keeper : &stretch_keeper;
 	case WINDOW_PANES:
 	case WINDOW_TUMBLING:
-		return &stretch_pane_keeper;
+		return a->counted ? &counted_line_pane_keeper : &stretch_pane_keeper;
 	case WINDOW_SESSION:
-		return &session_keeper;
+		return a->counted ? &counted_session_keeper : &session_keeper;
 	default:
 		return c->half_life ? &decay_keeper : a->all;
 	}
@@ -700,16 +597,34 @@ const struct aggregate *aggregate_find(const char *name, size_t len)
 	return NULL;
 }
 
+size_t aggregate_state_args(const struct aggregate *a, const struct expr_call *c)
+{
+	return a->kind.flags & EXPR_CALL_CONSTANT ? 1 : c->n_args;
+}
+
+static int check_counted(const struct aggregate *a, const struct expr_call *c, struct error *why)
+{
+	const struct counted *row = a->counted;
+	char text[NUMBER_SHOW_MAX];
+	struct value v;
+
+	if (c->window == WINDOW_LAST && row->last_max && c->last > row->last_max)
+		return error_set(why, "%s() takes at most %s events, not over last %u", a->kind.name, number_group(row->last_max, text), c->last);
+	if (!row->range || c->n_args < 2 || !expr_is_constant(c->args[1], &v))
+		return 0;
+	const double x = value_double(v);
+	if (x >= row->least && x <= row->most && (!row->takes_whole || x == floor(x)))
+		return 0;
+	text[number_show(x, text)] = '\0';
+	error_set(why, "%s: %s, not %s", a->signature, row->range, text);
+	return -3;
+}
+
 int aggregate_check(const struct aggregate *a, const struct expr_call *c, struct error *why)
 {
 	if (!a->all)
 		return error_set(why, "%s() is not in this version", a->kind.name);
-	if (is_in_time(c) && !a->fold && !own_keeper(a, c))
-		return error_set(why, "%s() over a window in time is not in this version: over all and over last N are", a->kind.name);
 	if (window_check(c, why) < 0)
 		return -1;
-	char most[NUMBER_SHOW_MAX];
-	if (c->window == WINDOW_LAST && a->last_max && c->last > a->last_max)
-		return error_set(why, "%s() takes at most %s events, not over last %u", a->kind.name, number_group(a->last_max, most), c->last);
-	return 0;
+	return a->counted ? check_counted(a, c, why) : 0;
 }

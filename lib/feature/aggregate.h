@@ -3,7 +3,7 @@
  * aggregate.h - what depends on other records: one row per aggregate, prev, delta and elapsed among them.
  *
  * A row names a keeper per window: what is kept, how it is read with the present value as one more, how the value is
- * then added.  Reading changes nothing, so that a record which fails later on leaves no trace.  Rows of the same
+ * then added.  Reading changes no value, so that a record which fails later on leaves no trace.  Rows of the same
  * keeper share a state where the rest of the call is the same (sum and mean; with and without `exclude current`).
  *
  * Knows no keys and no records.  A state is `size` bytes, empty when they are zero; what it holds besides lies in
@@ -30,9 +30,13 @@ struct moment {
 	int64_t time;		/* event time, ns */
 	struct arena *arena;	/* of the record */
 	int64_t watermark;	/* under `emit windows`: what ended before it, less c->late, is gone; INT64_MIN: the state's own events say so */
+	const struct expr_call *call;	/* that is read: of those that share the state, this one */
+	struct pool *pool;	/* where reading may remember what it has found out; no value depends on it */
+	bool *over;		/* set where the window holds too many different values to be counted; NULL: nobody asks */
 };
 
 struct aggregate;
+struct counted;
 struct fold;
 
 struct keeper {
@@ -58,12 +62,12 @@ struct aggregate {
 	struct expr_call_kind kind;
 	const char *signature, *help;	/* one line each, as in sml-expr(7) */
 	const struct keeper *all, *last;	/* NULL, NULL: not in this version; last NULL: takes no `over last` */
-	const struct fold *fold;	/* of windows in event time; NULL: takes none */
+	const struct fold *fold;	/* of windows in event time; NULL, as `counted` is: takes none */
 	const char *shares;	/* whose state it is: "sum" for mean; NULL: its own */
 	int variant;		/* tells rows of one keeper apart */
 	bool sees_null;		/* prev and delta: the previous event's value may be null */
 	bool needs_time;
-	uint32_t last_max;	/* of `over last N`; 0: WINDOW_LAST_MAX */
+	const struct counted *counted;	/* of windows in event time, in place of a fold */
 };
 
 extern const struct aggregate aggregate_rows[];		/* ends with a NULL name */
@@ -73,8 +77,11 @@ const struct aggregate *aggregate_find(const char *name, size_t len);
 /* The row of no function: which windows are open, for `emit windows`. */
 const struct aggregate *aggregate_opened(void);
 
-/* 0; -1 with a sentence: an aggregate or window that is not in this version. */
+/* 0; -1 with a sentence: an aggregate or window that is not in this version; -1 - i: its argument i (from 1) is out of range. */
 int aggregate_check(const struct aggregate *, const struct expr_call *, struct error *why);
+
+/* How many of a call's arguments belong to its state: the first ones. */
+size_t aggregate_state_args(const struct aggregate *, const struct expr_call *);
 
 /* Whose state a call has. */
 const struct keeper *aggregate_keeper(const struct aggregate *, const struct expr_call *);

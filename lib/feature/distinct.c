@@ -2,11 +2,13 @@
 #include "feature/distinct.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "json/write.h"
+#include "base/hash.h"
+#include "feature/held.h"
+
+#define UNUSED(x) ((void)(x))
 
 /* ---- the sketch ---- */
 
@@ -14,9 +16,11 @@
 #define REGISTERS (1u << BITS)
 #define RANKS (64 - BITS)		/* a rank is 1 to RANKS + 1, 0: no value yet */
 
+/* What follows from the registers is made when it is asked for, and kept because most values change none. */
 struct sketch {
-	uint64_t estimate;		/* follows from the registers, kept because most values change none */
-	uint32_t with_rank[RANKS + 2];
+	uint64_t estimate;		/* 0: not made yet */
+	uint32_t with_rank[RANKS + 2];	/* registers of each rank; of a sketch that others were put into not counted yet: */
+	bool is_uncounted;
 	unsigned char rank[REGISTERS];
 };
 
@@ -73,16 +77,28 @@ static uint64_t estimate(const uint32_t with_rank[RANKS + 2])
 	return (uint64_t)(m * m / (2 * M_LN2 * z) + 0.5);
 }
 
-static uint64_t sketch_read(const struct sketch *s, uint64_t hash)
+static void count_ranks(struct sketch *s)
 {
-	const unsigned char old = s->rank[register_of(hash)], new = rank_of(hash);
+	if (!s->is_uncounted)
+		return;
+	memset(s->with_rank, 0, sizeof s->with_rank);
+	for (uint32_t i = 0; i < REGISTERS; i++)
+		s->with_rank[s->rank[i]]++;
+	s->is_uncounted = false;
+}
+
+static uint64_t sketch_read(struct sketch *s, const uint64_t *hash)
+{
 	uint32_t with_rank[RANKS + 2];
 
-	if (new <= old)
+	count_ranks(s);
+	if (!s->estimate)
+		s->estimate = estimate(s->with_rank);
+	if (!hash || rank_of(*hash) <= s->rank[register_of(*hash)])
 		return s->estimate;
 	memcpy(with_rank, s->with_rank, sizeof with_rank);
-	with_rank[old]--;
-	with_rank[new]++;
+	with_rank[s->rank[register_of(*hash)]]--;
+	with_rank[rank_of(*hash)]++;
 	return estimate(with_rank);
 }
 
@@ -96,6 +112,15 @@ static void sketch_put(struct sketch *s, uint64_t hash)
 	s->with_rank[*rank]--;
 	s->with_rank[new]++;
 	*rank = new;
+	s->estimate = 0;
+}
+
+static void sketch_join(struct sketch *s, const struct sketch *other)
+{
+	for (uint32_t i = 0; i < REGISTERS; i++)
+		s->rank[i] = s->rank[i] > other->rank[i] ? s->rank[i] : other->rank[i];
+	s->is_uncounted = true;
+	s->estimate = 0;
 }
 
 static struct sketch *sketch_new(struct pool *pool)
@@ -143,11 +168,13 @@ static uint64_t first_estimate(const struct distinct *d, uint64_t hash)
 
 uint64_t distinct_read(const struct distinct *d, const uint64_t *hash)
 {
+	const uint64_t one = hash ? unzero(*hash) : 0;
+
 	if (is_sketch(d))
-		return hash ? sketch_read(d->sketch, unzero(*hash)) : d->sketch->estimate;
-	if (!hash || (d->room && d->hashes[place_of(d->hashes, d->room, unzero(*hash))]))
+		return sketch_read(d->sketch, hash ? &one : NULL);
+	if (!hash || (d->room && d->hashes[place_of(d->hashes, d->room, one)]))
 		return d->n;
-	return d->n < DISTINCT_EXACT ? d->n + 1 : first_estimate(d, unzero(*hash));
+	return d->n < DISTINCT_EXACT ? d->n + 1 : first_estimate(d, one);
 }
 
 static void become_sketch(struct distinct *d, struct pool *pool)
@@ -191,7 +218,19 @@ void distinct_add(struct distinct *d, uint64_t hash, struct pool *pool)
 		become_sketch(d, pool);
 	}
 	sketch_put(d->sketch, hash);
-	d->sketch->estimate = estimate(d->sketch->with_rank);
+}
+
+void distinct_join(struct distinct *d, const struct distinct *other, struct pool *pool)
+{
+	if (is_sketch(other)) {
+		if (!is_sketch(d))
+			become_sketch(d, pool);
+		sketch_join(d->sketch, other->sketch);
+		return;
+	}
+	for (uint32_t i = 0; i < other->room; i++)
+		if (other->hashes[i])
+			distinct_add(d, other->hashes[i], pool);
 }
 
 void distinct_release(struct distinct *d, struct pool *pool)
@@ -232,169 +271,207 @@ void distinct_load(struct distinct *d, struct snapshot_bytes *in, struct pool *p
 	const uint64_t n = snapshot_get_varint(in);
 
 	if (n > DISTINCT_EXACT) {
-		if ((size_t)(in->end - in->p) != REGISTERS) {
+		if (n > DISTINCT_EXACT + 1 || (size_t)(in->end - in->p) < REGISTERS) {
 			in->torn = true;
 			return;
 		}
 		struct sketch *s = d->sketch = sketch_new(pool);
-		for (uint32_t i = 0; i < REGISTERS; i++) {
-			const unsigned char rank = *in->p++;
-			if (rank > RANKS + 1) {
-				in->torn = true;
-				return;
-			}
-			s->rank[i] = rank;
-			s->with_rank[0]--;
-			s->with_rank[rank]++;
-		}
-		s->estimate = estimate(s->with_rank);
+		memcpy(s->rank, in->p, REGISTERS);
+		in->p += REGISTERS;
+		for (uint32_t i = 0; i < REGISTERS; i++)
+			in->torn |= s->rank[i] > RANKS + 1;
+		s->is_uncounted = true;
 		return;
 	}
 	for (uint64_t i = 0; i < n && !in->torn; i++)
 		distinct_add(d, snapshot_get_varint(in), pool);
 }
 
-void distinct_dump(const struct distinct *d, struct buf *b)
+/* ---- counted hashes ---- */
+
+static struct distinct_count *place_in(const struct distinct_counts *c, uint64_t hash)
 {
-	json_write_name(b, "distinct");
-	json_write_integer(b, (int64_t)distinct_read(d, NULL));
-	json_write_name(b, "exact");
-	json_write_value(b, value_bool(!is_sketch(d)));
+	uint32_t i = (uint32_t)hash & (c->room - 1);
+
+	while (c->table[i].count && c->table[i].hash != hash)
+		i = (i + 1) & (c->room - 1);
+	return &c->table[i];
 }
 
-/* ---- the last N ---- */
-
-static uint32_t last_used(const struct distinct_last *d, uint32_t last)
+bool distinct_counts_has(const struct distinct_counts *c, uint64_t hash)
 {
-	return d->n < last ? (uint32_t)d->n : last;
+	return c->room && place_in(c, hash)->count;
 }
 
-static uint32_t table_room(uint32_t ring_room)
+static void counts_grow(struct distinct_counts *c, struct pool *pool)
 {
-	uint32_t room = 8;
+	const struct distinct_counts old = *c;
 
-	while (room < ring_room * 2)
-		room *= 2;
-	return room;
+	c->room = old.room ? old.room * 2 : 8;
+	c->table = memset(pool_get(pool, c->room * sizeof *c->table), 0, c->room * sizeof *c->table);
+	for (uint32_t i = 0; i < old.room; i++)
+		if (old.table[i].count)
+			*place_in(c, old.table[i].hash) = old.table[i];
+	pool_put(pool, old.table, old.room * sizeof *old.table);
 }
 
-static struct counted *entry_of(struct counted *table, uint32_t mask, uint64_t hash)
+void distinct_counts_up(struct distinct_counts *c, uint64_t hash, struct pool *pool)
 {
-	uint32_t i = (uint32_t)hash & mask;
-
-	while (table[i].count && table[i].hash != hash)
-		i = (i + 1) & mask;
-	return &table[i];
-}
-
-uint64_t distinct_last_read(const struct distinct_last *d, uint32_t last, const uint64_t *hash)
-{
-	if (!hash || !d->n)
-		return d->different + (hash ? 1 : 0);
-	const uint32_t mask = table_room(d->room) - 1;
-	const bool is_full = d->n >= last;
-	const uint64_t leaving = is_full ? d->ring[d->n % last] : 0;
-	const bool known = entry_of(d->table, mask, *hash)->count;
-
-	if (is_full && leaving == *hash)
-		return d->different;
-	return d->different + !known - (is_full && entry_of(d->table, mask, leaving)->count == 1);
-}
-
-/* Puts a count in; the table has room. */
-static void count_up(struct distinct_last *d, uint64_t hash)
-{
-	struct counted *e = entry_of(d->table, table_room(d->room) - 1, hash);
-
-	e->hash = hash;
-	d->different += !e->count++;
+	if (c->different * 2 >= c->room)
+		counts_grow(c, pool);
+	struct distinct_count *at = place_in(c, hash);
+	at->hash = hash;
+	c->different += !at->count++;
 }
 
 /* Takes a count out and closes the gap (Knuth, TAOCP 3, 6.4, algorithm R). */
-static void count_down(struct distinct_last *d, uint64_t hash)
+void distinct_counts_down(struct distinct_counts *c, uint64_t hash)
 {
-	const uint32_t mask = table_room(d->room) - 1;
-	struct counted *e = entry_of(d->table, mask, hash);
-	uint32_t hole = (uint32_t)(e - d->table);
+	const uint32_t mask = c->room - 1;
+	struct distinct_count *at = place_in(c, hash);
+	uint32_t hole = (uint32_t)(at - c->table);
 
-	if (--e->count)
+	if (--at->count)
 		return;
-	d->different--;
-	for (uint32_t i = (hole + 1) & mask; d->table[i].count; i = (i + 1) & mask) {
-		const uint32_t home = (uint32_t)d->table[i].hash & mask;
+	c->different--;
+	for (uint32_t i = (hole + 1) & mask; c->table[i].count; i = (i + 1) & mask) {
+		const uint32_t home = (uint32_t)c->table[i].hash & mask;
 		if (((i - home) & mask) >= ((i - hole) & mask)) {
-			d->table[hole] = d->table[i];
+			c->table[hole] = c->table[i];
 			hole = i;
 		}
 	}
-	d->table[hole] = (struct counted){0};
+	c->table[hole] = (struct distinct_count){0};
 }
 
-static void last_grow(struct distinct_last *d, uint32_t last, struct pool *pool)
+void distinct_counts_release(struct distinct_counts *c, struct pool *pool)
 {
-	const uint32_t used = d->room;
-	uint32_t room = used ? used * 2 : 4;
-
-	if (room > last)
-		room = last;
-	const size_t table_bytes = table_room(room) * sizeof *d->table;
-	d->ring = pool_resize(pool, d->ring, used * sizeof *d->ring, room * sizeof *d->ring);
-	pool_put(pool, d->table, used ? table_room(used) * sizeof *d->table : 0);
-	d->table = memset(pool_get(pool, table_bytes), 0, table_bytes);
-	d->room = room;
-	d->different = 0;
-	for (uint32_t i = 0; i < used; i++)
-		count_up(d, d->ring[i]);
+	pool_put(pool, c->table, c->room * sizeof *c->table);
+	*c = (struct distinct_counts){0};
 }
 
-void distinct_last_add(struct distinct_last *d, uint32_t last, uint64_t hash, struct pool *pool)
+/* ---- the row: a value stands as the hash of its canonical text ---- */
+
+static int take(struct value *x, struct arena *arena, struct error *why)
 {
-	if (last_used(d, last) == d->room && d->room < last)
-		last_grow(d, last, pool);
-	uint64_t *place = &d->ring[d->n % last];
-	if (d->n >= last)
-		count_down(d, *place);
-	*place = hash;
-	count_up(d, hash);
-	d->n++;
+	struct buf text = BUF_INIT;
+
+	UNUSED(arena);
+	if (!held_fits(*x))
+		return error_set(why, "needs numbers, strings, booleans or arrays of these");
+	value_show(*x, &text);
+	*x = (struct value){ .type = VALUE_UNSIGNED, .uinteger = hash_bytes(text.data, text.len) };
+	buf_release(&text);
+	return 0;
 }
 
-void distinct_last_release(struct distinct_last *d, struct pool *pool)
+static uint64_t make(const struct counted_in *in, struct value x)
 {
-	if (d->room) {
-		pool_put(pool, d->ring, d->room * sizeof *d->ring);
-		pool_put(pool, d->table, table_room(d->room) * sizeof *d->table);
-	}
-	*d = (struct distinct_last){0};
+	UNUSED(in);
+	return x.uinteger;
 }
 
-void distinct_last_save(const struct distinct_last *d, uint32_t last, struct buf *b)
+static void save_one(const struct counted_in *in, uint64_t entry, struct buf *b)
 {
-	snapshot_put_varint(b, d->n);
-	for (uint32_t i = 0; i < last_used(d, last); i++)
-		snapshot_put_varint(b, d->ring[i]);
+	UNUSED(in);
+	snapshot_put_varint(b, entry);
 }
 
-void distinct_last_load(struct distinct_last *d, uint32_t last, struct snapshot_bytes *in, struct pool *pool)
+static uint64_t load_one(const struct counted_in *in, struct snapshot_bytes *bytes)
 {
-	const uint64_t n = snapshot_get_varint(in);
-
-	for (uint64_t i = 0; i < (n < last ? n : last) && !in->torn; i++)
-		distinct_last_add(d, last, snapshot_get_varint(in), pool);
-	d->n = n;
+	UNUSED(in);
+	return snapshot_get_varint(bytes);
 }
 
-void distinct_last_dump(const struct distinct_last *d, struct buf *b)
+static void move(const struct counted_in *in, void *sum, const int64_t *times, const uint64_t *entries, size_t n, int sign, enum counted_end end)
 {
-	json_write_name(b, "n");
-	json_write_integer(b, (int64_t)d->n);
-	json_write_name(b, "distinct");
-	json_write_integer(b, d->different);
+	UNUSED(times), UNUSED(end);
+	for (size_t i = 0; i < n; i++)
+		if (sign > 0)
+			distinct_counts_up(sum, entries[i], in->pool);
+		else
+			distinct_counts_down(sum, entries[i]);
 }
 
-size_t distinct_bound(uint32_t last)
+static bool is_over(const void *sum)
 {
-	if (!last)
-		return pool_size(sizeof(struct sketch));
-	return pool_size(last * sizeof(uint64_t)) + pool_size(table_room(last) * sizeof(struct counted));
+	return ((const struct distinct_counts *)sum)->different > DISTINCT_EXACT;
 }
+
+static struct value read_sum(const struct counted_in *in, void *sum, const struct counted_stretch *stretch, const struct counted_question *q)
+{
+	const struct distinct_counts *c = sum;
+	const uint32_t n = c->different + (q->x && !distinct_counts_has(c, q->x->uinteger));
+
+	UNUSED(in), UNUSED(stretch);
+	if (n <= DISTINCT_EXACT)
+		return value_integer(n);
+	if (q->over)
+		*q->over = true;
+	return value_null();
+}
+
+static void release_sum(const struct counted_in *in, void *sum)
+{
+	distinct_counts_release(sum, in->pool);
+}
+
+static void add_to_pot(const struct counted_in *in, void *pot, struct value x, int64_t time, void *const sums[], size_t n_sums)
+{
+	UNUSED(time);
+	distinct_add(pot, x.uinteger, in->pool);
+	for (size_t i = 0; i < n_sums; i++)
+		distinct_add(sums[i], x.uinteger, in->pool);
+}
+
+static void join(const struct counted_in *in, void *pot, const void *other)
+{
+	distinct_join(pot, other, in->pool);
+}
+
+static struct value read_pot(const struct counted_in *in, void *pot, const struct counted_question *q)
+{
+	UNUSED(in);
+	return value_integer((int64_t)distinct_read(pot, q->x ? &q->x->uinteger : NULL));
+}
+
+static void save_pot(const struct counted_in *in, const void *pot, struct buf *b)
+{
+	UNUSED(in);
+	distinct_save(pot, b);
+}
+
+static void load_pot(const struct counted_in *in, void *pot, struct snapshot_bytes *bytes)
+{
+	distinct_load(pot, bytes, in->pool);
+}
+
+static void release_pot(const struct counted_in *in, void *pot)
+{
+	distinct_release(pot, in->pool);
+}
+
+static size_t pot_bytes(size_t n)
+{
+	size_t room = 4;
+
+	while (room < n * 2)
+		room *= 2;
+	return pool_size(n < DISTINCT_EXACT ? room * sizeof(uint64_t) : sizeof(struct sketch));
+}
+
+static size_t sum_bytes(size_t n)
+{
+	size_t room = 8;
+
+	while (room <= n * 2)
+		room *= 2;
+	return pool_size(room * sizeof(struct distinct_count));
+}
+
+const struct counted distinct_counted = {
+	.pot = sizeof(struct distinct), .sum = sizeof(struct distinct_counts), .last_max = DISTINCT_EXACT, .take = take, .make = make, .save = save_one, .load = load_one,
+	.move = move, .is_over = is_over, .read = read_sum, .release = release_sum, .pot_add = add_to_pot, .pot_join = join, .pot_read = read_pot,
+	.pot_save = save_pot, .pot_load = load_pot, .pot_release = release_pot, .pot_bytes = pot_bytes, .sum_bytes = sum_bytes,
+	.usual_values = DISTINCT_EXACT,
+};

@@ -36,6 +36,7 @@ struct engine {
 	const struct value *values[BATCH_MAX];
 	struct value *locals, *calls;
 	struct taken *taken;
+	bool *over, *over_told;		/* calls that were null for too many different values, and those that were asked about */
 	void *zeros;			/* the state of a key not met yet */
 	bool evicts;
 	struct expr_dates dates;	/* that expressions looked at */
@@ -189,7 +190,8 @@ static int read_calls(struct engine *e, size_t from, size_t to, struct key_ref *
 			e->calls[i] = value_null();
 			continue;
 		}
-		const struct moment m = { in->counts && !c->call->exclude_current ? &in->x : NULL, time, scope->arena, e->mark };
+		const struct moment m = { in->counts && !c->call->exclude_current ? &in->x : NULL, time, scope->arena, e->mark, c->call,
+			&e->state->pool, &e->over[i] };
 		e->calls[i] = st->keeper->read(c->aggregate, st->call, in->state, &m);
 		if (e->calls[i].type == VALUE_MISSING)
 			e->calls[i] = value_null();
@@ -253,7 +255,7 @@ static void commit(struct engine *e, struct key_ref *refs, int64_t time, struct 
 		}
 		if (st->window >= 0)
 			continue;
-		const struct moment m = { in->counts ? &in->x : NULL, time, arena, e->mark };
+		const struct moment m = { in->counts ? &in->x : NULL, time, arena, e->mark, st->call, &e->state->pool, NULL };
 		st->keeper->add(st->aggregate, st->call, (char *)keyed_state(ref->row) + st->offset, &m, &e->state->pool);
 	}
 	for (size_t i = 0; i < s->n_keys; i++)
@@ -480,7 +482,7 @@ static void compute_window(struct engine *e, int window, const struct keyed_row 
 		const struct spec_state *st = &s->states[c->state];
 		if (c->window != window)
 			continue;
-		const struct moment m = { NULL, time, arena, INT64_MIN };
+		const struct moment m = { NULL, time, arena, INT64_MIN, c->call, &e->state->pool, &e->over[i] };
 		e->calls[i] = st->keeper->read(c->aggregate, st->call, (const char *)keyed_state((struct keyed_row *)row) + st->offset, &m);
 		if (e->calls[i].type == VALUE_MISSING)
 			e->calls[i] = value_null();
@@ -582,6 +584,8 @@ struct engine *engine_new(const struct spec *s, struct fields *fields, uint64_t 
 	e->locals = alloc_zeroed(s->n_locals, sizeof *e->locals);
 	e->calls = alloc_zeroed(s->n_calls + 1, sizeof *e->calls);
 	e->taken = alloc_zeroed(s->n_states + 1, sizeof *e->taken);
+	e->over = alloc_zeroed(s->n_calls + 1, sizeof *e->over);
+	e->over_told = alloc_zeroed(s->n_calls + 1, sizeof *e->over_told);
 	for (size_t i = 0; i < s->n_states; i++)
 		if (s->states[i].keeper->size > largest)
 			largest = s->states[i].keeper->size;
@@ -613,6 +617,8 @@ void engine_free(struct engine *e)
 	free(e->locals);
 	free(e->calls);
 	free(e->taken);
+	free(e->over);
+	free(e->over_told);
 	free(e->zeros);
 	buf_release(&e->line);
 	arena_release(&e->arena);
@@ -627,6 +633,21 @@ struct tables *engine_tables(struct engine *e)
 struct state *engine_state(struct engine *e)
 {
 	return e->state;
+}
+
+const struct spec_step *engine_over(struct engine *e)
+{
+	const struct spec *s = e->spec;
+
+	for (size_t i = 0; i < s->n_calls; i++)
+		if (e->over[i] && !e->over_told[i]) {
+			const struct spec_step *step = s->steps;
+			e->over_told[i] = true;
+			while (step->calls_end <= i)
+				step++;
+			return step;
+		}
+	return NULL;
 }
 
 const struct expr_dates *engine_dates(const struct engine *e)

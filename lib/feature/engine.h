@@ -71,6 +71,9 @@ uint64_t engine_windows(const struct engine *);		/* given out */
 /* After a restore. */
 void engine_resume(struct engine *, int64_t watermark);
 
+/* A feature or rule that was null because a window holds too many different values to be counted; each once.  NULL: no more. */
+const struct spec_step *engine_over(struct engine *);
+
 /* What hour() and the like were given. */
 const struct expr_dates *engine_dates(const struct engine *);
 

@@ -644,6 +644,11 @@ struct tables *flow_tables(const struct flow *f)
 	return engine_tables(f->engine);
 }
 
+const struct spec_step *flow_over(struct flow *f)
+{
+	return engine_over(f->engine);
+}
+
 const struct expr_dates *flow_dates(const struct flow *f)
 {
 	return engine_dates(f->engine);

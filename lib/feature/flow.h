@@ -62,6 +62,9 @@ struct flow_figures {
 };
 void flow_figures(const struct flow *, struct flow_figures *);
 
+/* As engine_over. */
+const struct spec_step *flow_over(struct flow *);
+
 /* What hour() and the like were given. */
 const struct expr_dates *flow_dates(const struct flow *);
 

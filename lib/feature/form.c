@@ -51,6 +51,13 @@ int64_t form_minus(int64_t a, int64_t b)
 	return eventtime_minus(a, b);
 }
 
+int64_t form_plus(int64_t a, int64_t b)
+{
+	int64_t c;
+
+	return __builtin_add_overflow(a, b, &c) ? b > 0 ? INT64_MAX : INT64_MIN : c;
+}
+
 int64_t form_newest(const int64_t *newest, const struct moment *m)
 {
 	return newest && *newest > m->time ? *newest : m->time;

@@ -27,8 +27,9 @@ void *form_nothing(const struct fold_shape *, struct arena *);
 void form_add(const struct fold_shape *, void *partial, const struct moment *m);
 void form_keep(const struct fold_shape *, void *partial, const struct moment *m, struct pool *);
 
-/* a - b for times and durations; what lies beyond the range of times is its end. */
+/* a - b and a + b for times and durations; what lies beyond the range of times is its end. */
 int64_t form_minus(int64_t a, int64_t b);
+int64_t form_plus(int64_t a, int64_t b);
 
 /* The newest event time with the present event; newest NULL: there was none. */
 int64_t form_newest(const int64_t *newest, const struct moment *m);

@@ -99,7 +99,7 @@ static void dump_values(struct buf *b, const struct gathered *g)
 }
 
 /* The time of no event: behind all others. */
-static const struct moment at_the_end = { NULL, INT64_MAX, NULL, INT64_MIN };
+static const struct moment at_the_end = { NULL, INT64_MAX, NULL, INT64_MIN, NULL, NULL, NULL };
 
 /* ---- over all, over last N: in order of arrival ---- */
 

@@ -74,6 +74,7 @@ unsigned spec_state_of(struct compiler *c, const struct aggregate *a, const stru
 
 	*plain = *call;
 	plain->kind = &owner->kind;
+	plain->n_args = aggregate_state_args(owner, call);
 	plain->exclude_current = false;
 	plain->late = s->timing.late;
 	expr_show_call(plain, &in.text, note_local, &in);
@@ -107,14 +108,28 @@ static void note_use(struct compiler *c, unsigned state)
 	c->used[c->n_used++] = state;
 }
 
+/* Of calls that share a state. */
+static bool reads_alike(const struct aggregate *a, const struct expr_call *x, const struct expr_call *y)
+{
+	struct value v, w;
+
+	if (x->exclude_current != y->exclude_current)
+		return false;
+	for (size_t i = aggregate_state_args(a, x); i < x->n_args; i++)
+		if (!expr_is_constant(x->args[i], &v) || !expr_is_constant(y->args[i], &w) || !value_equal(v, w))
+			return false;
+	return true;
+}
+
 int spec_state_call(void *self, const struct expr_call *call, struct error *why)
 {
 	struct compiler *c = self;
 	struct spec *s = c->spec;
 	const struct aggregate *a = aggregate_find(call->kind->name, strlen(call->kind->name));
 
-	if (aggregate_check(a, call, why) < 0)
-		return -1;
+	const int refused = aggregate_check(a, call, why);
+	if (refused)
+		return refused;
 	const int keys = keys_of(c, call, why);
 	if (keys < 0)
 		return -1;
@@ -122,8 +137,7 @@ int spec_state_call(void *self, const struct expr_call *call, struct error *why)
 	const unsigned state = spec_state_of(c, a, call, (unsigned)keys);
 	note_use(c, state);
 	for (size_t i = 0; i < s->n_calls; i++)
-		if (s->calls[i].state == state && s->calls[i].aggregate == a &&
-		    s->calls[i].call->exclude_current == call->exclude_current)
+		if (s->calls[i].state == state && s->calls[i].aggregate == a && reads_alike(a, s->calls[i].call, call))
 			return (int)i;
 	s->looks_back |= aggregate_needs_time(a, call);
 	if (aggregate_needs_time(a, call) && !s->needs_time) {

@@ -352,8 +352,10 @@ static int parse_section(const struct snapshot_reader *in, struct arena *arena, 
 	while (aggregate_rows[n].kind.name)
 		n++;
 	struct expr_call_kind *kinds = arena_get(arena, (n + 1) * sizeof *kinds);
-	for (size_t i = 0; i <= n; i++)
+	for (size_t i = 0; i <= n; i++) {
 		kinds[i] = aggregate_rows[i].kind;
+		kinds[i].min_args -= kinds[i].flags & EXPR_CALL_CONSTANT ? 1 : 0;
+	}
 	const struct expr_names names = { f, find_path, find_call, kinds, TIME_MS };
 	struct error what;
 	*f = (struct found){ NULL, NULL };

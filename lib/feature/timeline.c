@@ -297,17 +297,44 @@ void timeline_fold(const struct timeline *t, const struct timeline_kind *k, int6
 		fold(k, t->root, t->height, (struct stretch){ after, until }, INT64_MAX, true, partial);
 }
 
-struct walk { bool newest_first; timeline_see *see; void *self; };
+struct runs { bool newest_first; timeline_see_run *see; void *self; };
 
-static bool walk(const struct timeline_kind *k, struct timeline_node *node, unsigned height, struct stretch s, int64_t end,
-    const struct walk *w)
+static bool runs(const struct timeline_kind *k, struct timeline_node *node, unsigned height, struct stretch s, int64_t end, const struct runs *r)
 {
+	if (!height) {
+		const size_t from = node->times[0] > s.after ? 0 : rank(node, s.after);
+		const size_t to = node->times[node->n - 1] <= s.until ? node->n : rank(node, s.until);
+		return from >= to || r->see(r->self, node->times + from, entry_at(k, node, from), to - from);
+	}
 	for (size_t j = 0; j < node->n; j++) {
-		const size_t i = w->newest_first ? node->n - 1u - j : j;
-		const int64_t first = node->times[i], last = !height ? first : i + 1u < node->n ? node->times[i + 1] : end;
+		const size_t i = r->newest_first ? node->n - 1u - j : j;
+		const int64_t first = node->times[i], last = i + 1u < node->n ? node->times[i + 1] : end;
 		if (first > s.until || last <= s.after)
 			continue;
-		if (!(height ? walk(k, *child_at(node, i), height - 1, s, last, w) : w->see(w->self, first, entry_at(k, node, i))))
+		if (!runs(k, *child_at(node, i), height - 1, s, last, r))
+			return false;
+	}
+	return true;
+}
+
+void timeline_runs(const struct timeline *t, const struct timeline_kind *k, int64_t after, int64_t until, bool newest_first,
+    timeline_see_run *see, void *self)
+{
+	const struct runs r = { newest_first, see, self };
+
+	if (t->root)
+		runs(k, t->root, t->height, (struct stretch){ after, until }, INT64_MAX, &r);
+}
+
+struct walk { bool newest_first; size_t entry; timeline_see *see; void *self; };
+
+static bool walk(void *self, const int64_t *times, void *entries, size_t n)
+{
+	const struct walk *w = self;
+
+	for (size_t j = 0; j < n; j++) {
+		const size_t i = w->newest_first ? n - 1 - j : j;
+		if (!w->see(w->self, times[i], (char *)entries + i * w->entry))
 			return false;
 	}
 	return true;
@@ -316,10 +343,9 @@ static bool walk(const struct timeline_kind *k, struct timeline_node *node, unsi
 void timeline_walk(const struct timeline *t, const struct timeline_kind *k, int64_t after, int64_t until, bool newest_first,
     timeline_see *see, void *self)
 {
-	const struct walk w = { newest_first, see, self };
+	struct walk w = { newest_first, k->entry, see, self };
 
-	if (t->root)
-		walk(k, t->root, t->height, (struct stretch){ after, until }, INT64_MAX, &w);
+	timeline_runs(t, k, after, until, newest_first, walk, &w);
 }
 
 /* ---- dropping ---- */

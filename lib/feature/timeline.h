@@ -60,6 +60,11 @@ typedef bool timeline_see(void *self, int64_t time, void *entry);
 void timeline_walk(const struct timeline *, const struct timeline_kind *, int64_t after, int64_t until, bool newest_first,
     timeline_see *see, void *self);
 
+/* The same in runs of neighbours, each from its oldest to its newest. */
+typedef bool timeline_see_run(void *self, const int64_t *times, void *entries, size_t n);
+void timeline_runs(const struct timeline *, const struct timeline_kind *, int64_t after, int64_t until, bool newest_first,
+    timeline_see_run *see, void *self);
+
 /* Entries up to `until` may go: they do so a leaf at a time, and are not to be asked for again. */
 void timeline_drop(struct timeline *, const struct timeline_kind *, int64_t until, struct pool *);
 void timeline_release(struct timeline *, const struct timeline_kind *, struct pool *);

@@ -41,6 +41,18 @@ static const char spec_text[] =
 	"q3 = sequence(s, 4) over 10s\n"
 	"q4 = sequence(y, 3) over 1m every 1s\n"
 	"q5 = sequence(s, 2) over session 1s\n"
+	"t1 = topk(s, 2)\n"
+	"t2 = topk(x, 2) over 10s\n"
+	"t3 = topk(y, 1) over 20s every 5s\n"
+	"t4 = topk(s, 3) over session 5s\n"
+	"t5 = topk(x, 3) over last 4\n"
+	"u1 = quantile(y, 0.5)\n"
+	"u2 = quantile(x, 0.9) over 1m\n"
+	"u3 = quantile(y, 0) over tumbling 1m\n"
+	"u4 = quantile(x, 1) over session 1s\n"
+	"d3 = distinct(s) over 10s\n"
+	"d4 = distinct(v) over 20s every 5s\n"
+	"d5 = distinct(x) over session 5s\n"
 	"hold 1s\n"
 	"ttl 1h\n";
 

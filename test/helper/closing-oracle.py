@@ -40,6 +40,8 @@ with open("closing.features", "w", encoding="utf-8") as out:
         print(f"{name}_m = {name}_s / {name}_n", file=out)
         print(f"{name}_l = last(i) {text}{by}{where}", file=out)
         print(f"{name}_q = sequence(i, 3) {text}{by}{where}", file=out)
+        print(f"{name}_d = distinct(x) {text}{by}{where}", file=out)
+        print(f"{name}_k = topk(x, 2) {text}{by}{where}", file=out)
 
 now, events = 1720000000000 + rng.randrange(100000), []
 for i in range(count):
@@ -97,6 +99,14 @@ def windows_of(definition, key):
     return found
 
 
+def most_frequent(inside):
+    counts = {}
+    for e in inside:
+        if e["x"] is not None:
+            counts[e["x"]] = counts.get(e["x"], 0) + 1
+    return [[x, n] for x, n in sorted(counts.items(), key=lambda c: -c[1])[:2]] or None
+
+
 def give(definition, key, window, inside, is_open, revision):
     name, kind = definition[0], definition[2]
     if kind == "all":
@@ -105,7 +115,8 @@ def give(definition, key, window, inside, is_open, revision):
     mean = total / len(inside)
     out = {"key": json.loads(key), "window": {"start": window[0] if kind != "all" else None, "end": window[2]},
            "features": {name + "_n": len(inside), name + "_s": total, name + "_m": int(mean) if mean == int(mean) else mean,
-                        name + "_l": inside[-1]["i"], name + "_q": [e["i"] for e in inside[-3:]]}}
+                        name + "_l": inside[-1]["i"], name + "_q": [e["i"] for e in inside[-3:]],
+                        name + "_d": len({e["x"] for e in inside} - {None}), name + "_k": most_frequent(inside)}}
     if revision and not is_open:
         out["revision"] = revision
     if is_open:

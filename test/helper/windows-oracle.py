@@ -5,8 +5,8 @@ Of sequence() also over the windows in order of arrival.
 
 ORDER is "sorted" (ties and gaps among them) or "shuffled" (within 20 seconds).  Writes windows.features, windows.jsonl and
 windows.expected.  Of each state the oracle keeps the list of its events, and computes every value anew from it.
-windows-oracle --compare OUTPUT compares: counts, least, greatest, first, last and sequences are equal, sums are to 1e-12 of what was
-added up, others to 1e-9.
+windows-oracle --compare OUTPUT compares: counts, least, greatest, first, last, sequences and topk are equal, sums are to 1e-12 of
+what was added up, quantiles to 1 %, others to 1e-9.
 """
 import json
 import math
@@ -32,7 +32,9 @@ IN_ARRIVAL = [
     ("over last 40", "last", 40, 0, 0),
 ]
 AGGREGATES = ["count()", "count(x)", "sum(x)", "mean(x)", "min(x)", "max(x)", "range(x)", "var(x)", "stddev(x)", "first(s)", "last(s)", "first(x)", "last(x)",
-              "min(s)", "rate()", "ewma(x, 5s)", "sum(v)", "mean(v)"]
+              "min(s)", "rate()", "ewma(x, 5s)", "sum(v)", "mean(v)", "distinct(s)", "distinct(x)", "distinct(v)", "topk(s, 3)", "topk(x, 2)",
+              "topk(s, 100)", "quantile(x, 0.5)", "quantile(x, 0)", "quantile(x, 0.9)", "quantile(x, 1)"]
+EVERY_CLAUSE = ["count()", "sum(x)", "min(x)", "last(s)", "distinct(s)", "topk(s, 3)", "quantile(x, 0.5)"]
 SEQUENCES = ["sequence(x, 1)", "sequence(b, 3)", "sequence(s, 10)", "sequence(x, 1024)"]
 CLAUSES = ["", " exclude current", " where x > 2", " exclude current where x > 2", " by g"]
 
@@ -41,6 +43,10 @@ def number(x):
     if x is None or not math.isfinite(x):
         return None
     return int(x) if x == int(x) and abs(x) < 2**63 else x
+
+
+def constant(aggregate):
+    return json.loads(aggregate.split(", ")[1].rstrip(")"))
 
 
 def value_of(aggregate, events, window):
@@ -64,6 +70,8 @@ def value_of(aggregate, events, window):
         return [number(math.fsum(c) / (len(values) if name == "mean" else 1)) for c in zip(*values)]
     if name == "sum":
         return number(math.fsum(values)) if values else 0
+    if name == "distinct":
+        return len({json.dumps(number(v) if isinstance(v, (int, float)) else v) for v in values})
     if not values:
         return None
     if name == "mean":
@@ -76,6 +84,13 @@ def value_of(aggregate, events, window):
         middle = math.fsum(values) / len(values)
         var = math.fsum((x - middle) ** 2 for x in values) / len(values)
         return number(var if name == "var" else math.sqrt(var))
+    if name == "quantile":
+        return sorted(values)[math.floor(constant(aggregate) * (len(values) - 1))]
+    if name == "topk":
+        counts = {}
+        for v in values:    # sorted() keeps the order of those that are as frequent: as they were seen
+            counts[v] = counts.get(v, 0) + 1
+        return [[v, n] for v, n in sorted(counts.items(), key=lambda both: -both[1])[:constant(aggregate)]]
     if name == "first":
         return values[0]
     if name == "last":
@@ -164,7 +179,7 @@ def main(seed, count, order):
             # Out of order within a pane or a session, ewma depends on what came when.
             if order == "shuffled" and a.startswith("ewma") and w[1] != "sliding":
                 continue
-            for c in CLAUSES if a in ("count()", "sum(x)", "min(x)", "last(s)", *SEQUENCES) else [dice.choice(CLAUSES)]:
+            for c in CLAUSES if a in (*EVERY_CLAUSE, *SEQUENCES) else [dice.choice(CLAUSES)]:
                 definitions.append((f"f{len(definitions)}", a, w, c))
     with open("windows.features", "w") as out:
         out.write("key k\ntime t:s\n")
@@ -213,10 +228,10 @@ def same(got, want, name):
     if isinstance(got, (int, float)) and isinstance(want, (int, float)):
         if got == want:
             return True
-        if name in ("count", "min", "max", "first", "last", "sequence"):
+        if name in ("count", "min", "max", "first", "last", "sequence", "distinct", "topk"):
             return False
         # A variance around 1e16 has no more digits than its squares.
-        return abs(got - want) <= {"sum": 1e-12, "mean": 1e-12, "rate": 1e-12}.get(name, 1e-9) * max(abs(want), abs(got), 1e-3 if name == "ewma" else 0)
+        return abs(got - want) <= {"sum": 1e-12, "mean": 1e-12, "rate": 1e-12, "quantile": 0.01 + 1e-11}.get(name, 1e-9) * max(abs(want), abs(got), 1e-3 if name == "ewma" else 0)
     return type(got) is type(want) and got == want
 
 

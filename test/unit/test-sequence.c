@@ -159,7 +159,7 @@ static void end(struct subject *s)
 
 static void add(struct subject *s, int64_t time, struct value x)
 {
-	const struct moment m = { &x, time, &s->arena, INT64_MIN };
+	const struct moment m = { &x, time, &s->arena, INT64_MIN, NULL, NULL, NULL };
 
 	s->st->keeper->add(s->st->aggregate, s->st->call, s->state, &m, &s->pool);
 	arena_clear(&s->arena);
