@@ -212,6 +212,29 @@ WINDOWS=('n = count() over 5s' 's = sum(x) over 10s every 2s' 'm = max(x) over t
 	done
 }
 
+# ---- bounds ----
+
+@test "more keys than --max-keys: an end within a limit of memory" {
+	skip_if_sanitized "address space"
+	spec 'n = count() over 10m' 's = sum(x) over 1h every 1m' 'm = max(x)'
+	seq 2000000 | sed 's/.*/{"k":&,"t":&,"x":1}/' | (ulimit -v 300000 && sml-features --max-keys 50000 --metrics m x.features 2>err) | tail -n 1 >last
+	equal '{"k":2000000,"t":2000000,"x":1,"features":{"n":1,"s":1,"m":1}}' "$(cat last)"
+	equal 50000 "$(awk '/^sml_features_keys/ { print $2 }' m)"
+	grep -q 'more than 50,000 keys (--max-keys)' err
+}
+
+@test "a window of 30 days by the hour costs its panes, not its events" {
+	spec 's = sum(x) over 30d every 1h' 'm = max(x) over 30d every 1h' 'd = distinct(x) over 30d every 1h' 'q = quantile(x, 0.5) over 30d every 1h'
+	state_bytes() {
+		awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) printf "{\"k\":1,\"t\":%.0f,\"x\":%d}\n", 1720000000000 + i * (2592000000 / n), i % 50 }' |
+			sml-features -q --metrics m x.features >/dev/null
+		awk '/^sml_features_state_bytes/ { printf "%d", $2 }' m
+	}
+	few=$(state_bytes 40000) many=$(state_bytes 400000)
+	echo "$few bytes, $many bytes"
+	[ "$many" -lt $((few * 12 / 10)) ]
+}
+
 # ---- mistakes ----
 
 @test "directives of time: what is wrong is pointed at" {
