@@ -232,15 +232,15 @@ void cursor_move(struct cursors *all, struct cursor *c, const struct cursor_line
 
 void cursor_add(struct cursors *all, const struct cursor_line *l, int64_t time, uint64_t entry)
 {
-	for (struct cursor *c = all->one; c < all->one + all->n; c++)
-		if (cursor_holds(c, time)) {
-			l->in->row->move(l->in, c->sum, &time, &entry, 1, 1, COUNTED_WITHIN);
-			shorten(c, l, c->until);
+	for (uint32_t i = 0; i < all->n; i++)
+		if (cursor_holds(&all->one[i], time)) {
+			l->in->row->move(l->in, all->one[i].sum, &time, &entry, 1, 1, COUNTED_WITHIN);
+			shorten(&all->one[i], l, all->one[i].until);
 		}
 }
 
 void cursor_leave(struct cursors *all, const struct cursor_line *l, int64_t gone)
 {
-	for (struct cursor *c = all->one; c < all->one + all->n; c++)
-		leave(c, l, gone);
+	for (uint32_t i = 0; i < all->n; i++)
+		leave(&all->one[i], l, gone);
 }
