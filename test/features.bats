@@ -286,6 +286,64 @@ feature m: v is a number (7), mean() needs an array of 2 numbers as before' "$(s
 	done
 }
 
+@test "distinct and topk around 1,024 different values: exact, null, or as near as is said" {
+	local oracle=$SML_ROOT/test/helper/counted-oracle.py
+	for late in 0 3000; do
+		python3 "$oracle" 1 "$late"
+		rm -f whole parts ./*.lock
+		sml-features --state whole counted.features counted.jsonl >out 2>notes
+		# Said once for each feature.
+		equal "$(printf 'sml-features: feature %s: more than 1,024 different values in a window: null\n' d dx k kx)" \
+			"$(grep different notes | sort)"
+		run -0 python3 "$oracle" --compare out
+		echo "$output"
+		[[ $output != "0 windows"* ]]
+		for part in 1,1 2,1700 1701,5000; do
+			sed -n "${part}p" counted.jsonl | sml-features -q --state parts counted.features
+		done >again
+		cmp out again
+		cmp whole parts
+	done
+}
+
+@test "quantiles of one window are read off one state, whichever came first" {
+	spec 'time t:s' 'a = quantile(x, 0.5) over 10s' 'b = quantile(x, 0.99) over 10s exclude current'
+	run -0 sml-features --explain x.features
+	[[ $output == *'  quantile(x) over 10s '*'; for a, b (shared)' ]]
+	printf '{"t":%s,"x":%s}\n' 0 100 1 200 2 300 >one
+	printf '{"t":%s,"x":%s}\n' 3 400 4 500 >two
+	sml-features -q --state s x.features one >/dev/null
+	spec 'time t:s' 'c = quantile(x, 0) over 10s' 'a = quantile(x, 1/2) over 10s'
+	run -0 --separate-stderr sml-features --state s x.features two
+	equal '' "$stderr"
+	equal '100,200
+100,300' "$(jq -r '.features | [.c, .a] | map(. / 100 | round * 100 | tostring) | join(",")' <<<"$output")"
+}
+
+@test "what fails and what does not count leaves no trace, wherever in time it stands" {
+	python3 "$SML_ROOT/test/helper/windows-oracle.py" 11 500 shuffled 2>/dev/null
+	grep -E '^(key|time)|distinct|quantile|topk' windows.features >counted.features
+	echo 'require bad == null' >>counted.features
+	python3 - <<-'END'
+	import json, random
+	dice = random.Random(1)
+	with open("with.jsonl", "w") as out:
+	    for line in open("windows.jsonl"):
+	        for _ in range(dice.randrange(3)):
+	            e = dict(json.loads(line), bad=True, x=dice.randrange(9), s=dice.choice("abc"))
+	            out.write(json.dumps(dict(e, t=e["t"] + dice.choice([-100, -10, -1, 0, 1, 10, 100, 1000]))) + "\n")
+	        out.write(line)
+	END
+	sml-features -q --state a counted.features windows.jsonl >good
+	sml-features -q --state b counted.features with.jsonl | grep -v '^{"errorType":' >rest
+	same_file good rest
+	cmp a b
+	# Nor what `where` leaves out.
+	sed -e '/^require/d' -e 's/ where x > 2/ where x > 2 and bad == null/' -e '/=/{/ where /!s/$/ where bad == null/}' counted.features >where.features
+	sml-features -q where.features with.jsonl | grep -v '"bad"' | sed 's/.*"features"://' >rest
+	sed 's/.*"features"://' good | cmp - rest
+}
+
 @test "what has gone from a window leaves no trace: 1e16, and a window that is empty" {
 	spec 'key k' 'time t:s' 's = sum(x) over 10s' 'v = round(var(x) over 10s * 1e6)' 'm = mean(x) over 5s exclude current' \
 		'n = count() over 5s exclude current'
@@ -473,6 +531,26 @@ x = sequence(a, 3) decay 1h
 	[[ $output == *'"errorMessage":"feature x: a is a string (\"b\"), quantile() needs a number"'* ]]
 	run -0 --separate-stderr sml-features -q -d 'x = topk(a, 2)' <<<'{"a":{}}'
 	[[ $output == *'"errorType":"INVALID_DATA"'* ]]
+}
+
+@test "what others call a function leads to ours" {
+	for pair in median:quantile mode:topk avg:mean; do
+		run -2 --separate-stderr sml-features -d "x = ${pair%:*}(a)" </dev/null
+		equal "sml-features: -d: unknown function \"${pair%:*}\" (did you mean \"${pair#*:}\"?)" "$(head -n 1 <<<"$stderr")"
+	done
+}
+
+@test "topk of nothing but different values stays within its bound, texts apart" {
+	awk 'BEGIN { for (i = 0; i < 30000; i++) printf "{\"k\":1,\"t\":%d,\"x\":%d}\n", i * 1000, i }' >in
+	for window in '' ' over last 1000' ' over tumbling 1h' ' over 4h every 1h' ' over session 1m'; do
+		spec 'key k' 'time t' "x = topk(x, 3)$window"
+		bound=$(sml-features --explain x.features | sed -n 's/^state by k: .* at most \([0-9]*\) .*/\1/p')
+		run -0 sml-features -q --metrics m x.features in
+		bytes=$(awk '/^sml_features_state_bytes/ { printf "%d", $2 }' m)
+		echo "$window: $bytes bytes, bound $bound"
+		# And the table of keys, with what its pieces leave over.
+		[ "$bytes" -lt $((bound + 16384)) ]
+	done
 }
 
 @test "more than 1,024 different values in a sliding window: null, and said once; in panes and over all an estimate" {

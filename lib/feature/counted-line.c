@@ -294,14 +294,15 @@ static void line_add(const struct aggregate *a, const struct expr_call *c, void 
 		make_desk(st, a->counted, pool);
 	set_up(&w, a, c, st, pool);
 	const struct cursor_line l = cursor_line(&w, c, st);
-	if (w.has_pots)
-		add_to_pane(&w, c, st, at, m);
-	else
-		add_one(&w, &l, st, at, m);
+	/* First what goes: the new value may get its room. */
 	if (!is_gathered(a->counted, c))
 		cursor_leave(&st->desk->cursors, &l, gone);
 	timeline_drop(&st->line, &w.kind, gone, pool);
 	timeline_drop(&st->desk->blocks, &w.kind, gone, pool);
+	if (w.has_pots)
+		add_to_pane(&w, c, st, at, m);
+	else
+		add_one(&w, &l, st, at, m);
 }
 
 /* ---- kept ---- */
@@ -445,24 +446,22 @@ static const void *line_heap(const struct aggregate *a, const struct expr_call *
 
 #define MANY 4096
 
-/* Values: as many as a window of few has, or as are reckoned with. */
-static size_t values_in(const struct counted *row, const struct expr_call *c)
+/* Of a desk: what is common, and a sum, of so many values. */
+static size_t desk_bytes(const struct counted *row, const struct expr_call *c, size_t n)
 {
-	return c->window == WINDOW_LAST && c->last < row->usual_values ? c->last : row->usual_values;
-}
+	const size_t sum = c->window == WINDOW_TUMBLING ? 0 : is_gathered(row, c) ? row->pot_bytes(n) : row->sum_bytes(n);
 
-static size_t desk_bytes(const struct counted *row, const struct expr_call *c)
-{
-	return pool_size(desk_size(row)) + cursor_bytes(sum_size(row, c)) + (row->common_bytes ? row->common_bytes(values_in(row, c)) : 0);
+	return pool_size(desk_size(row)) + cursor_bytes(sum_size(row, c)) + (row->common_bytes ? row->common_bytes(n) : 0) + sum;
 }
 
 static size_t line_bound(const struct aggregate *a, const struct expr_call *c)
 {
+	const struct counted *row = a->counted;
+	const size_t n = c->window == WINDOW_LAST && c->last < row->usual_values ? c->last : row->usual_values;
 	struct work w;
 
 	set_up(&w, a, c, &(struct line){0}, NULL);
-	return desk_bytes(a->counted, c) + a->counted->sum_bytes(values_in(a->counted, c)) +
-	    (c->window == WINDOW_LAST ? timeline_bound(&w.kind, c->last) : 0);
+	return desk_bytes(row, c, n) + (c->window == WINDOW_LAST ? timeline_bound(&w.kind, c->last) : 0);
 }
 
 static size_t line_each(const struct aggregate *a, const struct expr_call *c)
@@ -478,12 +477,12 @@ static size_t pane_bound(const struct aggregate *a, const struct expr_call *c)
 	const struct counted *row = a->counted;
 	const size_t panes = c->window == WINDOW_TUMBLING ? 1 : (size_t)(c->width / c->every);
 	const size_t blocks = is_gathered(row, c) && block_panes(c) > 1 ? panes / (size_t)block_panes(c) + 1 : 0;
+	const size_t n = row->usual_values, all = row->common_bytes ? panes * n : n;	/* names of each pane */
 	struct work w;
 
 	set_up(&w, a, c, &(struct line){0}, NULL);
-	const size_t sum = c->window == WINDOW_TUMBLING ? 0 : is_gathered(row, c) ? row->pot_bytes(row->usual_values) : row->sum_bytes(row->usual_values);
-	return desk_bytes(row, c) + sum + timeline_bound(&w.kind, panes) + (blocks ? timeline_bound(&w.kind, blocks) : 0) +
-	    (panes + blocks) * row->pot_bytes(row->usual_values);
+	return desk_bytes(row, c, all) + timeline_bound(&w.kind, panes) + (blocks ? timeline_bound(&w.kind, blocks) : 0) +
+	    (panes + blocks) * row->pot_bytes(n);
 }
 
 const struct keeper counted_line_keeper = {

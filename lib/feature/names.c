@@ -175,3 +175,12 @@ void names_release(struct names *n, struct pool *pool)
 	pool_put(pool, n->table, n->room * 2 * sizeof *n->table);
 	*n = (struct names){0};
 }
+
+size_t names_bytes(size_t n)
+{
+	size_t room = 4;
+
+	while (room < n)
+		room *= 2;
+	return pool_size(room * sizeof(struct name_kept)) + pool_size(room * 2 * sizeof(uint32_t));
+}

@@ -50,4 +50,6 @@ void names_load(struct names *, struct snapshot_bytes *, struct pool *);
 bool names_are_held(const struct names *);				/* all of them */
 void names_release(struct names *, struct pool *);
 
+size_t names_bytes(size_t n);	/* of so many in the pool, texts apart */
+
 #endif

@@ -138,7 +138,7 @@ uint32_t topk_pot_least(const struct topk_pot *p, uint64_t *least)
 	}
 }
 
-struct topk_item topk_pot_replace(struct topk_pot *p, struct topk_item *one)
+void topk_pot_replace(struct topk_pot *p, struct topk_item *one)
 {
 	const uint32_t i = topk_pot_least(p, &p->least);
 	const struct topk_item old = p->items[i];
@@ -148,7 +148,6 @@ struct topk_item topk_pot_replace(struct topk_pot *p, struct topk_item *one)
 	p->hand = i + 1;
 	update_best(p, &(struct topk_item){ .name = old.name });
 	update_best(p, one);
-	return old;
 }
 
 const struct topk_best *topk_pot_best(struct topk_pot *p, size_t k, struct pool *pool)

@@ -33,8 +33,8 @@ void topk_pot_append(struct topk_pot *, const struct topk_item *, struct pool *)
 
 /* Of a full pot: the one whose place a new value takes, and its count. */
 uint32_t topk_pot_least(const struct topk_pot *, uint64_t *least);
-/* The new value goes on from that count; which one was there. */
-struct topk_item topk_pot_replace(struct topk_pot *, struct topk_item *one);
+/* The new value goes on from that count. */
+void topk_pot_replace(struct topk_pot *, struct topk_item *one);
 
 /* The first k or more, or all that there are; kept up to date from now on. */
 const struct topk_best *topk_pot_best(struct topk_pot *, size_t k, struct pool *);

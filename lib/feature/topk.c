@@ -10,7 +10,9 @@
 
 #define UNUSED(x) ((void)(x))
 
-#define MANY 8		/* values that a sum takes in at once, and does not keep its list for */
+/* So few values are gone through each time; of more a list is kept.  Those of a sum may have to be looked for in the window. */
+#define SUM_FEW 8
+#define POT_FEW 32
 
 /* What a state's values have in common. */
 struct common {
@@ -162,7 +164,8 @@ struct sum {
 	uint32_t *there;		/* names whose count is not 0, in no order that is told */
 	uint32_t room;			/* of both */
 	uint32_t n;
-	struct topk_best *best;		/* NULL until it is asked for */
+	uint32_t moved;			/* entries since the list was read */
+	struct topk_best *best;		/* the list; NULL until it is asked for, and as long as there are few */
 };
 
 static struct topk_item item_of(const struct sum *s, uint32_t name)
@@ -199,6 +202,14 @@ static void update_best(struct sum *s, uint32_t name)
 	}
 }
 
+/* The sum of a damaged state's counts can come to 0, too. */
+static bool is_there(const struct sum *s, uint32_t name)
+{
+	const struct tally *t = &s->tallies[name];
+
+	return t->count || (t->place < s->n && s->there[t->place] == name);
+}
+
 static void make_tally(struct sum *s, uint32_t name, struct pool *pool)
 {
 	uint32_t room = s->room ? s->room : 4;
@@ -225,12 +236,13 @@ static void put(const struct counted_in *in, struct sum *s, const struct topk_it
 	make_tally(s, one->name, in->pool);
 	struct tally *t = &s->tallies[one->name];
 	const struct topk_item before = item_of(s, one->name);
+	const bool is_new = !is_there(s, one->name);
 
-	if (!t->count) {
+	if (is_new) {
 		t->place = s->n & 0x1fffffff;
 		s->there[s->n++] = one->name;
 	}
-	if (!t->count || end == COUNTED_FRONT || (end == COUNTED_WITHIN && !t->is_stale && topk_best_is_earlier(one, &before)))
+	if (is_new || end == COUNTED_FRONT || (end == COUNTED_WITHIN && !t->is_stale && topk_best_is_earlier(one, &before)))
 		set_first(t, one);
 	t->count += one->count;
 	update_best(s, one->name);
@@ -241,6 +253,8 @@ static void take_away(struct sum *s, const struct topk_item *one, enum counted_e
 	struct tally *t = &s->tallies[one->name];
 	const struct topk_item before = item_of(s, one->name);
 
+	if (!is_there(s, one->name))
+		return;
 	t->count -= one->count;
 	if (!t->count) {
 		t->is_stale = false;
@@ -258,18 +272,27 @@ static struct topk_item item_once(int64_t time, uint64_t entry)
 	return (struct topk_item){ 1, time, (uint32_t)(entry >> 32), (uint32_t)entry };
 }
 
+/* More entries than there are values cost the list more than making it anew does. */
+static void count_moved(struct sum *s, size_t n)
+{
+	s->moved += (uint32_t)n;
+	if (s->moved > s->n)
+		forget_best(s);
+}
+
 static void move(const struct counted_in *in, void *sum, const int64_t *times, const uint64_t *entries, size_t n, int sign, enum counted_end end)
 {
-	if (n >= MANY)
-		forget_best(sum);
+	struct sum *s = sum;
+
+	count_moved(s, n);
 	/* At the front the oldest comes last. */
 	for (size_t j = 0; j < n; j++) {
 		const size_t i = sign > 0 && end == COUNTED_FRONT ? n - 1 - j : j;
 		const struct topk_item one = item_once(times[i], entries[i]);
 		if (sign > 0)
-			put(in, sum, &one, end);
+			put(in, s, &one, end);
 		else
-			take_away(sum, &one, end);
+			take_away(s, &one, end);
 	}
 }
 
@@ -277,6 +300,7 @@ static void move_pot(const struct counted_in *in, void *sum, const void *pot, in
 {
 	const struct topk_pot *p = pot;
 
+	count_moved(sum, p->n);
 	for (uint32_t i = 0; i < p->n; i++)
 		if (sign > 0)
 			put(in, sum, &p->items[i], end);
@@ -357,58 +381,65 @@ static void search(struct search *s, const struct counted_stretch *of)
 
 /* ---- the most frequent ones ---- */
 
-/* The count of the last one that is listed when all have been told; 0: all of them are. */
-static uint64_t least_listed(const struct sum *s, size_t most, struct arena *arena)
-{
-	struct topk_item *items = arena_get(arena, most * sizeof *items);
-	size_t n = 0;
-
-	for (uint32_t i = 0; i < s->n; i++) {
-		const struct topk_item one = { .count = s->tallies[s->there[i]].count };
-		topk_best_insert(items, &n, most, &one);
-	}
-	return n < most ? 0 : items[n - 1].count;
-}
-
-static void make_best(struct sum *s, const struct counted_stretch *of, struct arena *arena)
+/* The first `most`, or all that there are, into items; the count that none of the others exceeds. */
+static uint64_t list_first(struct sum *s, const struct counted_stretch *of, size_t most, struct topk_item *items, size_t *n)
 {
 	struct search stale = { s, 0 };
+	size_t counted = 0;
 
-	forget_best(s);
-	const uint64_t least = least_listed(s, s->best->most, arena);
+	for (uint32_t i = 0; i < s->n && s->n > most; i++) {
+		const struct topk_item one = { .count = s->tallies[s->there[i]].count };
+		topk_best_insert(items, &counted, most, &one);
+	}
+	const uint64_t least = counted ? items[most - 1].count : 0;
 	for (uint32_t i = 0; i < s->n; i++)
 		if (s->tallies[s->there[i]].count >= least)
 			want(&stale, s->there[i]);
 	search(&stale, of);
-	topk_best_begin(s->best);
+	*n = 0;
 	for (uint32_t i = 0; i < s->n; i++)
 		if (s->tallies[s->there[i]].count >= least) {
 			const struct topk_item one = item_of(s, s->there[i]);
-			topk_best_tell(s->best, &one);
+			topk_best_insert(items, n, most, &one);
 		}
-	if (least)
-		s->best->bound = least;
+	return least;
+}
+
+static void make_best(struct sum *s, const struct counted_stretch *of)
+{
+	forget_best(s);
+	topk_best_begin(s->best);
+	s->best->bound = list_first(s, of, s->best->most, s->best->items, &s->best->n);
 	for (size_t i = 0; i < s->best->n; i++)
 		s->tallies[s->best->items[i].name].is_listed = true;
 }
 
-/* The first k, or all that there are. */
-static const struct topk_best *best_of(const struct counted_in *in, struct sum *s, const struct counted_stretch *of, size_t k, struct arena *arena)
+/* The first k or more, or all that there are; *n of them. */
+static const struct topk_item *first_of(const struct counted_in *in, struct sum *s, const struct counted_stretch *of, size_t k,
+    struct arena *arena, size_t *n)
 {
 	struct search stale = { s, 0 };
 
+	if (!s->best && s->n <= SUM_FEW) {
+		const size_t most = k < SUM_FEW ? k : SUM_FEW;
+		struct topk_item *items = arena_get(arena, most * sizeof *items);
+		list_first(s, of, most, items, n);
+		return items;
+	}
 	if (!topk_best_serves(s->best, k)) {
 		forget_best(s);
 		topk_best_free(s->best, in->pool);
 		s->best = topk_best_new(k, in->pool);
 	}
 	if (!topk_best_knows(s->best, k, s->n))
-		make_best(s, of, arena);
+		make_best(s, of);
 	const uint64_t least = s->best->n > k ? s->best->items[k - 1].count : 0;
 	for (size_t i = 0; i < s->best->n && s->best->items[i].count >= least; i++)
 		want(&stale, s->best->items[i].name);
 	search(&stale, of);
-	return s->best;
+	s->moved = 0;
+	*n = s->best->n;
+	return s->best->items;
 }
 
 static struct topk_item present(const struct counted_in *in, const struct counted_question *q)
@@ -436,16 +467,17 @@ static struct value read_sum(const struct counted_in *in, void *sum, const struc
 {
 	struct sum *s = sum;
 	const uint32_t name = q->x ? names_find(&((struct common *)in->common)->names, hash_of(q->x)) : NAMES_NONE;
-	const bool is_there = name < s->room && s->tallies[name].count;
+	const bool is_known = name < s->room && is_there(s, name);
 	struct topk_item one = present(in, q);
 
-	if (!of->has_pots && s->n + (q->x && !is_there) > COUNTED_MAX) {
+	if (!of->has_pots && s->n + (q->x && !is_known) > COUNTED_MAX) {
 		if (q->over)
 			*q->over = true;
 		return value_null();
 	}
-	const struct topk_best *b = best_of(in, s, of, (size_t)q->constant, q->arena);
-	if (is_there) {
+	size_t n;
+	const struct topk_item *first = first_of(in, s, of, (size_t)q->constant, q->arena, &n);
+	if (is_known) {
 		struct search stale = { s, 0 };
 		want(&stale, name);
 		search(&stale, of);
@@ -453,10 +485,8 @@ static struct value read_sum(const struct counted_in *in, void *sum, const struc
 		one.name = name;
 		topk_pot_add(&one, &others);
 	}
-	return answer_with(in, b->items, b->n, q->x ? &one : NULL, q);
+	return answer_with(in, first, n, q->x ? &one : NULL, q);
 }
-
-#define FEW 32		/* values of a pot of which the most frequent are found without a list */
 
 static struct value read_pot(const struct counted_in *in, void *pot, const struct counted_question *q)
 {
@@ -476,7 +506,7 @@ static struct value read_pot(const struct counted_in *in, void *pot, const struc
 		one.count += least;
 	}
 	/* One more than is asked for: one may go. */
-	const struct topk_best *best = in->pool && p->n > FEW ? topk_pot_best(p, k + 1, in->pool) : NULL;
+	const struct topk_best *best = in->pool && p->n > POT_FEW ? topk_pot_best(p, k + 1, in->pool) : NULL;
 	const struct topk_item *all = best ? best->items : p->items;
 	struct topk_item *items = arena_get(q->arena, (k + 1) * sizeof *items);
 	for (size_t i = 0; i < (best ? best->n : p->n); i++)
@@ -491,25 +521,28 @@ static void add_to_pot(const struct counted_in *in, void *pot, struct value x, i
 {
 	struct common *c = in->common;
 	struct topk_pot *p = pot;
-	struct topk_item one = { 1, time, c->arrivals++, names_find(&c->names, hash_of(&x)) }, old = { .name = NAMES_NONE };
+	struct topk_item one = { 1, time, c->arrivals++, names_find(&c->names, hash_of(&x)) }, old = {0};
 	struct topk_item *own = topk_pot_find(p, one.name);
+	const bool is_full = !own && p->n == COUNTED_MAX;
+	uint64_t least;
 
+	if (is_full) {
+		old = p->items[topk_pot_least(p, &least)];
+		names_drop(&c->names, old.name, in->pool);	/* the new value may get its number */
+	}
 	if (own)
 		topk_pot_count(p, own, &one);
-	else {
+	else
 		one.name = names_hold(&c->names, x.items[0], hash_of(&x), in->pool);
-		if (p->n < COUNTED_MAX)
-			topk_pot_append(p, &one, in->pool);
-		else
-			old = topk_pot_replace(p, &one);
-	}
+	if (is_full)
+		topk_pot_replace(p, &one);
+	else if (!own)
+		topk_pot_append(p, &one, in->pool);
 	for (size_t i = 0; i < n_sums; i++) {
-		if (old.count)
+		if (is_full)
 			take_away(sums[i], &old, COUNTED_WITHIN);
 		put(in, sums[i], &one, COUNTED_WITHIN);
 	}
-	if (old.count)
-		names_drop(&c->names, old.name, in->pool);
 }
 
 static void join(const struct counted_in *in, void *pot, const void *other)
@@ -595,11 +628,6 @@ static size_t room_for(size_t n)
 	return room;
 }
 
-static size_t common_bytes(size_t n)
-{
-	return pool_size(room_for(n) * sizeof(struct name_kept)) + pool_size(room_for(n) * 2 * sizeof(uint32_t));
-}
-
 static size_t pot_bytes(size_t n)
 {
 	return pool_size(room_for(n) * sizeof(struct topk_item)) + pool_size(room_for(n) * 2 * sizeof(uint16_t));
@@ -608,7 +636,7 @@ static size_t pot_bytes(size_t n)
 static size_t sum_bytes(size_t n)
 {
 	return pool_size(room_for(n) * sizeof(struct tally)) + pool_size(room_for(n) * sizeof(uint32_t)) +
-	    topk_best_bytes(10);
+	    (n > SUM_FEW ? topk_best_bytes(10) : 0);
 }
 
 static size_t sum_now(const struct counted_in *in)
@@ -623,7 +651,7 @@ const struct counted topk_counted = {
 	.make = make, .unmake = unmake, .save = save_one, .load = load_one,
 	.move = move, .move_pot = move_pot, .is_over = is_over, .read = read_sum, .release = release_sum,
 	.pot_add = add_to_pot, .pot_join = join, .pot_read = read_pot, .pot_save = save_pot, .pot_load = load_pot, .pot_release = release_pot,
-	.common_bytes = common_bytes, .pot_bytes = pot_bytes, .sum_bytes = sum_bytes, .sum_now = sum_now,
+	.common_bytes = names_bytes, .pot_bytes = pot_bytes, .sum_bytes = sum_bytes, .sum_now = sum_now,
 	.usual_values = COUNTED_MAX,
 };
 
