@@ -445,7 +445,8 @@ static const char *also_called(const char *name, size_t len)
 	static const char *const names[][2] = {
 		{ "avg", "mean" }, { "average", "mean" }, { "count_distinct", "distinct" }, { "nunique", "distinct" },
 		{ "cardinality", "distinct" }, { "lag", "prev" }, { "diff", "delta" }, { "std", "stddev" }, { "stdev", "stddev" },
-		{ "variance", "var" }, { "percentile", "quantile" }, { "ifnull", "coalesce" }, { "nvl", "coalesce" },
+		{ "variance", "var" }, { "percentile", "quantile" }, { "median", "quantile" }, { "mode", "topk" },
+		{ "ifnull", "coalesce" }, { "nvl", "coalesce" },
 		{ "strlen", "length" }, { "tolower", "lower" }, { "toupper", "upper" }, { "ln", "log" }, { "log10", "log" },
 		{ "log2", "log" }, { "power", "pow" }, { "clamp", "clip" }, { "case", "if" }, { "iif", "if" },
 		{ "dayofweek", "weekday" },
