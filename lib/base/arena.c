@@ -13,41 +13,30 @@
 
 #define ARENA_START (64 * 1024)
 #define ARENA_KEEP (4 * 1024 * 1024)	/* what one huge record made it grow to is given back */
-#define ALIGN 16
-#define SLACK 16			/* readable bytes behind each piece */
 
 struct spill {
 	struct spill *older;
-	_Alignas(ALIGN) char bytes[];
+	_Alignas(ARENA_ALIGN) char bytes[];
 };
-
-static size_t aligned(size_t n)
-{
-	return (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-}
 
 static void *spill(struct arena *a, size_t n)
 {
-	struct spill *s = alloc_bytes(sizeof *s + n + SLACK);
+	struct spill *s = alloc_bytes(sizeof *s + n + ARENA_SLACK);
 
-	memset(s->bytes + n, 0, SLACK);
+	memset(s->bytes + n, 0, ARENA_SLACK);
 	s->older = a->spills;
 	a->spills = s;
-	a->spilled += n + SLACK;
+	a->spilled += n + ARENA_SLACK;
 	return s->bytes;
 }
 
-void *arena_get(struct arena *a, size_t n)
+void *arena_more(struct arena *a, size_t n)
 {
-	n = aligned(n ? n : 1);
-	if (a->size - a->used < n + SLACK) {
-		if (a->block || n > ARENA_START - SLACK)
-			return spill(a, n);
-		a->block = alloc_zeroed(1, a->size = ARENA_START);
-	}
-	void *p = a->block + a->used;
-	a->used += n;
-	return p;
+	if (a->block || n > ARENA_START - ARENA_SLACK)
+		return spill(a, n);
+	a->block = alloc_zeroed(1, a->size = ARENA_START);
+	a->used = n;
+	return a->block;
 }
 
 char *arena_copy(struct arena *a, const void *bytes, size_t n)
@@ -65,19 +54,19 @@ void *arena_resize(struct arena *a, void *piece, size_t old, size_t n)
 	const size_t at = (size_t)((uintptr_t)piece - (uintptr_t)a->block);
 
 	/* The last piece grows and shrinks where it is. */
-	if (a->block && at < a->used && at + aligned(old ? old : 1) == a->used && n <= SIZE_MAX / 2 &&
-	    a->size - at >= aligned(n ? n : 1) + SLACK) {
-		a->used = at + aligned(n ? n : 1);
+	if (a->block && at < a->used && at + arena_aligned(old) == a->used && n <= SIZE_MAX / 2 &&
+	    a->size - at >= arena_aligned(n) + ARENA_SLACK) {
+		a->used = at + arena_aligned(n);
 		return piece;
 	}
 	if (n <= old)
 		return piece;
 	/* What grows far beyond the block is the newest spill again and again: realloc moves pages, not bytes. */
 	if (a->spills && piece == a->spills->bytes) {
-		n = aligned(n);
-		a->spills = alloc_again(a->spills, sizeof *a->spills + n + SLACK, 1);
-		memset(a->spills->bytes + n, 0, SLACK);
-		a->spilled += n - aligned(old ? old : 1);
+		n = arena_aligned(n);
+		a->spills = alloc_again(a->spills, sizeof *a->spills + n + ARENA_SLACK, 1);
+		memset(a->spills->bytes + n, 0, ARENA_SLACK);
+		a->spilled += n - arena_aligned(old);
 		return a->spills->bytes;
 	}
 	void *copy = arena_get(a, n);
@@ -91,7 +80,7 @@ void arena_trim(struct arena *a, void *end)
 	const size_t at = (size_t)((uintptr_t)end - (uintptr_t)a->block);
 
 	if (a->block && at < a->used)
-		a->used = aligned(at);
+		a->used = arena_aligned(at);
 }
 
 static void drop_spills(struct arena *a)

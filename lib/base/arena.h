@@ -19,7 +19,26 @@ struct arena {
 
 #define ARENA_INIT ((struct arena){0})
 
-void *arena_get(struct arena *, size_t n);
+#define ARENA_ALIGN 16
+#define ARENA_SLACK 16			/* readable bytes behind each piece */
+
+void *arena_more(struct arena *, size_t n);	/* what arena_get does where the block has no room */
+
+static inline size_t arena_aligned(size_t n)
+{
+	return ((n ? n : 1) + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+}
+
+static inline void *arena_get(struct arena *a, size_t n)
+{
+	n = arena_aligned(n);
+	if (a->size - a->used < n + ARENA_SLACK)
+		return arena_more(a, n);
+	void *p = a->block + a->used;
+	a->used += n;
+	return p;
+}
+
 char *arena_copy(struct arena *, const void *, size_t n);	/* with a NUL behind it */
 
 /* Grows or shrinks a piece of `old` bytes, in place where it was the last; else a copy. */

@@ -110,6 +110,13 @@ bool expr_is_path(const struct expr *e, const struct fieldpath **out)
 	return e->form == OP_PATH;
 }
 
+bool expr_is_call(const struct expr *e, int *index)
+{
+	if (e->op == OP_CALL)
+		*index = e->index;
+	return e->op == OP_CALL;
+}
+
 bool expr_uses_calls(const struct expr *e)
 {
 	return e->uses_calls;

@@ -145,9 +145,10 @@ int expr_test(const struct expr *, const struct expr_scope *, struct error *why)
 void expr_show(const struct expr *, struct buf *, const struct expr *(*local)(void *self, int index), void *self);
 void expr_show_call(const struct expr_call *, struct buf *, const struct expr *(*local)(void *self, int index), void *self);
 
-/* Whether it is one constant (and which), or one path. */
+/* Whether it is one constant (and which), one path, or one call: the value at this index of the scope's. */
 bool expr_is_constant(const struct expr *, struct value *);
 bool expr_is_path(const struct expr *, const struct fieldpath **);
+bool expr_is_call(const struct expr *, int *index);
 bool expr_uses_calls(const struct expr *);		/* a call, or a local that uses one (as told by its own mark) */
 
 /* What a value follows from: slots, locals and calls, but nothing inside the calls. */

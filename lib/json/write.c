@@ -11,17 +11,28 @@
 #include "base/alloc.h"
 #include "base/number.h"
 
+static const char two_digits[] =
+    "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+    "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+
+/* The digits of a number, ending before `p`: where they begin. */
+static char *put_digits(char *p, uint64_t u)
+{
+	for (; u >= 100; u /= 100)
+		memcpy(p -= 2, two_digits + u % 100 * 2, 2);
+	if (u >= 10)
+		return memcpy(p - 2, two_digits + u * 2, 2);
+	*--p = (char)('0' + u);
+	return p;
+}
+
 void json_write_integer(struct buf *b, int64_t n)
 {
-	char text[24], *p = text + sizeof text;
-	uint64_t u = n < 0 ? -(uint64_t)n : (uint64_t)n;
+	char text[24], *end = text + sizeof text, *p = put_digits(end, n < 0 ? -(uint64_t)n : (uint64_t)n);
 
-	do
-		*--p = (char)('0' + u % 10);
-	while (u /= 10);
 	if (n < 0)
 		*--p = '-';
-	buf_add(b, p, (size_t)(text + sizeof text - p));
+	buf_add(b, p, (size_t)(end - p));
 }
 
 static void write_unsigned(struct buf *b, uint64_t u)
@@ -46,19 +57,18 @@ static bool write_decimal(struct buf *b, double x)
 	/* Most doubles are told apart without the division: a product is wrong by a rounding at most. */
 	if (fabs(scaled - (double)k) > fabs(scaled) * 0x1p-50 || (double)k / 1e4 != x)
 		return false;
-	uint64_t u = k < 0 ? -(uint64_t)k : (uint64_t)k, part = u % 10000;
+	const uint64_t u = k < 0 ? -(uint64_t)k : (uint64_t)k, part = u % 10000;
+	char text[24], *end = text + sizeof text;
+	memcpy(end - 2, two_digits + part % 100 * 2, 2);
+	memcpy(end - 4, two_digits + part / 100 * 2, 2);
+	end[-5] = '.';
+	char *p = put_digits(end - 5, u / 10000);
 	if (k < 0)
-		buf_add_byte(b, '-');
-	json_write_integer(b, (int64_t)(u / 10000));
-	if (!part)
-		return true;
-	char *p = buf_reserve(b, 5);
-	*p++ = '.';
-	for (uint64_t unit = 1000; part; unit /= 10) {
-		*p++ = (char)('0' + part / unit);
-		part %= unit;
-	}
-	b->len = (size_t)(p - b->data);
+		*--p = '-';
+	while (end[-1] == '0')
+		end--;
+	end -= end[-1] == '.';
+	buf_add(b, p, (size_t)(end - p));
 	return true;
 }
 
