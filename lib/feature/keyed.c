@@ -8,9 +8,10 @@
 #include "base/alloc.h"
 #include "feature/pool.h"
 
-#define CHUNK_BYTES (2 * 1024 * 1024)
+#define CHUNK_BYTES (8 * 1024 * 1024)	/* at least: large pages but for its end */
 #define FIRST_PLACES 1024
-#define LARGE_PLACES (256 * 1024)
+#define LARGE_PLACES (128 * 1024)
+#define FETCHED 512			/* of a row, in bytes */
 
 struct place { uint32_t tag, row; };	/* the hash's upper half; the row's number from 1, 0: free */
 
@@ -129,13 +130,13 @@ void keyed_prefetch(const struct keyed *k, uint64_t hash)
 
 void keyed_prefetch_row(const struct keyed *k, uint64_t hash)
 {
-	const uint32_t n = k->places[hash & k->mask].row;
+	const uint32_t tag = (uint32_t)(hash >> 32);
+	uint64_t i = hash & k->mask;
 
-	if (!n)
-		return;
-	const char *row = (const char *)row_at(k, n);
-	for (size_t i = 0; i < k->row_size && i < 256; i += 64)
-		__builtin_prefetch(row + i, 1);
+	while (k->places[i].row && k->places[i].tag != tag)
+		i = (i + 1) & k->mask;
+	if (k->places[i].row)
+		pool_fetch(row_at(k, k->places[i].row), k->row_size < FETCHED ? k->row_size : FETCHED);
 }
 
 struct keyed_row *keyed_find(const struct keyed *k, const char *key, size_t len, uint64_t hash)
@@ -307,7 +308,7 @@ struct keyed_row *keyed_add(struct keyed *k, const char *key, size_t len, uint64
 		if ((n - 1) >> k->shift == k->n_chunks) {
 			if (!(k->n_chunks & (k->n_chunks - 1)))
 				k->chunks = alloc_again(k->chunks, k->n_chunks ? k->n_chunks * 2 : 1, sizeof *k->chunks);
-			/* The first is small pages: a few keys cost a few. */
+			/* The first begins with small pages: a few keys cost a few. */
 			k->chunks[k->n_chunks] = pool_pages(chunk_bytes(k), k->n_chunks > 0);
 			k->n_chunks++;
 		}

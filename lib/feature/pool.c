@@ -17,6 +17,7 @@
 #define IS_LARGE(n) ((n) > PIECE_MAX)
 #endif
 
+#define LARGE_PAGE ((size_t)2 * 1024 * 1024)
 #define FIRST_BLOCK (64 * 1024)
 #define BLOCK (2 * 1024 * 1024)
 #define LINEAR 256			/* classes in steps of 16 to here, above that four to a doubling */
@@ -25,15 +26,30 @@ struct pool_block { struct pool_block *next; size_t size; };
 struct pool_free { struct pool_free *next; };
 struct pool_large { struct pool_large *next, *prev; };
 
+/* Mapped so that it begins where a large page can; what was mapped for that is given back. */
+static char *map_aligned(size_t n)
+{
+	char *p = mmap(NULL, n + LARGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return p;
+	const size_t before = -(uintptr_t)p & (LARGE_PAGE - 1);
+	if (before)
+		munmap(p, before);
+	munmap(p + before + n, LARGE_PAGE - before);
+	return p + before;
+}
+
 void *pool_pages(size_t n, int large)
 {
-	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const size_t small = large ? 0 : LARGE_PAGE;
+	char *p = n < LARGE_PAGE ? mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : map_aligned(n);
 
 	if (p == MAP_FAILED)
 		return alloc_zeroed(SIZE_MAX / 2, 1);	/* which says that memory has run out */
 	/* A key's row, its place and its heap each lie on another page: with small pages most look-ups would walk the page table. */
-	if (large)
-		madvise(p, n, MADV_HUGEPAGE);
+	if (n > small)
+		madvise(p + small, n - small, MADV_HUGEPAGE);
 	return p;
 }
 
