@@ -118,10 +118,13 @@ static size_t sum_bound(const struct aggregate *a, const struct expr_call *c)
 	return c->last ? sums_bound(c->last) : 0;
 }
 
-static const void *last_sum_heap(const struct aggregate *a, const struct expr_call *c, const void *state)
+static void last_sum_fetch(const struct aggregate *a, const struct expr_call *c, const void *state, int step)
 {
+	const void *heap = step ? NULL : sums_heap(state, c->last);
+
 	UNUSED(a);
-	return sums_heap(state, c->last);
+	if (heap)
+		pool_fetch(heap, 128);
 }
 
 static const struct keeper sum_keeper = {
@@ -131,7 +134,7 @@ static const struct keeper sum_keeper = {
 
 static const struct keeper last_sum_keeper = {
 	"the last N numbers and partial sums", sizeof(struct sums), sum_take, sum_read, sum_add, sum_release, sum_save,
-	sum_load, sum_dump, sum_bound, last_sum_heap, NULL,
+	sum_load, sum_dump, sum_bound, last_sum_fetch, NULL,
 };
 
 /* ---- one value: min, max, first, last, prev ---- */
@@ -308,17 +311,18 @@ static size_t last_best_bound(const struct aggregate *a, const struct expr_call 
 	return pool_size(room * sizeof(struct extreme));
 }
 
-static const void *last_best_heap(const struct aggregate *a, const struct expr_call *c, const void *state)
+static void last_best_fetch(const struct aggregate *a, const struct expr_call *c, const void *state, int step)
 {
 	const struct extremes *e = state;
 
 	UNUSED(a), UNUSED(c);
-	return e->room ? &e->queue[e->head] : NULL;
+	if (e->room && !step)
+		pool_fetch(&e->queue[e->head], 128);
 }
 
 static const struct keeper last_best_keeper = {
 	"those of the last N that can still be it", sizeof(struct extremes), extremes_take, last_best_read, last_best_add,
-	last_best_release, last_best_save, last_best_load, last_best_dump, last_best_bound, last_best_heap, NULL,
+	last_best_release, last_best_save, last_best_load, last_best_dump, last_best_bound, last_best_fetch, NULL,
 };
 
 /* ---- first of the last N ---- */

@@ -54,7 +54,8 @@ struct keeper {
 	void (*load)(const struct aggregate *, const struct expr_call *, void *state, struct snapshot_bytes *, struct pool *pool);
 	void (*dump)(const struct aggregate *, const struct expr_call *, const void *state, struct buf *);	/* members of a JSON object */
 	size_t (*bound)(const struct aggregate *, const struct expr_call *);	/* bytes in the pool at most, texts and arrays apart */
-	const void *(*heap)(const struct aggregate *, const struct expr_call *, const void *state);	/* what of the pool is read first; NULL: nothing */
+	/* Asks for what is read of the pool: step 0: what the state names, step 1: what that names.  NULL: nothing. */
+	void (*fetch)(const struct aggregate *, const struct expr_call *, const void *state, int step);
 	size_t (*each)(const struct aggregate *, const struct expr_call *);	/* and about so many for each event that it keeps; NULL: none */
 };
 

@@ -80,6 +80,11 @@ static void load_pot(const void *self, void *entry, struct snapshot_bytes *bytes
 	in->row->pot_load(in, entry, bytes);
 }
 
+/* Nothing is folded, so there are no partials. */
+static const struct timeline_entries plain = { NULL, NULL, NULL, save_one, load_one };
+static const struct timeline_entries owning = { NULL, NULL, drop_one, save_one, load_one };
+static const struct timeline_entries pots = { NULL, NULL, drop_pot, save_pot, load_pot };
+
 static bool has_panes(const struct expr_call *c)
 {
 	return c->window == WINDOW_PANES || c->window == WINDOW_TUMBLING;
@@ -104,8 +109,8 @@ static void set_up(struct work *w, const struct aggregate *a, const struct expr_
 
 	w->in = (struct counted_in){ row, row->common && st->desk ? st->desk->common : NULL, pool, NULL };
 	w->has_pots = has_panes(c);
-	w->kind = w->has_pots ? (struct timeline_kind){ &w->in, (uint32_t)row->pot, 0, NULL, NULL, drop_pot, save_pot, load_pot } :
-	    (struct timeline_kind){ &w->in, sizeof(uint64_t), 0, NULL, NULL, row->unmake ? drop_one : NULL, save_one, load_one };
+	w->kind = (struct timeline_kind){ w->has_pots ? &pots : row->unmake ? &owning : &plain, &w->in,
+		w->has_pots ? (uint32_t)row->pot : (uint32_t)sizeof(uint64_t), 0 };
 }
 
 /* Whether the sum of a window is made of its panes anew, and is a pot. */
@@ -122,7 +127,7 @@ static size_t sum_size(const struct counted *row, const struct expr_call *c)
 static struct cursor_line cursor_line(const struct work *w, const struct expr_call *c, const struct line *st)
 {
 	return (struct cursor_line){ &w->in, &st->line, &w->kind, sum_size(w->in.row, c), w->has_pots,
-		c->window == WINDOW_LAST ? 0 : form_plus(c->width, c->late), c->window == WINDOW_PANES ? c->every : 0 };
+		c->window == WINDOW_LAST ? 0 : eventtime_plus(c->width, c->late), c->window == WINDOW_PANES ? c->every : 0 };
 }
 
 static size_t desk_size(const struct counted *row)
@@ -194,7 +199,7 @@ static void gather(const struct work *w, const struct expr_call *c, const struct
 		return;
 	w->in.row->pot_release(&w->in, cursor->sum);
 	if (block_panes(c) > 1)
-		timeline_walk(&st->desk->blocks, &w->kind, r.after, form_minus(r.until, (block_panes(c) - 1) * c->every), false, join_block, &g);
+		timeline_walk(&st->desk->blocks, &w->kind, r.after, eventtime_minus(r.until, (block_panes(c) - 1) * c->every), false, join_block, &g);
 	if (g.after < r.until)
 		timeline_walk(&st->line, &w->kind, g.after, r.until, false, join_pot, &g);
 	cursor->after = r.after;
@@ -359,13 +364,13 @@ static void make_blocks(const struct work *w, const struct expr_call *c, const s
 }
 
 /* As stretches of folds are. */
-static bool fits(const struct expr_call *c, const struct line *st)
+static bool fits(const struct work *w, const struct expr_call *c, const struct line *st)
 {
 	if (!st->line.n)
 		return false;
 	if (c->window == WINDOW_LAST && (st->newest < st->line.n || st->newest > INT64_MAX / 2))
 		return false;
-	return timeline_newest(&st->line) == (c->window == WINDOW_LAST ? st->newest : stretch_place(c, st->newest));
+	return timeline_newest(&st->line, &w->kind) == (c->window == WINDOW_LAST ? st->newest : stretch_place(c, st->newest));
 }
 
 static void line_load(const struct aggregate *a, const struct expr_call *c, void *state, struct snapshot_bytes *bytes, struct pool *pool)
@@ -381,7 +386,7 @@ static void line_load(const struct aggregate *a, const struct expr_call *c, void
 	if (bytes->torn)
 		return;
 	timeline_load(&st->line, &w.kind, bytes, pool);
-	if (bytes->torn || !fits(c, st) || (w.in.common && !a->counted->is_whole(&w.in)))
+	if (bytes->torn || !fits(&w, c, st) || (w.in.common && !a->counted->is_whole(&w.in)))
 		bytes->torn = true;
 	else if (is_gathered(a->counted, c) && block_panes(c) > 1)
 		make_blocks(&w, c, st);
@@ -436,10 +441,17 @@ static void line_dump(const struct aggregate *a, const struct expr_call *c, cons
 	arena_release(&arena);
 }
 
-static const void *line_heap(const struct aggregate *a, const struct expr_call *c, const void *state)
+static void line_fetch(const struct aggregate *a, const struct expr_call *c, const void *state, int step)
 {
-	UNUSED(a), UNUSED(c);
-	return ((const struct line *)state)->desk;
+	const struct line *st = state;
+
+	UNUSED(c);
+	if (step)
+		timeline_fetch_leaves(&st->line);
+	else {
+		timeline_fetch(&st->line);
+		pool_fetch(st->desk, desk_size(a->counted));
+	}
 }
 
 /* ---- bytes ---- */
@@ -487,10 +499,10 @@ static size_t pane_bound(const struct aggregate *a, const struct expr_call *c)
 
 const struct keeper counted_line_keeper = {
 	"the values of the window, and how often each is there", sizeof(struct line), counted_take, line_read, line_add, line_release,
-	line_save, line_load, line_dump, line_bound, line_heap, line_each,
+	line_save, line_load, line_dump, line_bound, line_fetch, line_each,
 };
 
 const struct keeper counted_line_pane_keeper = {
 	"the values of each pane, counted", sizeof(struct line), counted_take, line_read, line_add, line_release,
-	line_save, line_load, line_dump, pane_bound, line_heap, NULL,
+	line_save, line_load, line_dump, pane_bound, line_fetch, NULL,
 };

@@ -31,8 +31,8 @@ static size_t fading_size(struct form form)
 static void fade(const struct expr_call *c, struct fading *f, struct form form, const struct moment *m, double *out)
 {
 	const double *in = f->n ? numbers_of(f) : NULL;
-	const double old = in ? fold_decay(form_minus(m->time, f->newest), c->half_life) : 0;
-	const double fresh = !m->x ? 0 : in ? fold_decay(form_minus(f->newest, m->time), c->half_life) : 1;
+	const double old = in ? fold_decay(eventtime_minus(m->time, f->newest), c->half_life) : 0;
+	const double fresh = !m->x ? 0 : in ? fold_decay(eventtime_minus(f->newest, m->time), c->half_life) : 1;
 
 	out[0] = (in ? in[0] * old : 0) + fresh;
 	for (size_t k = 0; k < form.dims; k++) {

@@ -230,6 +230,8 @@ static bool compute(struct engine *e, struct record *r, const struct expr_scope 
 		struct value *v = &e->locals[step->local];
 		if (step->slot >= 0)
 			*v = scope->slots[step->slot];
+		else if (step->call >= 0)
+			*v = scope->calls[step->call];
 		else if (expr_eval(step->expr, scope, v, &why) < 0)
 			return fail_step(r, step, &why);
 		if (v->type >= VALUE_OBJECT && check_feature(*v, &why) < 0)
@@ -314,26 +316,36 @@ static bool look_at(struct engine *e, struct record *r, size_t i)
 	return true;
 }
 
-/*
- * Looks a key up ahead of its turn for the sake of what its states hold in the pool.  A row that is there stays where it
- * is unless rows are evicted; one that is not may be added by an earlier record of the batch.
- */
-static void find_early(struct engine *e, size_t keys, struct key_ref *ref)
+/* What the states of a row hold in the pool. */
+static void fetch(const struct engine *e, size_t keys, const struct keyed_row *row, int step)
 {
 	const struct spec *s = e->spec;
 
-	ref->row = keyed_find(e->state->tables[keys].keyed, ref->key.bytes, ref->key.len, ref->key.hash);
-	ref->is_found = ref->row && !e->evicts;
-	for (size_t i = 0; ref->row && i < s->n_states; i++) {
+	for (size_t i = 0; i < s->n_states; i++) {
 		const struct spec_state *st = &s->states[i];
-		if (st->keys == keys && st->keeper->heap) {
-			const char *heap = st->keeper->heap(st->aggregate, st->call, (char *)keyed_state(ref->row) + st->offset);
-			if (heap) {
-				__builtin_prefetch(heap, 1);
-				__builtin_prefetch(heap + 64, 1);
-			}
-		}
+		if (st->keys == keys && st->keeper->fetch)
+			st->keeper->fetch(st->aggregate, st->call, (char *)keyed_state((struct keyed_row *)row) + st->offset, step);
 	}
+}
+
+enum { LOOK_AT_ROW, LOOK_UP, LOOK_DEEPER, LOOKS };
+
+/*
+ * A key ahead of its turn, step by step, so that what its states hold comes near in time.  A row that is there stays where it
+ * is unless rows are evicted; one that is not may be added by an earlier record of the batch.
+ */
+static void look_ahead(struct engine *e, size_t keys, struct key_ref *ref, int look)
+{
+	const struct keyed *keyed = e->state->tables[keys].keyed;
+
+	if (look == LOOK_AT_ROW)
+		keyed_prefetch_row(keyed, ref->key.hash);
+	else if (look == LOOK_UP) {
+		ref->row = keyed_find(keyed, ref->key.bytes, ref->key.len, ref->key.hash);
+		ref->is_found = ref->row && !e->evicts;
+	}
+	if (look != LOOK_AT_ROW && ref->row)
+		fetch(e, keys, ref->row, look - LOOK_UP);
 }
 
 /* After how much silence a key goes, ns; 0: never. */
@@ -416,20 +428,14 @@ int engine_events(struct engine *e, struct event *events, size_t n, const struct
 	for (size_t i = 0; i < n; i++)
 		if (!events[i].record || events[i].is_row || !look_at(e, events[i].record, i))
 			e->values[i] = NULL;
-	for (int pass = 0; pass < 2; pass++)
+	for (int look = 0; look < LOOKS; look++)
 		for (size_t i = 0; i < n; i++) {
 			if (!e->values[i])
 				continue;
-			for (size_t k = 0; k < s->n_keys; k++) {
-				struct key_ref *ref = &e->refs[i * s->n_keys + k];
-				if (ref->kind != KEY_READY || !s->keys[k].n_states)
-					continue;
-				if (!pass)
-					keyed_prefetch_row(e->state->tables[k].keyed, ref->key.hash);
-				else
-					find_early(e, k, ref);
-			}
-			tables_fetch(e->tables, i, pass);
+			for (size_t k = 0; k < s->n_keys; k++)
+				if (e->refs[i * s->n_keys + k].kind == KEY_READY && s->keys[k].n_states)
+					look_ahead(e, k, &e->refs[i * s->n_keys + k], look);
+			tables_fetch(e->tables, i, look);
 		}
 	for (size_t i = 0; i < n && !result; i++)
 		if (e->values[i])

@@ -20,10 +20,13 @@ static void count_add(const struct fold_shape *s, void *partial, const int64_t *
 	*(uint64_t *)partial += n;
 }
 
-static void count_combine(const struct fold_shape *s, void *partial, const void *later)
+static void count_combine(const struct fold_shape *s, void *partial, const void *later, size_t n)
 {
+	const uint64_t *counts = later;
+
 	UNUSED(s);
-	*(uint64_t *)partial += *(const uint64_t *)later;
+	for (size_t i = 0; i < n; i++)
+		*(uint64_t *)partial += counts[i];
 }
 
 static struct value count_value(const struct fold_shape *s, const void *partial, int variant, struct arena *arena)
@@ -32,35 +35,55 @@ static struct value count_value(const struct fold_shape *s, const void *partial,
 	return value_integer((int64_t)*(const uint64_t *)partial);
 }
 
-const struct fold fold_count = { "a number", "n", FOLD_NOTHING, false, false, false, count_add, count_combine, count_value };
+const struct fold fold_count = { "a number", "n", sizeof(uint64_t), 0, FOLD_NOTHING, false, false, false, count_add, count_combine, count_value };
 
 /* ---- sum and mean ---- */
 
 struct sum { uint64_t n; struct pair pairs[]; };
 
-static void sum_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
+/* Numbers, that is nearly all, have loops of their own: dims is a constant there. */
+static inline void add_numbers(struct sum *sum, const double *x, size_t n, size_t dims)
 {
-	struct sum *sum = partial;
-	const double *x = entries;
-
-	UNUSED(times);
 	sum->n += n;
-	for (uint32_t k = 0; k < s->dims; k++) {
+	for (size_t k = 0; k < dims; k++) {
 		struct pair p = sum->pairs[k];
 		for (size_t i = 0; i < n; i++)
-			p = pair_add(p, x[i * s->dims + k], 0);
+			p = pair_add(p, x[i * dims + k], 0);
 		sum->pairs[k] = p;
 	}
 }
 
-static void sum_combine(const struct fold_shape *s, void *partial, const void *later)
+static inline void add_sums(struct sum *sum, const char *later, size_t n, size_t dims)
 {
-	struct sum *a = partial;
-	const struct sum *b = later;
+	const size_t size = sizeof *sum + dims * sizeof *sum->pairs;
 
-	a->n += b->n;
-	for (uint32_t k = 0; k < s->dims; k++)
-		a->pairs[k] = pair_add(a->pairs[k], b->pairs[k].hi, b->pairs[k].lo);
+	for (size_t k = 0; k < dims; k++) {
+		struct pair p = sum->pairs[k];
+		for (size_t i = 0; i < n; i++) {
+			const struct pair more = ((const struct sum *)(const void *)(later + i * size))->pairs[k];
+			p = pair_add(p, more.hi, more.lo);
+		}
+		sum->pairs[k] = p;
+	}
+	for (size_t i = 0; i < n; i++)
+		sum->n += ((const struct sum *)(const void *)(later + i * size))->n;
+}
+
+static void sum_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
+{
+	UNUSED(times);
+	if (s->is_array)
+		add_numbers(partial, entries, n, s->dims);
+	else
+		add_numbers(partial, entries, n, 1);
+}
+
+static void sum_combine(const struct fold_shape *s, void *partial, const void *later, size_t n)
+{
+	if (s->is_array)
+		add_sums(partial, later, n, s->dims);
+	else
+		add_sums(partial, later, n, 1);
 }
 
 static struct value sum_value(const struct fold_shape *s, const void *partial, int variant, struct arena *arena)
@@ -79,7 +102,7 @@ static struct value sum_value(const struct fold_shape *s, const void *partial, i
 }
 
 const struct fold fold_sum = {
-	"how many, their sum and its rounding error", "ne", FOLD_NUMBERS, true, false, false, sum_add, sum_combine, sum_value,
+	"how many, their sum and its rounding error", "ne", sizeof(struct sum), sizeof(struct pair), FOLD_NUMBERS, true, false, false, sum_add, sum_combine, sum_value,
 };
 
 /* ---- var and stddev ---- */
@@ -99,19 +122,23 @@ static void spread_add(const struct fold_shape *s, void *partial, const int64_t 
 	}
 }
 
-static void spread_combine(const struct fold_shape *s, void *partial, const void *later)
+static void spread_join(struct spread *a, const struct spread *b)
 {
-	struct spread *a = partial;
-	const struct spread *b = later;
 	const uint64_t n = a->n + b->n;
 
-	UNUSED(s);
 	if (!b->n)
 		return;
 	const double away = b->mean - a->mean, share = (double)b->n / (double)n;
 	a->squares += b->squares + away * away * ((double)a->n * share);
 	a->mean = a->n ? a->mean + away * share : b->mean;
 	a->n = n;
+}
+
+static void spread_combine(const struct fold_shape *s, void *partial, const void *later, size_t n)
+{
+	UNUSED(s);
+	for (size_t i = 0; i < n; i++)
+		spread_join(partial, (const struct spread *)later + i);
 }
 
 static struct value spread_value(const struct fold_shape *s, const void *partial, int variant, struct arena *arena)
@@ -126,7 +153,7 @@ static struct value spread_value(const struct fold_shape *s, const void *partial
 }
 
 const struct fold fold_spread = {
-	"how many, their mean and squared distances from it", "ndd", FOLD_NUMBERS, false, false, false,
+	"how many, their mean and squared distances from it", "ndd", sizeof(struct spread), 0, FOLD_NUMBERS, false, false, false,
 	spread_add, spread_combine, spread_value,
 };
 
@@ -146,17 +173,18 @@ static void range_add(const struct fold_shape *s, void *partial, const int64_t *
 	}
 }
 
-static void range_combine(const struct fold_shape *s, void *partial, const void *later)
+static void range_combine(const struct fold_shape *s, void *partial, const void *later, size_t n)
 {
 	struct range *a = partial;
-	const struct range *b = later;
 
 	UNUSED(s);
-	if (!b->n)
-		return;
-	a->least = a->n && a->least <= b->least ? a->least : b->least;
-	a->greatest = a->n && a->greatest >= b->greatest ? a->greatest : b->greatest;
-	a->n += b->n;
+	for (const struct range *b = later; n--; b++) {
+		if (!b->n)
+			continue;
+		a->least = a->n && a->least <= b->least ? a->least : b->least;
+		a->greatest = a->n && a->greatest >= b->greatest ? a->greatest : b->greatest;
+		a->n += b->n;
+	}
 }
 
 static struct value range_value(const struct fold_shape *s, const void *partial, int variant, struct arena *arena)
@@ -168,18 +196,28 @@ static struct value range_value(const struct fold_shape *s, const void *partial,
 }
 
 const struct fold fold_range = {
-	"the least and the greatest number", "ndd", FOLD_NUMBERS, false, false, false, range_add, range_combine, range_value,
+	"the least and the greatest number", "ndd", sizeof(struct range), 0, FOLD_NUMBERS, false, false, false, range_add, range_combine, range_value,
 };
 
 /* ---- one of the values: min, max ---- */
 
+/* Numbers of one type, nearly all, without a call. */
+static inline int compare(struct value a, struct value b)
+{
+	if (a.type == VALUE_DOUBLE && b.type == VALUE_DOUBLE)
+		return (a.number > b.number) - (a.number < b.number);
+	if (a.type == VALUE_INTEGER && b.type == VALUE_INTEGER)
+		return (a.integer > b.integer) - (a.integer < b.integer);
+	return value_compare(a, b);
+}
+
 static inline void choose(struct value *kept, struct value x, int sign)
 {
-	if (kept->type == VALUE_MISSING || value_compare(x, *kept) * sign > 0)
+	if (kept->type == VALUE_MISSING || compare(x, *kept) * sign > 0)
 		*kept = x;
 }
 
-static void add_best(void *partial, const void *entries, size_t n, int sign)
+static inline void add_best(void *partial, const void *entries, size_t n, int sign)
 {
 	const struct value *x = entries;
 
@@ -187,10 +225,13 @@ static void add_best(void *partial, const void *entries, size_t n, int sign)
 		choose(partial, x[i], sign);
 }
 
-static void combine_best(void *partial, const void *later, int sign)
+static inline void combine_best(void *partial, const void *later, size_t n, int sign)
 {
-	if (((const struct value *)later)->type != VALUE_MISSING)
-		choose(partial, *(const struct value *)later, sign);
+	const struct value *x = later;
+
+	for (size_t i = 0; i < n; i++)
+		if (x[i].type != VALUE_MISSING)
+			choose(partial, x[i], sign);
 }
 
 static void least_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
@@ -199,10 +240,10 @@ static void least_add(const struct fold_shape *s, void *partial, const int64_t *
 	add_best(partial, entries, n, -1);
 }
 
-static void least_combine(const struct fold_shape *s, void *partial, const void *later)
+static void least_combine(const struct fold_shape *s, void *partial, const void *later, size_t n)
 {
 	UNUSED(s);
-	combine_best(partial, later, -1);
+	combine_best(partial, later, n, -1);
 }
 
 static void greatest_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
@@ -211,10 +252,10 @@ static void greatest_add(const struct fold_shape *s, void *partial, const int64_
 	add_best(partial, entries, n, 1);
 }
 
-static void greatest_combine(const struct fold_shape *s, void *partial, const void *later)
+static void greatest_combine(const struct fold_shape *s, void *partial, const void *later, size_t n)
 {
 	UNUSED(s);
-	combine_best(partial, later, 1);
+	combine_best(partial, later, n, 1);
 }
 
 static struct value best_value(const struct fold_shape *s, const void *partial, int variant, struct arena *arena)
@@ -223,8 +264,8 @@ static struct value best_value(const struct fold_shape *s, const void *partial, 
 	return held_get(*(const struct value *)partial, arena);
 }
 
-const struct fold fold_least = { "one value", "v", FOLD_VALUE, false, true, false, least_add, least_combine, best_value };
-const struct fold fold_greatest = { "one value", "v", FOLD_VALUE, false, true, false, greatest_add, greatest_combine, best_value };
+const struct fold fold_least = { "one value", "v", sizeof(struct value), 0, FOLD_VALUE, false, true, false, least_add, least_combine, best_value };
+const struct fold fold_greatest = { "one value", "v", sizeof(struct value), 0, FOLD_VALUE, false, true, false, greatest_add, greatest_combine, best_value };
 
 /* ---- first, last: by time, of equal times by arrival ---- */
 
@@ -249,13 +290,12 @@ static void first_add(const struct fold_shape *s, void *partial, const int64_t *
 		first_one(partial, times[i], ((const struct value *)entries)[i]);
 }
 
-static void first_combine(const struct fold_shape *s, void *partial, const void *later)
+static void first_combine(const struct fold_shape *s, void *partial, const void *later, size_t n)
 {
-	const struct end *e = later;
-
 	UNUSED(s);
-	if (e->value.type != VALUE_MISSING)
-		first_one(partial, e->time, e->value);
+	for (const struct end *e = later; n--; e++)
+		if (e->value.type != VALUE_MISSING)
+			first_one(partial, e->time, e->value);
 }
 
 static void last_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
@@ -265,13 +305,12 @@ static void last_add(const struct fold_shape *s, void *partial, const int64_t *t
 		last_one(partial, times[i], ((const struct value *)entries)[i]);
 }
 
-static void last_combine(const struct fold_shape *s, void *partial, const void *later)
+static void last_combine(const struct fold_shape *s, void *partial, const void *later, size_t n)
 {
-	const struct end *e = later;
-
 	UNUSED(s);
-	if (e->value.type != VALUE_MISSING)
-		last_one(partial, e->time, e->value);
+	for (const struct end *e = later; n--; e++)
+		if (e->value.type != VALUE_MISSING)
+			last_one(partial, e->time, e->value);
 }
 
 static struct value end_value(const struct fold_shape *s, const void *partial, int variant, struct arena *arena)
@@ -280,8 +319,8 @@ static struct value end_value(const struct fold_shape *s, const void *partial, i
 	return held_get(((const struct end *)partial)->value, arena);
 }
 
-const struct fold fold_first = { "a value and its time", "tv", FOLD_VALUE, false, false, false, first_add, first_combine, end_value };
-const struct fold fold_last = { "a value and its time", "tv", FOLD_VALUE, false, false, false, last_add, last_combine, end_value };
+const struct fold fold_first = { "a value and its time", "tv", sizeof(struct end), 0, FOLD_VALUE, false, false, false, first_add, first_combine, end_value };
+const struct fold fold_last = { "a value and its time", "tv", sizeof(struct end), 0, FOLD_VALUE, false, false, false, last_add, last_combine, end_value };
 
 /* ---- rate ---- */
 
@@ -298,17 +337,18 @@ static void rate_add(const struct fold_shape *s, void *partial, const int64_t *t
 	}
 }
 
-static void rate_combine(const struct fold_shape *s, void *partial, const void *later)
+static void rate_combine(const struct fold_shape *s, void *partial, const void *later, size_t n)
 {
 	struct rate *a = partial;
-	const struct rate *b = later;
 
 	UNUSED(s);
-	if (!b->n)
-		return;
-	a->first = a->n && a->first <= b->first ? a->first : b->first;
-	a->last = a->n && a->last >= b->last ? a->last : b->last;
-	a->n += b->n;
+	for (const struct rate *b = later; n--; b++) {
+		if (!b->n)
+			continue;
+		a->first = a->n && a->first <= b->first ? a->first : b->first;
+		a->last = a->n && a->last >= b->last ? a->last : b->last;
+		a->n += b->n;
+	}
 }
 
 /* From one event to the next where no width is given: n events make n - 1 steps. */
@@ -325,7 +365,7 @@ static struct value rate_value(const struct fold_shape *s, const void *partial, 
 }
 
 const struct fold fold_rate = {
-	"how many, from when to when", "ntt", FOLD_NOTHING, false, false, true, rate_add, rate_combine, rate_value,
+	"how many, from when to when", "ntt", sizeof(struct rate), 0, FOLD_NOTHING, false, false, true, rate_add, rate_combine, rate_value,
 };
 
 /* ---- ewma ---- */
@@ -343,7 +383,9 @@ double fold_decay(int64_t ns, int64_t half_life)
 	const int64_t whole = ns / half_life;
 	if (whole > 1100)
 		return 0;
-	return ldexp(exp_of(-0x1.62e42fefa39efp-1 * ((double)(ns % half_life) / (double)half_life)), (int)-whole);
+	const double part = exp_of(-0x1.62e42fefa39efp-1 * ((double)(ns % half_life) / (double)half_life));
+	/* The same, without a call, where nothing is subnormal. */
+	return whole < 1000 ? part * exp_from_bits((uint64_t)(1023 - whole) << 52) : ldexp(part, (int)-whole);
 }
 
 static int64_t later_by(int64_t a, int64_t b)
@@ -353,11 +395,8 @@ static int64_t later_by(int64_t a, int64_t b)
 	return __builtin_sub_overflow(b, a, &ns) ? b > a ? INT64_MAX : 0 : ns;
 }
 
-static void ewma_combine(const struct fold_shape *s, void *partial, const void *later)
+static void ewma_join(const struct fold_shape *s, struct ewma *a, const struct ewma *b)
 {
-	struct ewma *a = partial;
-	const struct ewma *b = later;
-
 	if (!b->n)
 		return;
 	if (!a->n) {
@@ -371,13 +410,19 @@ static void ewma_combine(const struct fold_shape *s, void *partial, const void *
 	a->n += b->n;
 }
 
+static void ewma_combine(const struct fold_shape *s, void *partial, const void *later, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		ewma_join(s, partial, (const struct ewma *)later + i);
+}
+
 static void ewma_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
 {
 	const double *x = entries;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct ewma one = { 1, times[i], times[i], x[i], 0 };
-		ewma_combine(s, partial, &one);
+		ewma_join(s, partial, &one);
 	}
 }
 
@@ -390,15 +435,10 @@ static struct value ewma_value(const struct fold_shape *s, const void *partial, 
 }
 
 const struct fold fold_ewma = {
-	"the average, and when it was it", "nttdd", FOLD_NUMBERS, false, false, true, ewma_add, ewma_combine, ewma_value,
+	"the average, and when it was it", "nttdd", sizeof(struct ewma), 0, FOLD_NUMBERS, false, false, true, ewma_add, ewma_combine, ewma_value,
 };
 
 /* ---- entries ---- */
-
-size_t fold_entry_size(const struct fold_shape *s)
-{
-	return s->fold->entry == FOLD_VALUE ? sizeof(struct value) : s->fold->entry == FOLD_NUMBERS ? s->dims * sizeof(double) : 0;
-}
 
 int fold_check(const struct fold_shape *s, struct value kept, struct value x, struct error *why)
 {
@@ -430,15 +470,6 @@ int fold_check(const struct fold_shape *s, struct value kept, struct value x, st
 		if (!value_is_number(x.items[i]))
 			return error_set(why, "needs an array of numbers");
 	return 0;
-}
-
-void fold_lift(const struct fold_shape *s, void *entry, struct value x)
-{
-	if (s->fold->entry == FOLD_VALUE)
-		*(struct value *)entry = x;
-	else if (s->fold->entry == FOLD_NUMBERS)
-		for (uint32_t k = 0; k < s->dims; k++)
-			((double *)entry)[k] = value_double(x.type == VALUE_ARRAY ? x.items[k] : x);
 }
 
 void fold_own(const struct fold_shape *s, void *entry, struct pool *pool)
@@ -490,15 +521,6 @@ union word { uint64_t n; int64_t time; double number; };
 static size_t words_of(const struct fold_shape *s, char part)
 {
 	return part == 'v' ? sizeof(struct value) / sizeof(union word) : part == 'e' ? 2 * (size_t)s->dims : 1;
-}
-
-size_t fold_partial_size(const struct fold_shape *s)
-{
-	size_t words = 0;
-
-	for (const char *p = s->fold->layout; *p; p++)
-		words += words_of(s, *p);
-	return words * sizeof(union word);
 }
 
 bool fold_is_nothing(const struct fold_shape *s, const void *partial)
@@ -556,11 +578,11 @@ void fold_keep(const struct fold_shape *s, void *partial, int64_t time, const vo
 void fold_keep_partial(const struct fold_shape *s, void *partial, void *later, struct pool *pool)
 {
 	if (s->fold->entry != FOLD_VALUE) {
-		s->fold->combine(s, partial, later);
+		s->fold->combine(s, partial, later, 1);
 		return;
 	}
 	struct value before = *value_in(s, partial), *other = value_in(s, later);
-	s->fold->combine(s, partial, later);
+	s->fold->combine(s, partial, later, 1);
 	/* One of the two is chosen, the other goes. */
 	if (is_same_value(value_in(s, partial), &before))
 		held_release(other, pool);

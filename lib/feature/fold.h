@@ -39,12 +39,13 @@ struct fold_shape;
 struct fold {
 	const char *what;	/* of a partial, for --explain */
 	const char *layout;	/* of a partial, 8 bytes a letter: n a count, t a time, d a double, v (16) a value, e two doubles an element */
+	uint32_t fixed, each;	/* bytes of a partial: of itself and for each element, as the layout says */
 	enum fold_entry entry;
 	bool takes_arrays;	/* of numbers, element by element */
 	bool is_ordered;	/* takes numbers or strings, not both */
 	bool keeps_time;	/* when an event was matters, not only in which order they came */
 	void (*add)(const struct fold_shape *, void *partial, const int64_t *times, const void *entries, size_t n);
-	void (*combine)(const struct fold_shape *, void *partial, const void *later);
+	void (*combine)(const struct fold_shape *, void *partial, const void *later, size_t n);	/* `later`: n partials in a row */
 	struct value (*value)(const struct fold_shape *, const void *partial, int variant, struct arena *);
 };
 
@@ -59,12 +60,20 @@ struct fold_shape {
 	const struct fold *fold;
 	uint32_t dims;		/* elements; 1 for what is no array */
 	bool is_array;
+	/* Of a fold that keeps times. */
 	int64_t half_life;	/* of ewma, ns */
 	int64_t width;		/* of the window that rate() divides by, ns; 0: it divides by the time between the events */
 };
 
-size_t fold_entry_size(const struct fold_shape *);
-size_t fold_partial_size(const struct fold_shape *);
+static inline size_t fold_entry_size(const struct fold_shape *s)
+{
+	return s->fold->entry == FOLD_NUMBERS ? s->dims * sizeof(double) : s->fold->entry == FOLD_VALUE ? sizeof(struct value) : 0;
+}
+
+static inline size_t fold_partial_size(const struct fold_shape *s)
+{
+	return s->fold->fixed + s->fold->each * (size_t)s->dims;
+}
 
 /* What half-lives leave of 1 after so many ns: 2^-(ns / half_life), by model/exp.h; 1 for ns < 0. */
 double fold_decay(int64_t ns, int64_t half_life);
@@ -73,7 +82,17 @@ double fold_decay(int64_t ns, int64_t half_life);
 int fold_check(const struct fold_shape *, struct value kept, struct value x, struct error *why);
 
 /* An entry that borrows what the value borrows; then made to own it. */
-void fold_lift(const struct fold_shape *, void *entry, struct value x);
+static inline void fold_lift(const struct fold_shape *s, void *entry, struct value x)
+{
+	if (s->fold->entry == FOLD_VALUE)
+		*(struct value *)entry = x;
+	else if (s->is_array)
+		for (uint32_t k = 0; k < s->dims; k++)
+			((double *)entry)[k] = value_double(x.items[k]);
+	else if (s->fold->entry == FOLD_NUMBERS)
+		*(double *)entry = value_double(x);
+}
+
 void fold_own(const struct fold_shape *, void *entry, struct pool *);
 void fold_drop(const struct fold_shape *, void *entry, struct pool *);
 void fold_save(const struct fold_shape *, const void *entry, struct buf *);

@@ -3,71 +3,36 @@
 
 #include <string.h>
 
-#include "base/eventtime.h"
 #include "json/write.h"
 
-struct form form_of(const struct aggregate *a, struct value x)
+int64_t form_half_life(const struct expr_call *c)
 {
-	return x.type == VALUE_ARRAY && a->fold->takes_arrays ? (struct form){ x.len, true } : (struct form){ 1, false };
-}
-
-struct fold_shape form_shape(const struct aggregate *a, const struct expr_call *c, struct form f)
-{
-	struct fold_shape s = { a->fold, f.dims ? f.dims : f.is_array ? 0 : 1, f.is_array, 0, c->width };
 	struct value v;
 
-	if (c->kind->flags & EXPR_CALL_DURATION && expr_is_constant(c->args[c->n_args - 1], &v))
-		s.half_life = v.integer;
-	if (c->window == WINDOW_SESSION)
-		s.width = 0;
-	return s;
+	return expr_is_constant(c->args[c->n_args - 1], &v) ? v.integer : 0;
 }
 
-void *form_nothing(const struct fold_shape *s, struct arena *arena)
+/* The present value as an entry, in `room` unless it is an array. */
+static inline void *lift(const struct fold_shape *s, const struct moment *m, struct value *room)
 {
-	const size_t size = fold_partial_size(s);
+	void *entry = s->is_array ? arena_get(m->arena, fold_entry_size(s)) : room;
 
-	return memset(arena_get(arena, size), 0, size);
+	fold_lift(s, entry, *m->x);
+	return entry;
 }
 
 void form_add(const struct fold_shape *s, void *partial, const struct moment *m)
 {
-	void *entry = arena_get(m->arena, fold_entry_size(s) + 1);
+	struct value room;
 
-	fold_lift(s, entry, *m->x);
-	s->fold->add(s, partial, &m->time, entry, 1);
+	s->fold->add(s, partial, &m->time, lift(s, m, &room), 1);
 }
 
 void form_keep(const struct fold_shape *s, void *partial, const struct moment *m, struct pool *pool)
 {
-	void *entry = arena_get(m->arena, fold_entry_size(s) + 1);
+	struct value room;
 
-	fold_lift(s, entry, *m->x);
-	fold_keep(s, partial, m->time, entry, pool);
-}
-
-int64_t form_minus(int64_t a, int64_t b)
-{
-	return eventtime_minus(a, b);
-}
-
-int64_t form_plus(int64_t a, int64_t b)
-{
-	int64_t c;
-
-	return __builtin_add_overflow(a, b, &c) ? b > 0 ? INT64_MAX : INT64_MIN : c;
-}
-
-int64_t form_newest(const int64_t *newest, const struct moment *m)
-{
-	return newest && *newest > m->time ? *newest : m->time;
-}
-
-int64_t form_mark(const int64_t *newest, const struct moment *m)
-{
-	const int64_t at = form_newest(newest, m);
-
-	return at > m->watermark ? at : m->watermark;
+	fold_keep(s, partial, m->time, lift(s, m, &room), pool);
 }
 
 /* Of arrays their elements + 1, of numbers 0. */

@@ -10,32 +10,58 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "base/eventtime.h"
 #include "feature/aggregate.h"
 #include "feature/fold.h"
 
 struct form { uint32_t dims; bool is_array; };	/* of numbers: 1, false */
 
-struct form form_of(const struct aggregate *, struct value);
+static inline struct form form_of(const struct aggregate *a, struct value x)
+{
+	return x.type == VALUE_ARRAY && a->fold->takes_arrays ? (struct form){ x.len, true } : (struct form){ 1, false };
+}
+
 struct value form_like(const struct fold_shape *);	/* a value of it, for messages about others */
 
+/* The last argument as a duration, ns. */
+int64_t form_half_life(const struct expr_call *);
+
 /* An aggregate's fold over values of a form. */
-struct fold_shape form_shape(const struct aggregate *, const struct expr_call *, struct form);
+static inline struct fold_shape form_shape(const struct aggregate *a, const struct expr_call *c, struct form f)
+{
+	struct fold_shape s = { .fold = a->fold, .dims = f.dims || f.is_array ? f.dims : 1, .is_array = f.is_array };
+
+	if (a->fold->keeps_time) {
+		s.half_life = c->kind->flags & EXPR_CALL_DURATION ? form_half_life(c) : 0;
+		s.width = c->window == WINDOW_SESSION ? 0 : c->width;
+	}
+	return s;
+}
 
 /* A partial of nothing in the arena; the present value (m->x) added to one, and to one that lasts. */
-void *form_nothing(const struct fold_shape *, struct arena *);
+static inline void *form_nothing(const struct fold_shape *s, struct arena *arena)
+{
+	return memset(arena_get(arena, fold_partial_size(s)), 0, fold_partial_size(s));
+}
+
 void form_add(const struct fold_shape *, void *partial, const struct moment *m);
 void form_keep(const struct fold_shape *, void *partial, const struct moment *m, struct pool *);
 
-/* a - b and a + b for times and durations; what lies beyond the range of times is its end. */
-int64_t form_minus(int64_t a, int64_t b);
-int64_t form_plus(int64_t a, int64_t b);
-
 /* The newest event time with the present event; newest NULL: there was none. */
-int64_t form_newest(const int64_t *newest, const struct moment *m);
+static inline int64_t form_newest(const int64_t *newest, const struct moment *m)
+{
+	return newest && *newest > m->time ? *newest : m->time;
+}
 
 /* What the past is kept behind: the newest event time, or the watermark where that decides. */
-int64_t form_mark(const int64_t *newest, const struct moment *m);
+static inline int64_t form_mark(const int64_t *newest, const struct moment *m)
+{
+	const int64_t at = form_newest(newest, m);
+
+	return at > m->watermark ? at : m->watermark;
+}
 
 void form_save(struct buf *, struct form);
 struct form form_load(struct snapshot_bytes *);

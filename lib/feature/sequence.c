@@ -226,11 +226,14 @@ static bool is_sliding(const struct expr_call *c)
 }
 
 /* Nothing is folded, so there are no partials. */
+static const struct timeline_entries values = { NULL, NULL, drop_value, save_value, load_value };
+static const struct timeline_entries recents = { NULL, NULL, drop_recent, save_recent, load_recent };
+
 static struct timeline_kind line_kind(const struct expr_call *c)
 {
 	if (is_sliding(c))
-		return (struct timeline_kind){ c, sizeof(struct value), 0, NULL, NULL, drop_value, save_value, load_value };
-	return (struct timeline_kind){ c, sizeof(struct recent), 0, NULL, NULL, drop_recent, save_recent, load_recent };
+		return (struct timeline_kind){ &values, c, sizeof(struct value), 0 };
+	return (struct timeline_kind){ &recents, c, sizeof(struct recent), 0 };
 }
 
 static bool see_value(void *self, int64_t time, void *entry)
@@ -353,7 +356,7 @@ static void line_load(const struct aggregate *a, const struct expr_call *c, void
 	struct checked checked = { c, true };
 	if (!is_sliding(c))
 		timeline_walk(&l->line, &kind, INT64_MIN, INT64_MAX, true, check_pane, &checked);
-	if (!checked.is_whole || !l->line.n || timeline_newest(&l->line) != stretch_place(c, l->newest))
+	if (!checked.is_whole || !l->line.n || timeline_newest(&l->line, &kind) != stretch_place(c, l->newest))
 		in->torn = true;
 }
 

@@ -79,7 +79,7 @@ static struct value session_read(const struct aggregate *a, const struct expr_ca
 			is_in = true;
 		}
 		if (!fold_is_nothing(&s, one->comes_to))
-			s.fold->combine(&s, partial, one->comes_to);
+			s.fold->combine(&s, partial, one->comes_to, 1);
 	}
 	if (!is_in)
 		form_add(&s, partial, m);
@@ -182,7 +182,14 @@ static size_t session_bound(const struct aggregate *a, const struct expr_call *c
 	return sessions_bound(&kind);
 }
 
+static void session_fetch(const struct aggregate *a, const struct expr_call *c, const void *state, int step)
+{
+	UNUSED(a), UNUSED(c);
+	if (!step)
+		sessions_fetch(&((const struct session_state *)state)->all);
+}
+
 const struct keeper session_keeper = {
 	"what the session comes to", sizeof(struct session_state), session_take, session_read, session_add, session_release,
-	session_save, session_load, session_dump, session_bound, NULL, NULL,
+	session_save, session_load, session_dump, session_bound, session_fetch, NULL,
 };

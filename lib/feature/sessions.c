@@ -12,41 +12,67 @@ static size_t size_of(const struct sessions_kind *k)
 
 struct session *sessions_at(const struct sessions *all, const struct sessions_kind *k, size_t i)
 {
-	return (struct session *)(void *)(all->list + i * size_of(k));
+	return (struct session *)(void *)((all->room ? all->list : (char *)all->only) + i * size_of(k));
+}
+
+static int64_t newest(const struct sessions *all, const struct sessions_kind *k)
+{
+	return sessions_at(all, k, all->n - 1u)->last;
 }
 
 /* Up to when a session must have lasted to be joined by an event that is still in time. */
-static int64_t gone_by(const struct sessions *all, const struct expr_call *c, const struct moment *m)
+static int64_t gone_by(const struct sessions *all, const struct sessions_kind *k, const struct expr_call *c, const struct moment *m)
 {
-	return form_minus(form_minus(form_mark(all->n ? &all->newest : NULL, m), c->width), c->late);
+	const int64_t at = all->n ? newest(all, k) : m->time;
+
+	return eventtime_minus(eventtime_minus(form_mark(&at, m), c->width), c->late);
 }
 
 struct sessions_span sessions_span(const struct sessions *all, const struct sessions_kind *k, const struct expr_call *c,
     const struct moment *m)
 {
-	const int64_t gone = gone_by(all, c, m);
+	const int64_t gone = gone_by(all, k, c, m);
 	struct sessions_span span = { all->n, all->n };
 
 	for (; span.from; span.from--) {
 		const struct session *one = sessions_at(all, k, span.from - 1);
-		if (one->last < form_minus(m->time, c->width) || one->last < gone)
+		if (one->last < eventtime_minus(m->time, c->width) || one->last < gone)
 			break;
-		if (form_minus(one->first, c->width) > m->time)
+		if (eventtime_minus(one->first, c->width) > m->time)
 			span.to = span.from - 1;
 	}
 	return span;
+}
+
+static bool fits(const struct sessions_kind *k)
+{
+	return k->size <= SESSIONS_INLINE;
 }
 
 static void keep(struct sessions *all, const struct sessions_kind *k, uint32_t n, struct pool *pool)
 {
 	uint32_t room = all->room ? all->room : 1;
 
+	if (n <= all->room || (n == 1 && fits(k)))
+		return;
 	while (room < n)
 		room *= 2;
-	if (room == all->room)
-		return;
-	all->list = pool_resize(pool, all->list, all->room * size_of(k), room * size_of(k));
+	char *list = pool_get(pool, room * size_of(k));
+	memcpy(list, sessions_at(all, k, 0), all->n * size_of(k));
+	pool_put(pool, all->room ? all->list : NULL, all->room * size_of(k));
+	all->list = list;
 	all->room = room;
+}
+
+/* One is left of more: it needs no list. */
+static void settle(struct sessions *all, const struct sessions_kind *k, struct pool *pool)
+{
+	if (all->n > 1 || !all->room || !fits(k))
+		return;
+	char *list = all->list;
+	memcpy(all->only, list, size_of(k));
+	pool_put(pool, list, all->room * size_of(k));
+	all->room = 0;
 }
 
 /* Sessions [from, to) go; what they own has gone before. */
@@ -80,17 +106,18 @@ static struct session *open(struct sessions *all, const struct sessions_kind *k,
 
 void sessions_add(struct sessions *all, const struct sessions_kind *k, const struct expr_call *c, const struct moment *m, struct pool *pool)
 {
-	const int64_t gone = gone_by(all, c, m);
-	const struct sessions_span span = sessions_span(all, k, c, m);
+	const int64_t gone = gone_by(all, k, c, m);
 
+	drop_gone(all, k, gone, pool);
+	const struct sessions_span span = sessions_span(all, k, c, m);
 	if (m->time < gone && span.from == span.to) {
 		/* A session of its own that nobody can join any more. */
-		drop_gone(all, k, gone, pool);
 		if (!all->n)
 			sessions_release(all, k, pool);
+		else
+			settle(all, k, pool);
 		return;
 	}
-	all->newest = form_newest(all->n ? &all->newest : NULL, m);
 	if (span.from == span.to)
 		open(all, k, span.from, m->time, pool);
 	struct session *one = sessions_at(all, k, span.from);
@@ -104,12 +131,12 @@ void sessions_add(struct sessions *all, const struct sessions_kind *k, const str
 		k->join(k->self, one->comes_to, next->comes_to, pool);
 		cut(all, k, span.from + 1, span.from + 2);
 	}
-	drop_gone(all, k, gone, pool);
+	settle(all, k, pool);
 }
 
 void sessions_turn(struct sessions *all, const struct sessions_kind *from, const struct sessions_kind *to, struct pool *pool)
 {
-	struct sessions turned = { .newest = all->newest };
+	struct sessions turned = {0};
 
 	if (!all->n || size_of(from) == size_of(to))
 		return;
@@ -124,13 +151,14 @@ void sessions_release(struct sessions *all, const struct sessions_kind *k, struc
 {
 	for (size_t i = 0; i < all->n; i++)
 		k->drop(k->self, sessions_at(all, k, i)->comes_to, pool);
-	pool_put(pool, all->list, all->room * size_of(k));
+	if (all->room)
+		pool_put(pool, all->list, all->room * size_of(k));
 	*all = (struct sessions){0};
 }
 
 void sessions_save(const struct sessions *all, const struct sessions_kind *k, struct buf *b)
 {
-	snapshot_put_signed(b, all->newest);
+	snapshot_put_signed(b, newest(all, k));
 	snapshot_put_varint(b, all->n);
 	for (size_t i = 0; i < all->n; i++) {
 		const struct session *one = sessions_at(all, k, i);
@@ -142,7 +170,7 @@ void sessions_save(const struct sessions *all, const struct sessions_kind *k, st
 
 void sessions_load(struct sessions *all, const struct sessions_kind *k, struct snapshot_bytes *in, struct pool *pool)
 {
-	all->newest = snapshot_get_signed(in);
+	const int64_t end = snapshot_get_signed(in);
 	const uint64_t n = snapshot_get_varint(in);
 	if (n > (uint64_t)(in->end - in->p))
 		in->torn = true;
@@ -157,11 +185,17 @@ void sessions_load(struct sessions *all, const struct sessions_kind *k, struct s
 		k->load(k->self, one->comes_to, in, pool);
 		all->n++;
 	}
-	if (!all->n || sessions_at(all, k, all->n - 1)->last != all->newest)
+	if (!all->n || sessions_at(all, k, all->n - 1)->last != end)
 		in->torn = true;
 }
 
 size_t sessions_bound(const struct sessions_kind *k)
 {
-	return pool_size(size_of(k));
+	return fits(k) ? 0 : pool_size(size_of(k));
+}
+
+void sessions_fetch(const struct sessions *all)
+{
+	if (all->room)
+		pool_fetch(all->list, sizeof(struct session));
 }

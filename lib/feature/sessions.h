@@ -30,10 +30,15 @@ struct sessions_kind {
 
 struct session { int64_t first, last; uint64_t comes_to[]; };
 
+#define SESSIONS_INLINE 24
+
 struct sessions {
-	char *list;
-	uint32_t n, room;
-	int64_t newest;		/* event time */
+	uint32_t n, room;	/* room 0: there is no list */
+	union {
+		char *list;
+		/* The one of nearly every key, where it comes to no more. */
+		uint64_t only[(sizeof(struct session) + SESSIONS_INLINE) / 8];
+	};
 };
 
 struct session *sessions_at(const struct sessions *, const struct sessions_kind *, size_t i);
@@ -54,5 +59,8 @@ void sessions_save(const struct sessions *, const struct sessions_kind *, struct
 void sessions_load(struct sessions *, const struct sessions_kind *, struct snapshot_bytes *, struct pool *);
 
 size_t sessions_bound(const struct sessions_kind *);	/* bytes in the pool of one session */
+
+/* Prefetches the list. */
+void sessions_fetch(const struct sessions *);
 
 #endif

@@ -85,7 +85,7 @@ static int add_step(struct compiler *c, const struct line *l)
 	struct spec *s = c->spec;
 	const struct expr_place place = line_place(l, l->body);
 	const struct expr_names names = { .self = c, .resolve = resolve, .call = spec_state_call, .calls = c->kinds, .unit = s->unit };
-	struct spec_step step = { .is_require = !l->is_definition, .slot = -1, .local = -1, .where = compiler_where(c, l) };
+	struct spec_step step = { .is_require = !l->is_definition, .slot = -1, .call = -1, .local = -1, .where = compiler_where(c, l) };
 
 	if (l->is_definition) {
 		const char *name = l->text + l->word;
@@ -117,6 +117,7 @@ static int add_step(struct compiler *c, const struct line *l)
 	if (!step.expr)
 		return -1;
 	step.slot = compiler_slot(c, step.expr);
+	expr_is_call(step.expr, &step.call);
 	if (spec_window_find(c, l, &step) < 0)
 		return -1;
 	step.calls_end = s->n_calls;

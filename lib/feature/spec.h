@@ -111,7 +111,7 @@ struct spec_step {
 	bool is_require;
 	const char *text;			/* the feature's name, or the rule as written */
 	const struct expr *expr;
-	int slot;				/* it is this slot; -1 */
+	int slot, call;				/* it is this slot, or this call and no more; -1 */
 	int local;				/* the feature's value */
 	int window;				/* of `emit windows`; WINDOW_NONE: a constant; WINDOW_RECORD: of a record */
 	size_t calls_end;			/* calls before this one are evaluated first */

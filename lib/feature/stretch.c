@@ -43,18 +43,16 @@ static void add_entries(const void *self, void *partial, const int64_t *times, c
 static void add_panes(const void *self, void *partial, const int64_t *times, const void *entries, size_t n)
 {
 	const struct fold_shape *s = self;
-	const size_t size = fold_partial_size(s);
 
 	UNUSED(times);
-	for (const char *e = entries; n--; e += size)
-		s->fold->combine(s, partial, e);
+	s->fold->combine(s, partial, entries, n);
 }
 
-static void combine(const void *self, void *partial, const void *later)
+static void combine(const void *self, void *partial, const void *later, size_t n)
 {
 	const struct fold_shape *s = self;
 
-	s->fold->combine(s, partial, later);
+	s->fold->combine(s, partial, later, n);
 }
 
 static void drop_entry(const void *self, void *entry, struct pool *pool)
@@ -109,46 +107,43 @@ static bool has_panes(const struct expr_call *c)
 	return c->window == WINDOW_PANES || c->window == WINDOW_TUMBLING;
 }
 
+static const struct timeline_entries panes = { add_panes, combine, drop_pane, save_pane, load_pane };
+static const struct timeline_entries timed = { add_timed, combine, drop_timed, save_timed, load_timed };
+static const struct timeline_entries plain = { add_entries, combine, drop_entry, save_entry, load_entry };
+
 /* Of a tumbling window there is one pane to read, so it needs no partials above. */
-static struct timeline_kind kind_of(const struct fold_shape *s, const struct expr_call *c)
+static inline struct timeline_kind kind_of(const struct fold_shape *s, const struct expr_call *c)
 {
 	const uint32_t partial = (uint32_t)fold_partial_size(s), entry = (uint32_t)fold_entry_size(s);
 
 	if (has_panes(c))
-		return (struct timeline_kind){ s, partial, c->window == WINDOW_PANES ? partial : 0, add_panes, combine, drop_pane, save_pane, load_pane };
+		return (struct timeline_kind){ &panes, s, partial, c->window == WINDOW_PANES ? partial : 0 };
 	if (has_times(s, c))
-		return (struct timeline_kind){ s, entry + (uint32_t)sizeof(int64_t), partial, add_timed, combine, drop_timed, save_timed, load_timed };
-	return (struct timeline_kind){ s, entry, partial, add_entries, combine, drop_entry, save_entry, load_entry };
-}
-
-static int64_t pane_of(const struct expr_call *c, int64_t time)
-{
-	return eventtime_floor(time, c->window == WINDOW_PANES ? c->every : c->width, c->offset);
-}
-
-/* The first pane of the window of an event. */
-static int64_t first_pane(const struct expr_call *c, int64_t time)
-{
-	return form_minus(pane_of(c, time), c->window == WINDOW_PANES ? c->width - c->every : 0);
+		return (struct timeline_kind){ &timed, s, entry + (uint32_t)sizeof(int64_t), partial };
+	return (struct timeline_kind){ &plain, s, entry, partial };
 }
 
 int64_t stretch_place(const struct expr_call *c, int64_t time)
 {
-	return has_panes(c) ? pane_of(c, time) : time;
+	return has_panes(c) ? eventtime_floor(time, c->window == WINDOW_PANES ? c->every : c->width, c->offset) : time;
+}
+
+/* Up to where entries are of no window that ends with this place. */
+static int64_t before(const struct expr_call *c, int64_t place)
+{
+	return has_panes(c) ? eventtime_minus(eventtime_minus(place, c->window == WINDOW_PANES ? c->width - c->every : 0), 1) : eventtime_minus(place, c->width);
 }
 
 int64_t stretch_gone(const struct expr_call *c, int64_t newest)
 {
-	newest = form_minus(newest, c->late);
-	return has_panes(c) ? form_minus(first_pane(c, newest), 1) : form_minus(newest, c->width);
+	return before(c, stretch_place(c, eventtime_minus(newest, c->late)));
 }
 
 struct stretch_reach stretch_reach(const struct expr_call *c, const int64_t *newest, const struct moment *m)
 {
-	const int64_t gone = stretch_gone(c, form_mark(newest, m));
-	const int64_t after = has_panes(c) ? form_minus(first_pane(c, m->time), 1) : form_minus(m->time, c->width);
+	const int64_t mark = eventtime_minus(form_mark(newest, m), c->late), place = stretch_place(c, m->time);
 
-	return (struct stretch_reach){ after > gone ? after : gone, stretch_place(c, m->time) };
+	return (struct stretch_reach){ before(c, mark > m->time ? stretch_place(c, mark) : place), place };
 }
 
 static int64_t gone_by(const struct expr_call *c, int64_t newest)
@@ -177,7 +172,8 @@ static struct value stretch_read(const struct aggregate *a, const struct expr_ca
 	const struct stretch_reach r = reach_of(c, st, m);
 	void *partial = form_nothing(&s, m->arena);
 
-	timeline_fold(&st->line, &kind, r.after, r.until, partial);
+	if (st->line.n)
+		timeline_fold(&st->line, &kind, r.after, r.until, partial);
 	if (m->x)
 		form_add(&s, partial, m);
 	return s.fold->value(&s, partial, a->variant, m->arena);
@@ -245,24 +241,15 @@ static void stretch_add(const struct aggregate *a, const struct expr_call *c, vo
 		stretch_release(a, c, st, pool);
 }
 
-/* The newest entry. */
-static bool see_one(void *self, int64_t time, void *entry)
-{
-	UNUSED(time);
-	*(void **)self = entry;
-	return false;
-}
-
 /* A value like those that are kept, for messages about one that is not; missing: none is. */
-static struct value sample(const struct fold_shape *s, const struct expr_call *c, const struct timeline_kind *kind, const struct stretch *st)
+static struct value sample(const struct fold_shape *s, const struct expr_call *c, const struct stretch *st)
 {
-	void *entry = NULL;
-
-	if (!st->line.n)
+	if (!st->line.n || !(s->fold->is_ordered || s->fold->takes_arrays))
 		return (struct value){0};
 	if (s->fold->entry == FOLD_NUMBERS)
 		return form_like(s);
-	timeline_walk(&st->line, kind, INT64_MIN, INT64_MAX, true, see_one, &entry);
+	const struct timeline_kind kind = kind_of(s, c);
+	const void *entry = timeline_last(&st->line, &kind);
 	return has_panes(c) ? fold_partial_value(s, entry) : *(const struct value *)entry;
 }
 
@@ -271,10 +258,9 @@ static int stretch_take(const struct aggregate *a, const struct expr_call *c, co
 {
 	const struct stretch *st = state;
 	const struct fold_shape s = form_shape(a, c, form_with(a, st, x));
-	const struct timeline_kind kind = kind_of(&s, c);
 
 	UNUSED(arena);
-	return fold_check(&s, s.fold->is_ordered || s.fold->takes_arrays ? sample(&s, c, &kind, st) : (struct value){0}, *x, why);
+	return fold_check(&s, sample(&s, c, st), *x, why);
 }
 
 static void stretch_save(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
@@ -306,7 +292,7 @@ static void stretch_load(const struct aggregate *a, const struct expr_call *c, v
 	/* Numbers are from 1 on, and have room to go on. */
 	if (c->window == WINDOW_LAST && (st->newest < st->line.n || st->newest > INT64_MAX / 2))
 		in->torn = true;
-	else if (!st->line.n || timeline_newest(&st->line) != stretch_place(c, st->newest))
+	else if (!st->line.n || timeline_newest(&st->line, &kind) != stretch_place(c, st->newest))
 		in->torn = true;
 }
 
@@ -336,6 +322,14 @@ static size_t stretch_bound(const struct aggregate *a, const struct expr_call *c
 	    c->window == WINDOW_TUMBLING ? 1 : (size_t)(c->width / c->every));
 }
 
+static void stretch_fetch(const struct aggregate *a, const struct expr_call *c, const void *state, int step)
+{
+	const struct stretch *st = state;
+
+	UNUSED(a), UNUSED(c);
+	(step ? timeline_fetch_leaves : timeline_fetch)(&st->line);
+}
+
 #define MANY 4096
 
 static size_t stretch_each(const struct aggregate *a, const struct expr_call *c)
@@ -348,10 +342,10 @@ static size_t stretch_each(const struct aggregate *a, const struct expr_call *c)
 
 const struct keeper stretch_keeper = {
 	"the values of the window, and partials of them", sizeof(struct stretch), stretch_take, stretch_read, stretch_add, stretch_release,
-	stretch_save, stretch_load, stretch_dump, stretch_bound, NULL, stretch_each,
+	stretch_save, stretch_load, stretch_dump, stretch_bound, stretch_fetch, stretch_each,
 };
 
 const struct keeper stretch_pane_keeper = {
 	"what each pane comes to, and partials of them", sizeof(struct stretch), stretch_take, stretch_read, stretch_add, stretch_release,
-	stretch_save, stretch_load, stretch_dump, stretch_bound, NULL, NULL,
+	stretch_save, stretch_load, stretch_dump, stretch_bound, stretch_fetch, NULL,
 };

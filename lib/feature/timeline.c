@@ -5,6 +5,9 @@
 
 #define FAN 16
 #define FIRST_ROOM 2			/* of a leaf that is the root; doubled up to FAN */
+/* Bytes of nodes that are prefetched: the processor foresees the rest of a branch by itself. */
+#define FETCHED_LEAF 320
+#define FETCHED_BRANCH 192
 #define HEIGHT_MAX 15			/* no tree of 2^32 entries is higher, however it came about */
 
 /* Behind it in one piece: a leaf's times and entries, `room` of each; a branch's children and their partials, FAN of each. */
@@ -59,6 +62,14 @@ static struct timeline_node *new_branch(const struct timeline_kind *k, struct po
 	return branch;
 }
 
+static void append(const struct timeline_kind *k, struct timeline_node *leaf, int64_t time, const void *entry)
+{
+	leaf->times[leaf->n] = time;
+	if (k->entry)
+		memcpy(entry_at(k, leaf, leaf->n), entry, k->entry);
+	leaf->n++;
+}
+
 /* Room for one more at place i. */
 static void open_leaf(const struct timeline_kind *k, struct timeline_node *leaf, size_t i)
 {
@@ -76,6 +87,26 @@ static void copy_branch(const struct timeline_kind *k, struct timeline_node *to,
 		memmove(partial_at(k, to, at), partial_at(k, from, i), n * k->partial);
 }
 
+/* Whether the one entry lies in the timeline itself; with more, or a larger one, there is a root. */
+static inline bool is_only(const struct timeline *t, const struct timeline_kind *k)
+{
+	return t->n == 1 && k->entry <= TIMELINE_INLINE;
+}
+
+static inline bool has_root(const struct timeline *t, const struct timeline_kind *k)
+{
+	return t->n && !is_only(t, k);
+}
+
+static struct timeline_node *newest_leaf(const struct timeline *t)
+{
+	struct timeline_node *node = t->root;
+
+	for (unsigned height = t->height; height; height--)
+		node = *child_at(node, node->n - 1u);
+	return node;
+}
+
 /* ---- partials ---- */
 
 /* Child i of a branch, made again from what is below it.  The newest path has none. */
@@ -89,23 +120,25 @@ static void sum_child(const struct timeline_kind *k, struct timeline_node *branc
 		return;
 	memset(partial, 0, k->partial);
 	if (height == 1) {
-		k->add(k->self, partial, child->times, entry_at(k, child, 0), child->n);
+		k->of->add(k->self, partial, child->times, entry_at(k, child, 0), child->n);
 		return;
 	}
-	for (size_t j = 0; j < child->n; j++)
-		k->combine(k->self, partial, partial_at(k, child, j));
+	k->of->combine(k->self, partial, partial_at(k, child, 0), child->n);
 }
 
 /* ---- adding ---- */
 
-/* How many of a node's times are at most `time`. */
+/* How many of a node's times are at most `time`: without branches that nobody can foresee. */
 static inline size_t rank(const struct timeline_node *node, int64_t time)
 {
-	size_t i = node->n;
+	const int64_t *from = node->times;
+	size_t n = node->n;
 
-	while (i && node->times[i - 1] > time)
-		i--;
-	return i;
+	if (!n || from[n - 1] <= time)
+		return n;
+	for (; n > 1; n -= n / 2)
+		from += from[n / 2 - 1] <= time ? n / 2 : 0;
+	return (size_t)(from - node->times) + (*from <= time);
 }
 
 /* The later half of a full node, or nothing yet where what comes is the newest of all. */
@@ -192,26 +225,40 @@ static struct timeline_node *add_below(const struct adding *a, struct timeline_n
 	return fresh ? add_child(a, node, height, i + 1, fresh, is_newest) : NULL;
 }
 
-void timeline_add(struct timeline *t, const struct timeline_kind *k, int64_t time, const void *entry, struct pool *pool)
+/* The root is a leaf that is full: a larger one in its place, or the first. */
+static void widen(struct timeline *t, const struct timeline_kind *k, struct pool *pool)
 {
-	const struct adding a = { k, time, entry, pool };
-	struct timeline_node *root = t->root;
+	struct timeline_node *root = t->root, *wider = new_leaf(k, root->room * 2u, pool);
 
-	if (!root)
-		t->root = new_leaf(k, FIRST_ROOM, pool);
-	else if (root->n == root->room && root->room < FAN) {
-		t->root = new_leaf(k, root->room * 2u, pool);
-		t->root->n = root->n;
-		memcpy(t->root->times, root->times, root->n * sizeof *root->times);
-		if (k->entry)
-			memcpy(entry_at(k, t->root, 0), entry_at(k, root, 0), root->n * k->entry);
-		pool_put(pool, root, leaf_bytes(k, root->room));
-	}
-	struct timeline_node *later = add_below(&a, t->root, t->height, true);
-	t->n++;
+	wider->n = root->n;
+	memcpy(wider->times, root->times, root->n * sizeof *root->times);
+	if (k->entry)
+		memcpy(entry_at(k, wider, 0), entry_at(k, root, 0), root->n * k->entry);
+	pool_put(pool, root, leaf_bytes(k, root->room));
+	t->root = wider;
+}
+
+/* The first entry, or the second behind or before the only one. */
+static void add_first(struct timeline *t, const struct timeline_kind *k, struct pool *pool)
+{
+	struct timeline_node *leaf = new_leaf(k, FIRST_ROOM, pool);
+
+	if (t->n)
+		append(k, leaf, t->only.time, t->only.entry);
+	t->root = leaf;
+}
+
+/* Behind or between others, with room to be made for it. */
+static void add_inside(struct timeline *t, const struct adding *a)
+{
+	const struct timeline_kind *k = a->kind;
+
+	if (t->root->n == t->root->room && t->root->room < FAN)
+		widen(t, k, a->pool);
+	struct timeline_node *later = add_below(a, t->root, t->height, true);
 	if (!later)
 		return;
-	root = new_branch(k, pool);
+	struct timeline_node *root = new_branch(k, a->pool);
 	root->n = 2;
 	*child_at(root, 0) = t->root;
 	*child_at(root, 1) = later;
@@ -220,15 +267,34 @@ void timeline_add(struct timeline *t, const struct timeline_kind *k, int64_t tim
 	sum_child(k, root, ++t->height, 0);
 }
 
+void timeline_add(struct timeline *t, const struct timeline_kind *k, int64_t time, const void *entry, struct pool *pool)
+{
+	if (!t->n && k->entry <= TIMELINE_INLINE) {
+		t->n = 1;
+		t->only.time = time;
+		memcpy(t->only.entry, entry, k->entry);
+		return;
+	}
+	if (!has_root(t, k))
+		add_first(t, k, pool);
+	t->n++;
+	/* At the end, nearly always: no partial stands on the newest leaf. */
+	struct timeline_node *newest = newest_leaf(t);
+	if (newest->n < newest->room && (!newest->n || newest->times[newest->n - 1] <= time))
+		append(k, newest, time, entry);
+	else
+		add_inside(t, &(struct adding){ k, time, entry, pool });
+}
+
 /* ---- one entry ---- */
 
 void *timeline_find(const struct timeline *t, const struct timeline_kind *k, int64_t time)
 {
-	struct timeline_node *node = t->root;
-	size_t i = 0;
-
+	if (is_only(t, k))
+		return t->only.time == time ? (void *)t->only.entry : NULL;
+	struct timeline_node *node = t->n ? t->root : NULL;
 	for (unsigned height = t->height; node; height--) {
-		i = rank(node, time);
+		const size_t i = rank(node, time);
 		if (!i)
 			return NULL;
 		if (!height)
@@ -252,50 +318,86 @@ static void touch(const struct timeline_kind *k, struct timeline_node *node, uns
 
 void timeline_touch(struct timeline *t, const struct timeline_kind *k, int64_t time)
 {
-	if (k->partial)
+	if (k->partial && !is_only(t, k))
 		touch(k, t->root, t->height, time, true);
 }
 
-int64_t timeline_newest(const struct timeline *t)
+int64_t timeline_newest(const struct timeline *t, const struct timeline_kind *k)
 {
-	struct timeline_node *node = t->root;
+	if (is_only(t, k))
+		return t->only.time;
+	const struct timeline_node *leaf = newest_leaf(t);
 
-	for (unsigned height = t->height; height; height--)
-		node = *child_at(node, node->n - 1u);
-	return node->times[node->n - 1];
+	return leaf->times[leaf->n - 1];
+}
+
+const void *timeline_last(const struct timeline *t, const struct timeline_kind *k)
+{
+	if (is_only(t, k))
+		return t->only.entry;
+	struct timeline_node *leaf = newest_leaf(t);
+	return entry_at(k, leaf, leaf->n - 1u);
 }
 
 /* ---- stretches ---- */
 
-struct stretch { int64_t after, until; };
+struct folding {
+	const struct timeline_kind *kind;
+	int64_t after, until;
+	void *partial;
+};
 
-/* No time below the node is beyond `end`. */
-static void fold(const struct timeline_kind *k, struct timeline_node *node, unsigned height, struct stretch s, int64_t end,
-    bool is_newest, void *partial)
+static void fold_leaf(const struct folding *f, struct timeline_node *leaf)
 {
-	if (!height) {
-		const size_t from = rank(node, s.after), to = rank(node, s.until);
-		if (from < to)
-			k->add(k->self, partial, node->times + from, entry_at(k, node, from), to - from);
-		return;
+	const struct timeline_kind *k = f->kind;
+	const size_t from = rank(leaf, f->after), to = rank(leaf, f->until);
+
+	if (from < to)
+		k->of->add(k->self, f->partial, leaf->times + from, entry_at(k, leaf, from), to - from);
+}
+
+/* No time below child i is beyond this, where none below the node is beyond `end`. */
+static int64_t last_time(const struct timeline_node *node, size_t i, int64_t end)
+{
+	return i + 1 < node->n ? node->times[i + 1] : end;
+}
+
+/* Of each branch: the child in which the stretch begins, those that it holds whole, and the one in which it ends. */
+static void fold(const struct folding *f, struct timeline_node *node, unsigned height, int64_t end, bool is_newest)
+{
+	for (; height; height--) {
+		const struct timeline_kind *k = f->kind;
+		const size_t n = node->n;
+		size_t i = 0, whole;
+		while (i < n && last_time(node, i, end) <= f->after)
+			i++;
+		if (i < n && node->times[i] <= f->after) {
+			fold(f, *child_at(node, i), height - 1, last_time(node, i, end), is_newest && i + 1 == n);
+			i++;
+		}
+		for (whole = i < n && node->times[n - 1] <= f->until ? n - 1 : i; whole + is_newest < n && last_time(node, whole, end) <= f->until;)
+			whole++;
+		if (whole > i)
+			k->of->combine(k->self, f->partial, partial_at(k, node, i), whole - i);
+		if (whole == n || node->times[whole] > f->until)
+			return;
+		end = last_time(node, whole, end);
+		is_newest = is_newest && whole + 1 == n;
+		node = *child_at(node, whole);
 	}
-	for (size_t i = 0; i < node->n && node->times[i] <= s.until; i++) {
-		const int64_t first = node->times[i], last = i + 1u < node->n ? node->times[i + 1] : end;
-		const bool is_last = is_newest && i + 1u == node->n;
-		if (last <= s.after)
-			continue;
-		if (first > s.after && last <= s.until && !is_last)
-			k->combine(k->self, partial, partial_at(k, node, i));
-		else
-			fold(k, *child_at(node, i), height - 1, s, last, is_last, partial);
-	}
+	fold_leaf(f, node);
 }
 
 void timeline_fold(const struct timeline *t, const struct timeline_kind *k, int64_t after, int64_t until, void *partial)
 {
-	if (t->root)
-		fold(k, t->root, t->height, (struct stretch){ after, until }, INT64_MAX, true, partial);
+	if (!is_only(t, k)) {
+		if (t->n)
+			fold(&(struct folding){ k, after, until, partial }, t->root, t->height, INT64_MAX, true);
+	} else if (t->only.time > after && t->only.time <= until)
+		k->of->add(k->self, partial, &t->only.time, t->only.entry, 1);
 }
+
+struct stretch { int64_t after, until; };
 
 struct runs { bool newest_first; timeline_see_run *see; void *self; };
 
@@ -322,8 +424,10 @@ void timeline_runs(const struct timeline *t, const struct timeline_kind *k, int6
 {
 	const struct runs r = { newest_first, see, self };
 
-	if (t->root)
+	if (has_root(t, k))
 		runs(k, t->root, t->height, (struct stretch){ after, until }, INT64_MAX, &r);
+	else if (t->n && t->only.time > after && t->only.time <= until)
+		see(self, &t->only.time, (void *)t->only.entry, 1);
 }
 
 struct walk { bool newest_first; size_t entry; timeline_see *see; void *self; };
@@ -358,8 +462,8 @@ static uint32_t release_below(const struct timeline_kind *k, struct timeline_nod
 	for (size_t i = 0; i < node->n; i++)
 		if (height)
 			n += release_below(k, *child_at(node, i), height - 1, pool);
-		else if (k->drop)
-			k->drop(k->self, entry_at(k, node, i), pool);
+		else if (k->of->drop)
+			k->of->drop(k->self, entry_at(k, node, i), pool);
 	pool_put(pool, node, height ? branch_bytes(k) : leaf_bytes(k, node->room));
 	return n;
 }
@@ -394,8 +498,8 @@ static uint32_t drop_from_leaf(const struct timeline_kind *k, struct timeline_no
 	size_t gone = 0;
 
 	for (; gone < leaf->n && leaf->times[gone] <= until; gone++)
-		if (k->drop)
-			k->drop(k->self, entry_at(k, leaf, gone), pool);
+		if (k->of->drop)
+			k->of->drop(k->self, entry_at(k, leaf, gone), pool);
 	leaf->n -= (uint16_t)gone;
 	if (gone) {
 		memmove(leaf->times, leaf->times + gone, leaf->n * sizeof *leaf->times);
@@ -405,9 +509,38 @@ static uint32_t drop_from_leaf(const struct timeline_kind *k, struct timeline_no
 	return (uint32_t)gone;
 }
 
+/* Of no more than one entry no leaf is kept, where that is not larger. */
+static void settle(struct timeline *t, const struct timeline_kind *k, struct pool *pool)
+{
+	struct timeline_node *leaf = t->root;
+
+	if (has_root(t, k))
+		return;
+	if (t->n) {
+		t->only.time = leaf->times[0];
+		memcpy(t->only.entry, entry_at(k, leaf, 0), k->entry);
+	}
+	pool_put(pool, leaf, leaf_bytes(k, leaf->room));
+}
+
+/* Whether a whole leaf may go, or of a leaf that is the root an entry. */
+static bool can_drop(const struct timeline *t, int64_t until)
+{
+	struct timeline_node *node = t->root;
+
+	for (unsigned height = t->height; height; height--) {
+		if (node->n > 1 && node->times[1] <= until)
+			return true;
+		node = *child_at(node, 0);
+	}
+	return !t->height && node->times[0] <= until;
+}
+
 void timeline_drop(struct timeline *t, const struct timeline_kind *k, int64_t until, struct pool *pool)
 {
-	if (!t->root || t->root->times[0] > until)
+	if (is_only(t, k) && t->only.time <= until)
+		timeline_release(t, k, pool);
+	if (!has_root(t, k) || !can_drop(t, until))
 		return;
 	if (t->height)
 		t->n -= drop_below(k, t->root, t->height, until, true, pool);
@@ -419,14 +552,15 @@ void timeline_drop(struct timeline *t, const struct timeline_kind *k, int64_t un
 	}
 	if (!t->height)
 		t->n -= drop_from_leaf(k, t->root, until, pool);
-	if (!t->n)
-		timeline_release(t, k, pool);
+	settle(t, k, pool);
 }
 
 void timeline_release(struct timeline *t, const struct timeline_kind *k, struct pool *pool)
 {
-	if (t->root)
+	if (has_root(t, k))
 		release_below(k, t->root, t->height, pool);
+	else if (t->n && k->of->drop)
+		k->of->drop(k->self, t->only.entry, pool);
 	*t = (struct timeline){0};
 }
 
@@ -442,7 +576,7 @@ static void save_below(const struct timeline_kind *k, struct timeline_node *node
 			/* Unsigned: from one end of time to the other. */
 			snapshot_put_varint(b, (uint64_t)node->times[i] - (uint64_t)*time);
 			*time = node->times[i];
-			k->save(k->self, entry_at(k, node, i), b);
+			k->of->save(k->self, entry_at(k, node, i), b);
 		}
 }
 
@@ -454,7 +588,13 @@ void timeline_save(const struct timeline *t, const struct timeline_kind *k, stru
 	if (!t->n)
 		return;
 	snapshot_put_varint(b, t->height);
-	save_below(k, t->root, t->height, &time, b);
+	if (!is_only(t, k)) {
+		save_below(k, t->root, t->height, &time, b);
+		return;
+	}
+	snapshot_put_varint(b, 1);
+	snapshot_put_varint(b, (uint64_t)t->only.time - (uint64_t)time);
+	k->of->save(k->self, t->only.entry, b);
 }
 
 struct loading { struct snapshot_bytes *in; struct pool *pool; int64_t time; uint64_t left; };
@@ -472,7 +612,7 @@ static void load_leaf(const struct timeline_kind *k, struct timeline_node *leaf,
 		leaf->times[leaf->n] = l->time;
 		if (k->entry)
 			memset(entry_at(k, leaf, leaf->n), 0, k->entry);
-		k->load(k->self, entry_at(k, leaf, leaf->n++), l->in, l->pool);
+		k->of->load(k->self, entry_at(k, leaf, leaf->n++), l->in, l->pool);
 	}
 }
 
@@ -512,7 +652,7 @@ void timeline_load(struct timeline *t, const struct timeline_kind *k, struct sna
 	struct loading l = { in, pool, INT64_MIN, snapshot_get_varint(in) };
 	const uint64_t n = l.left, height = n ? snapshot_get_varint(in) : 0;
 
-	if (in->torn || n > UINT32_MAX || height > HEIGHT_MAX) {
+	if (in->torn || n > UINT32_MAX || height > HEIGHT_MAX || (height && n < 2)) {
 		in->torn = true;
 		return;
 	}
@@ -521,8 +661,28 @@ void timeline_load(struct timeline *t, const struct timeline_kind *k, struct sna
 	t->n = (uint32_t)n;
 	t->height = (uint32_t)height;
 	t->root = load_below(k, t->height, !height, true, &l);
-	if (l.left)
-		in->torn = true;
+	if (!l.left && !in->torn) {
+		settle(t, k, pool);
+		return;
+	}
+	in->torn = true;
+	if (t->root)
+		release_below(k, t->root, t->height, pool);
+	*t = (struct timeline){0};
+}
+
+void timeline_fetch(const struct timeline *t)
+{
+	if (t->n > 1)
+		pool_fetch(t->root, t->height ? FETCHED_BRANCH : sizeof *t->root + t->n * 2 * sizeof(int64_t));
+}
+
+void timeline_fetch_leaves(const struct timeline *t)
+{
+	if (!t->height)
+		return;
+	pool_fetch(*child_at(t->root, 0), FETCHED_LEAF);
+	pool_fetch(*child_at(t->root, t->root->n - 1u), FETCHED_LEAF);
 }
 
 size_t timeline_bound(const struct timeline_kind *k, size_t n)
@@ -531,6 +691,8 @@ size_t timeline_bound(const struct timeline_kind *k, size_t n)
 
 	while (room < n && room < FAN)
 		room *= 2;
+	if (n <= 1 && k->entry <= TIMELINE_INLINE)
+		return 0;
 	if (n <= FAN)
 		return pool_size(leaf_bytes(k, room));
 	/* One more leaf than full ones: the oldest goes whole. */

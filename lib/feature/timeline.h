@@ -26,24 +26,35 @@
 #include "base/snapshot.h"
 #include "feature/pool.h"
 
-/* What the entries of a timeline are; the same in every call on it. */
-struct timeline_kind {
-	const void *self;		/* handed to the functions */
-	uint32_t entry, partial;	/* bytes of each, multiples of 8; 0: there are none */
-	/* Adds entries, or a partial of later ones, to a partial, which is all zero where it is of nothing. */
+/* What entries are. */
+struct timeline_entries {
+	/* Adds n entries, or n partials of later ones, in a row, to a partial, which is all zero where it is of nothing. */
 	void (*add)(const void *self, void *partial, const int64_t *times, const void *entries, size_t n);
-	void (*combine)(const void *self, void *partial, const void *later);
+	void (*combine)(const void *self, void *partial, const void *later, size_t n);
 	void (*drop)(const void *self, void *entry, struct pool *);	/* what the entry owns; NULL: nothing */
 	void (*save)(const void *self, const void *entry, struct buf *);
 	void (*load)(const void *self, void *entry, struct snapshot_bytes *, struct pool *);	/* entry is all zero */
 };
 
+/* Of one timeline; the same in every call on it. */
+struct timeline_kind {
+	const struct timeline_entries *of;
+	const void *self;		/* handed to its functions */
+	uint32_t entry, partial;	/* bytes of each, multiples of 8; 0: there are none */
+};
+
 struct timeline_node;
 
+#define TIMELINE_INLINE 16
+
 struct timeline {
-	struct timeline_node *root;	/* NULL: empty */
 	uint32_t n;			/* entries */
 	uint32_t height;		/* 0: the root is a leaf */
+	union {
+		struct timeline_node *root;
+		/* Of one entry that is no larger: most keys have no more in their windows. */
+		struct { int64_t time; uint64_t entry[TIMELINE_INLINE / 8]; } only;
+	};
 };
 
 /* A copy of an entry, behind those of the same time. */
@@ -70,11 +81,16 @@ void timeline_drop(struct timeline *, const struct timeline_kind *, int64_t unti
 void timeline_release(struct timeline *, const struct timeline_kind *, struct pool *);
 
 void timeline_save(const struct timeline *, const struct timeline_kind *, struct buf *);
-/* Into an empty one; what does not fit is torn, and releasing what came of it is the caller's. */
+/* Into an empty one; what does not fit is torn, and stays empty. */
 void timeline_load(struct timeline *, const struct timeline_kind *, struct snapshot_bytes *, struct pool *);
 
-/* The newest time; only where n > 0. */
-int64_t timeline_newest(const struct timeline *);
+/* The newest time, and its entry; only where n > 0. */
+int64_t timeline_newest(const struct timeline *, const struct timeline_kind *);
+const void *timeline_last(const struct timeline *, const struct timeline_kind *);
+
+/* Prefetches what reading looks at: the root, and when that is there the leaves at both ends. */
+void timeline_fetch(const struct timeline *);
+void timeline_fetch_leaves(const struct timeline *);
 
 /* Bytes in the pool of so many entries, come in order. */
 size_t timeline_bound(const struct timeline_kind *, size_t n);

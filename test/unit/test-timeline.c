@@ -12,12 +12,8 @@ struct sequence { uint64_t n, sum, first, last, hash, power; };
 
 #define BASE UINT64_C(0x9e3779b97f4a7c15)
 
-static void combine(const void *self, void *into, const void *later)
+static void join(struct sequence *a, const struct sequence *b)
 {
-	struct sequence *a = into;
-	const struct sequence *b = later;
-
-	(void)self;
 	if (!b->n)
 		return;
 	if (!a->n) {
@@ -31,13 +27,20 @@ static void combine(const void *self, void *into, const void *later)
 	a->power *= b->power;
 }
 
+static void combine(const void *self, void *into, const void *later, size_t n)
+{
+	(void)self;
+	for (size_t i = 0; i < n; i++)
+		join(into, (const struct sequence *)later + i);
+}
+
 static void add(const void *self, void *partial, const int64_t *times, const void *entries, size_t n)
 {
 	const uint64_t *x = entries;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct sequence one = { 1, x[i], x[i], x[i], x[i] ^ (uint64_t)times[i] * 31, BASE };
-		combine(self, partial, &one);
+		combine(self, partial, &one, 1);
 	}
 }
 
@@ -53,7 +56,8 @@ static void load(const void *self, void *entry, struct snapshot_bytes *in, struc
 	*(uint64_t *)entry = snapshot_get_varint(in);
 }
 
-static const struct timeline_kind kind = { NULL, sizeof(uint64_t), sizeof(struct sequence), add, combine, NULL, save, load };
+static const struct timeline_entries entries = { add, combine, NULL, save, load };
+static const struct timeline_kind kind = { &entries, NULL, sizeof(uint64_t), sizeof(struct sequence) };
 
 struct item { int64_t time; uint64_t x; };
 
