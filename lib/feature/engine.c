@@ -186,15 +186,18 @@ static int read_calls(struct engine *e, size_t from, size_t to, struct key_ref *
 		const struct taken *in = &e->taken[c->state];
 		if (c->is_first && take_in(e, c, refs, scope, why) < 0)
 			return -1;
-		if (!in->state) {
-			e->calls[i] = value_null();
-			continue;
+		struct value v = value_null();
+		if (in->state) {
+			const struct moment m = { in->counts && !c->call->exclude_current ? &in->x : NULL, time, scope->arena, e->mark, c->call,
+				&e->state->pool, &e->over[i] };
+			v = st->keeper->read(c->aggregate, st->call, in->state, &m);
 		}
-		const struct moment m = { in->counts && !c->call->exclude_current ? &in->x : NULL, time, scope->arena, e->mark, c->call,
-			&e->state->pool, &e->over[i] };
-		e->calls[i] = st->keeper->read(c->aggregate, st->call, in->state, &m);
-		if (e->calls[i].type == VALUE_MISSING)
-			e->calls[i] = value_null();
+		if (v.type == VALUE_MISSING)
+			v = value_null();
+		e->calls[i] = v;
+		/* Read again at once it would be waited for. */
+		if (c->local >= 0)
+			e->locals[c->local] = v;
 	}
 	return 0;
 }
@@ -230,9 +233,7 @@ static bool compute(struct engine *e, struct record *r, const struct expr_scope 
 		struct value *v = &e->locals[step->local];
 		if (step->slot >= 0)
 			*v = scope->slots[step->slot];
-		else if (step->call >= 0)
-			*v = scope->calls[step->call];
-		else if (expr_eval(step->expr, scope, v, &why) < 0)
+		else if (!step->is_call && expr_eval(step->expr, scope, v, &why) < 0)
 			return fail_step(r, step, &why);
 		if (v->type >= VALUE_OBJECT && check_feature(*v, &why) < 0)
 			return fail_step(r, step, &why);

@@ -145,6 +145,6 @@ int spec_state_call(void *self, const struct expr_call *call, struct error *why)
 		s->time_user = a->signature;
 	}
 	GROW(c, s->calls, s->n_calls);
-	s->calls[s->n_calls] = (struct spec_call){ a, call, state, s->n_states > n_states, WINDOW_NONE };
+	s->calls[s->n_calls] = (struct spec_call){ a, call, state, s->n_states > n_states, WINDOW_NONE, -1 };
 	return (int)s->n_calls++;
 }

@@ -42,7 +42,7 @@ static int window_of_call(struct compiler *c, struct spec_call *sc)
 	s->windows[s->n_windows] = (struct spec_window){ s->states[state].call, keys, state };
 	s->states[state].window = (int)s->n_windows;
 	GROW(c, s->calls, s->n_calls);
-	s->calls[s->n_calls++] = (struct spec_call){ row, s->states[state].call, state, true, WINDOW_NONE };
+	s->calls[s->n_calls++] = (struct spec_call){ row, s->states[state].call, state, true, WINDOW_NONE, -1 };
 	return (int)s->n_windows++;
 }
 

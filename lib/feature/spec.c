@@ -85,7 +85,8 @@ static int add_step(struct compiler *c, const struct line *l)
 	struct spec *s = c->spec;
 	const struct expr_place place = line_place(l, l->body);
 	const struct expr_names names = { .self = c, .resolve = resolve, .call = spec_state_call, .calls = c->kinds, .unit = s->unit };
-	struct spec_step step = { .is_require = !l->is_definition, .slot = -1, .call = -1, .local = -1, .where = compiler_where(c, l) };
+	int call;
+	struct spec_step step = { .is_require = !l->is_definition, .slot = -1, .local = -1, .where = compiler_where(c, l) };
 
 	if (l->is_definition) {
 		const char *name = l->text + l->word;
@@ -117,7 +118,6 @@ static int add_step(struct compiler *c, const struct line *l)
 	if (!step.expr)
 		return -1;
 	step.slot = compiler_slot(c, step.expr);
-	expr_is_call(step.expr, &step.call);
 	if (spec_window_find(c, l, &step) < 0)
 		return -1;
 	step.calls_end = s->n_calls;
@@ -130,6 +130,10 @@ static int add_step(struct compiler *c, const struct line *l)
 	} else {
 		step.text = arena_copy(&s->arena, l->text + l->word, l->word_len);
 		step.local = (int)s->n_locals++;
+		if (expr_is_call(step.expr, &call) && s->calls[call].local < 0) {
+			s->calls[call].local = step.local;
+			step.is_call = true;
+		}
 		GROW(c, s->features, s->n_features);
 		s->features[s->n_features++] = (struct spec_feature){ json_name(&s->arena, step.text, l->word_len), step.local };
 	}

@@ -94,6 +94,7 @@ struct spec_call {
 	unsigned state;
 	bool is_first;				/* of its state: the state's argument is evaluated here */
 	int window;				/* whose windows give its value out; -1 */
+	int local;				/* of the feature that is this call and no more; -1 */
 };
 
 /* What windows `emit windows` gives out: a record for each, with the features that are of it. */
@@ -111,7 +112,8 @@ struct spec_step {
 	bool is_require;
 	const char *text;			/* the feature's name, or the rule as written */
 	const struct expr *expr;
-	int slot, call;				/* it is this slot, or this call and no more; -1 */
+	int slot;				/* it is this slot; -1 */
+	bool is_call;				/* it is a call and no more, which gives its value to the feature by itself */
 	int local;				/* the feature's value */
 	int window;				/* of `emit windows`; WINDOW_NONE: a constant; WINDOW_RECORD: of a record */
 	size_t calls_end;			/* calls before this one are evaluated first */

@@ -3,46 +3,14 @@
 
 #include <string.h>
 
-#define FAN 16
+#include "feature/timeline-node.h"
+
 #define FIRST_ROOM 2			/* of a leaf that is the root; doubled up to FAN */
 /* Bytes of nodes that are prefetched: the processor foresees the rest of a branch by itself. */
 #define FETCHED_LEAF 320
 #define FETCHED_BRANCH 192
+#define FETCHED_FINGER 128
 #define HEIGHT_MAX 15			/* no tree of 2^32 entries is higher, however it came about */
-
-/* Behind it in one piece: a leaf's times and entries, `room` of each; a branch's children and their partials, FAN of each. */
-struct timeline_node {
-	uint16_t n, room;
-	/* of a branch: the oldest time below each child */
-	int64_t times[];
-};
-
-/* ---- the parts of a node ---- */
-
-static size_t leaf_bytes(const struct timeline_kind *k, size_t room)
-{
-	return sizeof(struct timeline_node) + room * (sizeof(int64_t) + k->entry);
-}
-
-static size_t branch_bytes(const struct timeline_kind *k)
-{
-	return sizeof(struct timeline_node) + FAN * (sizeof(int64_t) + sizeof(void *) + k->partial);
-}
-
-static inline char *entry_at(const struct timeline_kind *k, struct timeline_node *leaf, size_t i)
-{
-	return (char *)(leaf->times + leaf->room) + i * k->entry;
-}
-
-static inline struct timeline_node **child_at(struct timeline_node *branch, size_t i)
-{
-	return (struct timeline_node **)(void *)(branch->times + FAN) + i;
-}
-
-static inline char *partial_at(const struct timeline_kind *k, struct timeline_node *branch, size_t i)
-{
-	return (char *)child_at(branch, FAN) + i * k->partial;
-}
 
 static struct timeline_node *new_leaf(const struct timeline_kind *k, size_t room, struct pool *pool)
 {
@@ -87,26 +55,6 @@ static void copy_branch(const struct timeline_kind *k, struct timeline_node *to,
 		memmove(partial_at(k, to, at), partial_at(k, from, i), n * k->partial);
 }
 
-/* Whether the one entry lies in the timeline itself; with more, or a larger one, there is a root. */
-static inline bool is_only(const struct timeline *t, const struct timeline_kind *k)
-{
-	return t->n == 1 && k->entry <= TIMELINE_INLINE;
-}
-
-static inline bool has_root(const struct timeline *t, const struct timeline_kind *k)
-{
-	return t->n && !is_only(t, k);
-}
-
-static struct timeline_node *newest_leaf(const struct timeline *t)
-{
-	struct timeline_node *node = t->root;
-
-	for (unsigned height = t->height; height; height--)
-		node = *child_at(node, node->n - 1u);
-	return node;
-}
-
 /* ---- partials ---- */
 
 /* Child i of a branch, made again from what is below it.  The newest path has none. */
@@ -127,19 +75,6 @@ static void sum_child(const struct timeline_kind *k, struct timeline_node *branc
 }
 
 /* ---- adding ---- */
-
-/* How many of a node's times are at most `time`: without branches that nobody can foresee. */
-static inline size_t rank(const struct timeline_node *node, int64_t time)
-{
-	const int64_t *from = node->times;
-	size_t n = node->n;
-
-	if (!n || from[n - 1] <= time)
-		return n;
-	for (; n > 1; n -= n / 2)
-		from += from[n / 2 - 1] <= time ? n / 2 : 0;
-	return (size_t)(from - node->times) + (*from <= time);
-}
 
 /* The later half of a full node, or nothing yet where what comes is the newest of all. */
 static struct timeline_node *split(const struct timeline_kind *k, struct timeline_node *node, unsigned height, bool at_end, struct pool *pool)
@@ -246,6 +181,34 @@ static void add_first(struct timeline *t, const struct timeline_kind *k, struct 
 	if (t->n)
 		append(k, leaf, t->only.time, t->only.entry);
 	t->root = leaf;
+	t->finger = NULL;
+}
+
+static void add_finger(struct timeline *t, const struct timeline_kind *k, struct pool *pool)
+{
+	if (!k->partial || !t->height)
+		return;
+	struct timeline_finger *f = memset(pool_get(pool, finger_bytes(k)), 0, finger_bytes(k));
+	f->newest = last_leaf(t);
+	f->second = INT64_MIN;
+	t->finger = f;
+}
+
+static void drop_finger(struct timeline *t, const struct timeline_kind *k, struct pool *pool)
+{
+	if (t->finger)
+		pool_put(pool, t->finger, finger_bytes(k));
+	t->finger = NULL;
+}
+
+/* Something has changed that it may have looked at. */
+static void lift_finger(struct timeline *t)
+{
+	if (t->finger) {
+		t->finger->is_known = false;
+		t->finger->n_tail = 0;
+		t->finger->second = INT64_MIN;
+	}
 }
 
 /* Behind or between others, with room to be made for it. */
@@ -253,18 +216,23 @@ static void add_inside(struct timeline *t, const struct adding *a)
 {
 	const struct timeline_kind *k = a->kind;
 
+	lift_finger(t);
 	if (t->root->n == t->root->room && t->root->room < FAN)
 		widen(t, k, a->pool);
 	struct timeline_node *later = add_below(a, t->root, t->height, true);
-	if (!later)
-		return;
-	struct timeline_node *root = new_branch(k, a->pool);
-	root->n = 2;
-	*child_at(root, 0) = t->root;
-	*child_at(root, 1) = later;
-	root->times[1] = later->times[0];
-	t->root = root;
-	sum_child(k, root, ++t->height, 0);
+	if (later) {
+		struct timeline_node *root = new_branch(k, a->pool);
+		root->n = 2;
+		*child_at(root, 0) = t->root;
+		*child_at(root, 1) = later;
+		root->times[1] = later->times[0];
+		t->root = root;
+		sum_child(k, root, ++t->height, 0);
+		if (t->height == 1)
+			add_finger(t, k, a->pool);
+	}
+	if (t->finger)
+		t->finger->newest = last_leaf(t);
 }
 
 void timeline_add(struct timeline *t, const struct timeline_kind *k, int64_t time, const void *entry, struct pool *pool)
@@ -318,8 +286,10 @@ static void touch(const struct timeline_kind *k, struct timeline_node *node, uns
 
 void timeline_touch(struct timeline *t, const struct timeline_kind *k, int64_t time)
 {
-	if (k->partial && !is_only(t, k))
-		touch(k, t->root, t->height, time, true);
+	if (!k->partial || is_only(t, k) || time == timeline_newest(t, k))
+		return;
+	lift_finger(t);
+	touch(k, t->root, t->height, time, true);
 }
 
 int64_t timeline_newest(const struct timeline *t, const struct timeline_kind *k)
@@ -340,62 +310,6 @@ const void *timeline_last(const struct timeline *t, const struct timeline_kind *
 }
 
 /* ---- stretches ---- */
-
-struct folding {
-	const struct timeline_kind *kind;
-	int64_t after, until;
-	void *partial;
-};
-
-static void fold_leaf(const struct folding *f, struct timeline_node *leaf)
-{
-	const struct timeline_kind *k = f->kind;
-	const size_t from = rank(leaf, f->after), to = rank(leaf, f->until);
-
-	if (from < to)
-		k->of->add(k->self, f->partial, leaf->times + from, entry_at(k, leaf, from), to - from);
-}
-
-/* No time below child i is beyond this, where none below the node is beyond `end`. */
-static int64_t last_time(const struct timeline_node *node, size_t i, int64_t end)
-{
-	return i + 1 < node->n ? node->times[i + 1] : end;
-}
-
-/* Of each branch: the child in which the stretch begins, those that it holds whole, and the one in which it ends. */
-static void fold(const struct folding *f, struct timeline_node *node, unsigned height, int64_t end, bool is_newest)
-{
-	for (; height; height--) {
-		const struct timeline_kind *k = f->kind;
-		const size_t n = node->n;
-		size_t i = 0, whole;
-		while (i < n && last_time(node, i, end) <= f->after)
-			i++;
-		if (i < n && node->times[i] <= f->after) {
-			fold(f, *child_at(node, i), height - 1, last_time(node, i, end), is_newest && i + 1 == n);
-			i++;
-		}
-		for (whole = i < n && node->times[n - 1] <= f->until ? n - 1 : i; whole + is_newest < n && last_time(node, whole, end) <= f->until;)
-			whole++;
-		if (whole > i)
-			k->of->combine(k->self, f->partial, partial_at(k, node, i), whole - i);
-		if (whole == n || node->times[whole] > f->until)
-			return;
-		end = last_time(node, whole, end);
-		is_newest = is_newest && whole + 1 == n;
-		node = *child_at(node, whole);
-	}
-	fold_leaf(f, node);
-}
-
-void timeline_fold(const struct timeline *t, const struct timeline_kind *k, int64_t after, int64_t until, void *partial)
-{
-	if (!is_only(t, k)) {
-		if (t->n)
-			fold(&(struct folding){ k, after, until, partial }, t->root, t->height, INT64_MAX, true);
-	} else if (t->only.time > after && t->only.time <= until)
-		k->of->add(k->self, partial, &t->only.time, t->only.entry, 1);
-}
 
 struct stretch { int64_t after, until; };
 
@@ -516,6 +430,7 @@ static void settle(struct timeline *t, const struct timeline_kind *k, struct poo
 
 	if (has_root(t, k))
 		return;
+	drop_finger(t, k, pool);
 	if (t->n) {
 		t->only.time = leaf->times[0];
 		memcpy(t->only.entry, entry_at(k, leaf, 0), k->entry);
@@ -528,12 +443,19 @@ static bool can_drop(const struct timeline *t, int64_t until)
 {
 	struct timeline_node *node = t->root;
 
+	if (!t->height)
+		return node->times[0] <= until;
+	if (t->finger && t->finger->second > until)
+		return false;
+	int64_t second = INT64_MAX;
 	for (unsigned height = t->height; height; height--) {
-		if (node->n > 1 && node->times[1] <= until)
-			return true;
+		if (node->n > 1)
+			second = node->times[1];
 		node = *child_at(node, 0);
 	}
-	return !t->height && node->times[0] <= until;
+	if (t->finger)
+		t->finger->second = second;
+	return second <= until;
 }
 
 void timeline_drop(struct timeline *t, const struct timeline_kind *k, int64_t until, struct pool *pool)
@@ -542,6 +464,7 @@ void timeline_drop(struct timeline *t, const struct timeline_kind *k, int64_t un
 		timeline_release(t, k, pool);
 	if (!has_root(t, k) || !can_drop(t, until))
 		return;
+	lift_finger(t);
 	if (t->height)
 		t->n -= drop_below(k, t->root, t->height, until, true, pool);
 	while (t->height && t->root->n == 1) {
@@ -550,16 +473,19 @@ void timeline_drop(struct timeline *t, const struct timeline_kind *k, int64_t un
 		t->height--;
 		pool_put(pool, root, branch_bytes(k));
 	}
-	if (!t->height)
+	if (!t->height) {
+		drop_finger(t, k, pool);
 		t->n -= drop_from_leaf(k, t->root, until, pool);
+	}
 	settle(t, k, pool);
 }
 
 void timeline_release(struct timeline *t, const struct timeline_kind *k, struct pool *pool)
 {
-	if (has_root(t, k))
+	if (has_root(t, k)) {
+		drop_finger(t, k, pool);
 		release_below(k, t->root, t->height, pool);
-	else if (t->n && k->of->drop)
+	} else if (t->n && k->of->drop)
 		k->of->drop(k->self, t->only.entry, pool);
 	*t = (struct timeline){0};
 }
@@ -663,6 +589,8 @@ void timeline_load(struct timeline *t, const struct timeline_kind *k, struct sna
 	t->root = load_below(k, t->height, !height, true, &l);
 	if (!l.left && !in->torn) {
 		settle(t, k, pool);
+		if (has_root(t, k))
+			add_finger(t, k, pool);
 		return;
 	}
 	in->torn = true;
@@ -673,7 +601,11 @@ void timeline_load(struct timeline *t, const struct timeline_kind *k, struct sna
 
 void timeline_fetch(const struct timeline *t)
 {
-	if (t->n > 1)
+	if (t->n <= 1)
+		return;
+	if (t->height && t->finger)
+		pool_fetch(t->finger, FETCHED_FINGER);
+	else
 		pool_fetch(t->root, t->height ? FETCHED_BRANCH : sizeof *t->root + t->n * 2 * sizeof(int64_t));
 }
 
@@ -681,8 +613,8 @@ void timeline_fetch_leaves(const struct timeline *t)
 {
 	if (!t->height)
 		return;
-	pool_fetch(*child_at(t->root, 0), FETCHED_LEAF);
-	pool_fetch(*child_at(t->root, t->root->n - 1u), FETCHED_LEAF);
+	pool_fetch(t->finger ? t->finger->oldest : *child_at(t->root, 0), FETCHED_LEAF);
+	pool_fetch(newest_leaf(t), FETCHED_LEAF);
 }
 
 size_t timeline_bound(const struct timeline_kind *k, size_t n)
@@ -697,7 +629,7 @@ size_t timeline_bound(const struct timeline_kind *k, size_t n)
 		return pool_size(leaf_bytes(k, room));
 	/* One more leaf than full ones: the oldest goes whole. */
 	n = (n + FAN - 1) / FAN + 1;
-	bytes = n * pool_size(leaf_bytes(k, FAN));
+	bytes = n * pool_size(leaf_bytes(k, FAN)) + (k->partial ? pool_size(finger_bytes(k)) : 0);
 	while (n > 1) {
 		n = (n + FAN - 1) / FAN;
 		bytes += n * pool_size(branch_bytes(k));

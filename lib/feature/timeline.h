@@ -4,15 +4,16 @@
  *
  * A B+ tree whose inner nodes keep a partial aggregate per closed child; children on the way to the newest entry have
  * none, so that adding at the end touches one leaf.  After Tangwongsan, Hirzel and Schneider, "Optimal and general
- * out-of-order sliding-window aggregation", VLDB 2019, without their fingers: the paths are three nodes long.  Adding
- * at the end and dropping at the front cost O(1) amortised, adding in the middle and folding a stretch O(log n).
+ * out-of-order sliding-window aggregation", VLDB 2019; their fingers are here what the last stretch up to the newest
+ * entry came to between its two leaves.  Adding at the end, dropping at the front and folding up to the newest entry cost
+ * O(1) amortised, adding in the middle and folding any other stretch O(log n).
  * Nothing is ever subtracted: a stretch is added up from its entries and partials, in order of time, so what a value
  * that has gone had swallowed comes back.
  *
  * A partial follows from the entries below it and the shape of the tree alone, and a saved timeline keeps its shape:
  * loaded, it goes on to the same bits.
  *
- * All zero is empty.  Reading changes nothing.  Entries of one time stand in the order in which they came.
+ * All zero is empty.  Reading changes nothing that can be seen.  Entries of one time stand in the order in which they came.
  * Knows times (int64, any unit) and sizes, not what entries mean.
  */
 #ifndef FEATURE_TIMELINE_H
@@ -44,6 +45,7 @@ struct timeline_kind {
 };
 
 struct timeline_node;
+struct timeline_finger;
 
 #define TIMELINE_INLINE 16
 
@@ -51,7 +53,7 @@ struct timeline {
 	uint32_t n;			/* entries */
 	uint32_t height;		/* 0: the root is a leaf */
 	union {
-		struct timeline_node *root;
+		struct { struct timeline_node *root; struct timeline_finger *finger; };	/* finger NULL: of a leaf, or without partials */
 		/* Of one entry that is no larger: most keys have no more in their windows. */
 		struct { int64_t time; uint64_t entry[TIMELINE_INLINE / 8]; } only;
 	};
