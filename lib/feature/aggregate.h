@@ -55,7 +55,9 @@ struct keeper {
 	void (*dump)(const struct aggregate *, const struct expr_call *, const void *state, struct buf *);	/* members of a JSON object */
 	size_t (*bound)(const struct aggregate *, const struct expr_call *);	/* bytes in the pool at most, texts and arrays apart */
 	const void *(*heap)(const struct aggregate *, const struct expr_call *, const void *state);	/* what of the pool is read first; NULL: nothing */
-	size_t (*each)(const struct aggregate *, const struct expr_call *);	/* and about so many for each event that it keeps; NULL: none */
+	/* Bytes in the pool with so many values, texts apart, where that tells more than `bound` (of a sliding window, which is without
+	 * one: all of it); NULL: it does not. */
+	size_t (*grown)(const struct aggregate *, const struct expr_call *, size_t n);
 };
 
 struct aggregate {
