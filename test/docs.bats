@@ -181,26 +181,77 @@ examples_of() {
 		sed 's/\\(dq/"/g; s/\\e/\\/g'
 }
 
-# try_examples SECTION: each is what it says for the last record that the section shows
+# try_examples SECTION [OF]: each is what it says for the last of the records that the section, or section OF, shows
 try_examples() {
 	examples_of "$1" >examples
+	[ -s examples ]
 	{
 		echo 'time t ms'
 		sed 's/ -> .*//' examples | awk '{ print "e" NR " = " $0 }'
 	} >spec
-	read_displays "$SML_ROOT/man/sml-expr.7" "$1"
-	jq -c . <<<"${commands[0]}" >events
+	read_displays "$SML_ROOT/man/sml-expr.7" "${2-$1}"
+	printf '%s\n' "${commands[@]}" | grep -E '^ ?["{]' | jq -c . >events
 	sml-features spec events | tail -n 1 | jq -c '.features[]' >got
 	equal "$(cat examples)" "$(sed 's/ -> .*//' examples | paste -d '\f' - got | sed 's/\f/ -> /')"
 	cat examples >>all
 }
 
-@test "the examples of functions and aggregates are true, and each of them has one" {
-	try_examples FUNCTIONS
+@test "the examples of the expression language are true, and each function, aggregate, operator and clause has one" {
+	for section in DESCRIPTION VALUES PATHS OPERATORS FUNCTIONS; do
+		try_examples $section DESCRIPTION
+	done
 	try_examples AGGREGATES
 	while read -r name; do
 		grep -qE "(^|[^a-z0-9])$name\\(" all || { echo "no example: $name" && false; }
 	done < <(signatures | sed 's/(.*//')
+	# Clauses and operators.
+	for what in 'over last 2' 'over 1s' 'every 2s' 'over tumbling' 'over session' offset decay 'exclude current' by where \
+		not and or in 'not in' == '<' '>' + - '\*' / %; do
+		grep -qE "(^|[ (])$what([ )\"0-9]|$)" all || { echo "no example: $what" && false; }
+	done
+}
+
+# directives: of the page, "NAME<TAB>EXAMPLE" for each of its .It lines; without one EXAMPLE is empty
+directives() {
+	awk '
+		function done() { if (name) print name "\t" example; name = example = "" }
+		/^\.Ss The specification/ { on = 1 }
+		on && /^\.El/ { done(); exit }
+		on && /^\.It/ { done(); if ($2 == "Cm") name = $3 }
+		on && name && /^\.Dl / { example = substr($0, 5) }' "$SML_ROOT/man/sml-features.1" | sed 's/\\(dq/"/g'
+}
+
+# A record for all the specifications of the page.
+an_event() {
+	printf '{"shop":{"id":3},"userId":"u1","truckId":"t1","itemId":1,"orderId":1,"kind":"order","sentAt":"2024-07-03T07:%02d:00Z",' "$1"
+	printf '"timestamp":%d,"totalValue":%d,"basketSize":2,"speed":50}\n' $((1719990000000 + $1 * 1000)) "$2"
+}
+
+@test "the examples of directives and the specifications in sml-features(1) run, and each directive has one" {
+	{ an_event 1 100; an_event 2 250; an_event 3 50; } >in
+	read_displays "$SML_ROOT/man/sml-features.1" DESCRIPTION
+	printf '%s\n' "${commands[@]}" | grep '^{"userId"' >accounts.jsonl
+	directives >list
+	equal 13 "$(wc -l <list)"
+	while IFS=$'\t' read -r name example; do
+		[[ $example == "$name "* ]] || { echo "$name: no example" && false; }
+		printf '%s\n' "$example" 'n = count() over tumbling 1h' >x.features
+		run -0 --separate-stderr sml-features x.features in
+		[ -n "$output" ] && [ -z "$stderr" ] || { printf '%s: %s%s\n' "$example" "$output" "$stderr" && false; }
+		[[ $output == *'"n":3'* && $output != *errorType* ]]
+	done <list
+	specs=0
+	for text in "${commands[@]}"; do
+		[[ $text =~ ^(key|lookup|join)\  ]] || continue
+		specs=$((specs + 1))
+		{ echo "$text"; grep -q ' = ' <<<"$text" || echo 'n = outcome.kind'; } >x.features
+		run -0 --separate-stderr sml-features x.features in
+		equal '' "$stderr"
+		[ -n "$output" ] && [[ $output != *errorType* ]]
+		# What it gives out stands behind it.
+		! grep -q '^emit' <<<"$text" || grep -qxF -- "$output" <(printf '%s\n' "${commands[@]}")
+	done
+	[ "$specs" -ge 6 ]
 }
 
 @test "sections come in the order of mdoc(7), and pages are referred to in theirs" {

@@ -309,7 +309,7 @@ feature m: v is a number (7), mean() needs an array of 2 numbers as before' "$(s
 @test "quantiles of one window are read off one state, whichever came first" {
 	spec 'time t:s' 'a = quantile(x, 0.5) over 10s' 'b = quantile(x, 0.99) over 10s exclude current'
 	run -0 sml-features --explain x.features
-	[[ $output == *'  quantile(x) over 10s '*'; for a, b (shared)' ]]
+	[[ $output == *'  quantile(x) over 10s '*'; for a, b (shared)'* ]]
 	printf '{"t":%s,"x":%s}\n' 0 100 1 200 2 300 >one
 	printf '{"t":%s,"x":%s}\n' 3 400 4 500 >two
 	sml-features -q --state s x.features one >/dev/null
@@ -622,7 +622,10 @@ state by userId: 112 bytes a key, and at most 80 beside the row
   elapsed()               8 bytes: a time; for e
 
 state by merchant: 80 bytes a key
-  last(page) by merchant    16 bytes: one value; for shop' "$output"
+  last(page) by merchant    16 bytes: one value; for shop
+
+A key of more than 20 bytes takes its length and 16 besides, a text or an array that is kept its length.
+What a key outgrows serves others; where all keys grow at once, what is beside the rows may double.' "$output"
 }
 
 # ---- state ----
@@ -651,6 +654,61 @@ state by merchant: 80 bytes a key
 	grep -qxF 'sml_features_keys{stage="features"} 1000' m.prom
 	grep -qxF 'sml_features_evicted_total{stage="features"} 199000' m.prom
 	grep -q '^sml-features: *199,000  keys dropped (--max-keys)$' err
+}
+
+# keys N EVENTS together|by-turns: so many events of each key, those of one at a time or all keys by turns
+keys() {
+	awk -v keys="$1" -v events="$2" -v order="$3" '
+		function put(k, e) { printf "{\"k\":%d,\"t\":%d,\"x\":%d}\n", k, 7200000 + e, e }
+		BEGIN {
+			if (order == "together")
+				for (k = 0; k < keys; k++) for (e = 0; e < events; e++) put(k, e)
+			else
+				for (e = 0; e < events; e++) for (k = 0; k < keys; k++) put(k, e)
+		}'
+}
+
+# taken EVENTS ORDER BYTES: what a key of x.features really takes, by some 10 MB of keys and by a quarter of them
+taken() {
+	local n
+	for n in $((10000000 / $3 / 4 * 4)) $((10000000 / $3 / 4)); do
+		keys "$n" "$1" "$2" | peak sml-features -q x.features 9>kib >/dev/null
+		echo "$n $(cat kib)"
+	done | awk '{ n[NR] = $1; kib[NR] = $2 } END { printf "%d\n", (kib[1] - kib[2]) * 1024 / (n[1] - n[2]) }'
+}
+
+# promised EVENTS: what --explain says of it: the bytes of a row, and those beside it
+promised() {
+	sml-features --explain x.features | awk -v with="[0-9]+ with $1[^0-9]" '
+		/^state/ { sub(/ bytes a key.*/, ""); row += $NF }
+		/^  .* bytes \+ / { if (!match($0, with)) match($0, / bytes \+ [0-9]+/) && RSTART += 9; beside += substr($0, RSTART) + 0 }
+		END { print row + 0, beside + 0 }'
+}
+
+@test "a key takes what --explain says, within 20 %" {
+	skip_if_sanitized
+	try() {
+		local events=$1 row beside got
+		shift
+		spec 'key k' 'time t' "$@"
+		read -r row beside < <(promised "$events")
+		got=$(taken "$events" together $((row + beside)))
+		echo "$*: $events events, $row + $beside, really $got"
+		[ $((got * 10)) -ge $(((row + beside) * 8)) ]
+		[ $((got * 10)) -le $(((row + beside) * 12)) ]
+	}
+	try 1 'n = count()'
+	try 1 'm = mean(x)' 'p = prev(x)' 'd = sum(x) decay 1h' 'l = max(x) by k, x'
+	try 10 'a = sum(x) over 1m' 'b = sum(x) over 10m' 'c = max(x) over 1h'
+	try 100 'a = sum(x) over 10m' 'b = sum(x) over last 100'
+	try 10 'a = sequence(x, 10)' 'b = sum(x) over session 1h' 'c = distinct(x)'
+	try 10 'emit windows' 'a = sum(x) over tumbling 1h' 'b = stddev(x) over session 1h'
+	try 100 'a = topk(x, 3) over 1h'
+	try 100 'a = quantile(x, 0.5)' 'b = distinct(x) over tumbling 1h'
+	# Where all keys grow at once, twice what is beside the row, and no more.
+	spec 'key k' 'time t' 'a = sum(x) over 10m' 'b = sum(x) over last 100'
+	read -r row beside < <(promised 10)
+	[ "$(taken 10 by-turns $((row + beside * 2)))" -le $(((row + beside * 2) * 12 / 10)) ]
 }
 
 @test "the state of definitions that stay is kept, new ones begin empty" {

@@ -7,12 +7,12 @@ load helper
 
 setup() {
 	common_setup
-	cp "$SML_ROOT"/test/fixtures/windows* .
+	cp "$SML_ROOT"/test/fixtures/{windows,counts}* .
 }
 
 # agrees SPEC OUTPUT LEAST [--last]: in at least so many values
 agrees() {
-	run -0 python3 "$SML_ROOT/test/helper/compare-windows.py" "${@:4}" windows.expected.json "$1" "$2"
+	run -0 python3 "$SML_ROOT/test/helper/compare-windows.py" "${@:4}" "${1%%[-.]*}.expected.json" "$1" "$2"
 	[ "${output%% *}" -ge "$3" ]
 }
 
@@ -46,4 +46,26 @@ agrees() {
 	sml-features -q x.features windows.jsonl >out
 	[ "$(grep -c '"revision":' out)" -gt 100 ]
 	agrees windows-closing.features out 2900 --last
+}
+
+@test "quantile, topk and distinct, by DuckDB's and pandas' own: of events and of windows" {
+	sml-features counts.features windows.jsonl >out
+	agrees counts.features out 18000
+	jq -s -c 'sort_by(.t)[]' windows.jsonl >sorted
+	grep -vE '^(hold|late)' counts.features >x.features
+	sml-features x.features sorted >out
+	agrees counts.features out 18000
+	sml-features counts-closing.features windows.jsonl >out
+	agrees counts-closing.features out 1200
+}
+
+@test "quantile, topk and distinct of 10,019 different numbers in 40,000: within what the page says" {
+	awk 'BEGIN {
+		for (i = 0; i < 40000; i++) {
+			y = i * 7919 % 10007
+			printf "{\"k\":\"a\",\"i\":%d,\"x\":%d}\n", i, i % 4 ? y * y + 100 : i * i / 16 % 23
+		}
+	}' >in
+	sml-features -q counts-many.features in | awk 'NR % 2000 == 0' >out
+	agrees counts-many.features out 300
 }

@@ -56,7 +56,9 @@ struct keeper {
 	size_t (*bound)(const struct aggregate *, const struct expr_call *);	/* bytes in the pool at most, texts and arrays apart */
 	/* Asks for what is read of the pool: step 0: what the state names, step 1: what that names.  NULL: nothing. */
 	void (*fetch)(const struct aggregate *, const struct expr_call *, const void *state, int step);
-	size_t (*each)(const struct aggregate *, const struct expr_call *);	/* and about so many for each event that it keeps; NULL: none */
+	/* Bytes in the pool with so many values, texts apart, where that tells more than `bound` (of a sliding window, which is without
+	 * one: all of it); NULL: it does not. */
+	size_t (*grown)(const struct aggregate *, const struct expr_call *, size_t n);
 };
 
 struct aggregate {

@@ -454,55 +454,66 @@ static void line_fetch(const struct aggregate *a, const struct expr_call *c, con
 	}
 }
 
-/* ---- bytes ---- */
+/* ---- bytes: of so many different values ---- */
 
-#define MANY 4096
+#define TIMELINE_LEAF 16
 
-/* Of a desk: what is common, and a sum, of so many values. */
-static size_t desk_bytes(const struct counted *row, const struct expr_call *c, size_t n)
+static size_t at_most(size_t n, size_t most)
 {
-	const size_t sum = c->window == WINDOW_TUMBLING ? 0 : is_gathered(row, c) ? row->pot_bytes(n) : row->sum_bytes(n);
+	return n < most ? n : most;
+}
 
-	return pool_size(desk_size(row)) + cursor_bytes(sum_size(row, c)) + (row->common_bytes ? row->common_bytes(n) : 0) + sum;
+static size_t desk_bytes(const struct counted *row, size_t n)
+{
+	return pool_size(desk_size(row)) + (row->common_bytes ? row->common_bytes(n) : 0);
+}
+
+static size_t line_grown(const struct aggregate *a, const struct expr_call *c, size_t n)
+{
+	const struct counted *row = a->counted;
+	const size_t values = c->window == WINDOW_LAST ? at_most(n, c->last) : n;
+	/* What has left the last N stays in the timeline, and so in what is common, until there is a leaf of it. */
+	const size_t different = at_most(values + (values < n && row->common ? TIMELINE_LEAF : 0), row->usual_values);
+	struct work w;
+
+	set_up(&w, a, c, &(struct line){0}, NULL);
+	/* The first of them is in no sum: there was nothing to be read before it. */
+	return desk_bytes(row, different) + (n > 1 ? cursor_bytes(sum_size(row, c)) + row->sum_bytes(different) : 0) + timeline_bound(&w.kind, values);
 }
 
 static size_t line_bound(const struct aggregate *a, const struct expr_call *c)
 {
-	const struct counted *row = a->counted;
-	const size_t n = c->window == WINDOW_LAST && c->last < row->usual_values ? c->last : row->usual_values;
-	struct work w;
-
-	set_up(&w, a, c, &(struct line){0}, NULL);
-	return desk_bytes(row, c, n) + (c->window == WINDOW_LAST ? timeline_bound(&w.kind, c->last) : 0);
+	return c->window == WINDOW_LAST ? line_grown(a, c, c->last + 1) : 0;
 }
 
-static size_t line_each(const struct aggregate *a, const struct expr_call *c)
+/* In each pane, none of them in another one. */
+static size_t pane_grown(const struct aggregate *a, const struct expr_call *c, size_t n)
 {
+	const struct counted *row = a->counted;
+	const size_t panes = window_panes(c);
+	const size_t blocks = is_gathered(row, c) && block_panes(c) > 1 ? panes / (size_t)block_panes(c) + 1 : 0;
+	const size_t different = at_most(n, row->usual_values);
+	const size_t in_all = row->common_bytes ? different * panes : at_most(different * panes, row->usual_values);	/* names of each pane */
 	struct work w;
 
 	set_up(&w, a, c, &(struct line){0}, NULL);
-	return c->window == WINDOW_SLIDING ? (timeline_bound(&w.kind, MANY) + MANY - 1) / MANY : 0;
+	const size_t sum = c->window == WINDOW_TUMBLING ? 0 : cursor_bytes(sum_size(row, c)) +
+	    (is_gathered(row, c) ? row->pot_bytes(in_all) : row->sum_bytes(in_all));
+	return desk_bytes(row, in_all) + sum + timeline_bound(&w.kind, panes) + (blocks ? timeline_bound(&w.kind, blocks) : 0) +
+	    (panes + blocks) * row->pot_bytes(different);
 }
 
 static size_t pane_bound(const struct aggregate *a, const struct expr_call *c)
 {
-	const struct counted *row = a->counted;
-	const size_t panes = c->window == WINDOW_TUMBLING ? 1 : (size_t)(c->width / c->every);
-	const size_t blocks = is_gathered(row, c) && block_panes(c) > 1 ? panes / (size_t)block_panes(c) + 1 : 0;
-	const size_t n = row->usual_values, all = row->common_bytes ? panes * n : n;	/* names of each pane */
-	struct work w;
-
-	set_up(&w, a, c, &(struct line){0}, NULL);
-	return desk_bytes(row, c, all) + timeline_bound(&w.kind, panes) + (blocks ? timeline_bound(&w.kind, blocks) : 0) +
-	    (panes + blocks) * row->pot_bytes(n);
+	return pane_grown(a, c, a->counted->usual_values);
 }
 
 const struct keeper counted_line_keeper = {
 	"the values of the window, and how often each is there", sizeof(struct line), counted_take, line_read, line_add, line_release,
-	line_save, line_load, line_dump, line_bound, line_fetch, line_each,
+	line_save, line_load, line_dump, line_bound, line_fetch, line_grown,
 };
 
 const struct keeper counted_line_pane_keeper = {
 	"the values of each pane, counted", sizeof(struct line), counted_take, line_read, line_add, line_release,
-	line_save, line_load, line_dump, pane_bound, line_fetch, NULL,
+	line_save, line_load, line_dump, pane_bound, line_fetch, pane_grown,
 };

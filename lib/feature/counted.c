@@ -70,9 +70,11 @@ static bool is_whole(const struct counted_in *in)
 	return !in->row->is_whole || in->row->is_whole(in);
 }
 
-static size_t common_bytes(const struct counted *row)
+/* Of a pot and what is common, with so many different values. */
+static size_t values_bytes(const struct counted *row, size_t n)
 {
-	return row->common_bytes ? row->common_bytes(row->usual_values) : 0;
+	n = n < row->usual_values ? n : row->usual_values;
+	return (row->common_bytes ? row->common_bytes(n) : 0) + row->pot_bytes(n);
 }
 
 /* ---- over all ---- */
@@ -158,14 +160,19 @@ static void whole_dump(const struct aggregate *a, const struct expr_call *c, con
 	arena_release(&arena);
 }
 
-static size_t whole_bound(const struct aggregate *a, const struct expr_call *c)
+static size_t whole_grown(const struct aggregate *a, const struct expr_call *c, size_t n)
 {
 	UNUSED(c);
-	return common_bytes(a->counted) + a->counted->pot_bytes(a->counted->usual_values);
+	return values_bytes(a->counted, n);
+}
+
+static size_t whole_bound(const struct aggregate *a, const struct expr_call *c)
+{
+	return whole_grown(a, c, SIZE_MAX);
 }
 
 #define WHOLE(what, size) { what, sizeof(struct whole) + (size), counted_take, whole_read, whole_add, whole_release, whole_save, whole_load, \
-	whole_dump, whole_bound, NULL, NULL }
+	whole_dump, whole_bound, NULL, whole_grown }
 
 const struct keeper counted_all_quantile = WHOLE("counts by bins of 2 %, those of values over six powers of ten", sizeof(struct quantile));
 const struct keeper counted_all_distinct = WHOLE("up to 1,024 hashes, beyond that a HyperLogLog (0.81 %)", sizeof(struct distinct));
@@ -338,15 +345,20 @@ static void session_dump(const struct aggregate *a, const struct expr_call *c, c
 	arena_release(&arena);
 }
 
-static size_t session_bound(const struct aggregate *a, const struct expr_call *c)
+static size_t session_grown(const struct aggregate *a, const struct expr_call *c, size_t n)
 {
 	const struct counted *row = a->counted;
 
 	UNUSED(c);
-	return pool_size(sizeof(struct session) + row->pot) + pool_size(row->common) + common_bytes(row) + row->pot_bytes(row->usual_values);
+	return pool_size(sizeof(struct session) + row->pot) + pool_size(row->common) + values_bytes(row, n);
+}
+
+static size_t session_bound(const struct aggregate *a, const struct expr_call *c)
+{
+	return session_grown(a, c, SIZE_MAX);
 }
 
 const struct keeper counted_session_keeper = {
 	"the values of the session, counted", sizeof(struct visits), counted_take, session_read, session_add, session_release,
-	session_save, session_load, session_dump, session_bound, NULL, NULL,
+	session_save, session_load, session_dump, session_bound, NULL, session_grown,
 };

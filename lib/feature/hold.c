@@ -42,6 +42,12 @@ void hold_put(struct hold *h, int64_t time, const struct record *r)
 	push(h, (struct held_event){ time, h->numbers++, record_keep(r) });
 }
 
+size_t hold_cost(void)
+{
+	/* The heap has half its room to spare. */
+	return RECORD_KEPT_BYTES + sizeof(struct held_event) * 3 / 2;
+}
+
 int64_t hold_oldest(const struct hold *h)
 {
 	return h->n ? h->heap[0].time : INT64_MAX;

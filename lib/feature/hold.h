@@ -29,6 +29,9 @@ void hold_release(struct hold *);
 /* Takes a copy of the record. */
 void hold_put(struct hold *, int64_t time, const struct record *);
 
+/* Bytes of an event that waits, besides its line. */
+size_t hold_cost(void);
+
 /* The oldest time; INT64_MAX: nothing is held. */
 int64_t hold_oldest(const struct hold *);
 

@@ -287,6 +287,13 @@ void join_figures(const struct join *j, struct join_figures *f)
 	*f = (struct join_figures){ j->matched, j->unmatched, j->waits, j->bytes + j->pool.bytes + keyed_bytes(j->groups) };
 }
 
+struct join_costs join_costs(void)
+{
+	/* The heap has half its room to spare; pieces end on a multiple of 16. */
+	return (struct join_costs){ sizeof(struct group),
+		RECORD_KEPT_BYTES + pool_size(sizeof(struct waiting)) + sizeof(struct waiting *) * 3 / 2, sizeof(struct candidate) + 8 };
+}
+
 /* ---- saved and restored ---- */
 
 void join_resume(struct join *j, int64_t watermark)

@@ -49,6 +49,10 @@ struct join_figures { uint64_t matched, unmatched, waiting; size_t bytes; };
 void join_figures(const struct join *, struct join_figures *);
 void join_miss(struct join *);		/* a record without a key: counted */
 
+/* Bytes of a key besides its row, and besides their lines of a record that waits and of a partner. */
+struct join_costs { size_t key, waiting, partner; };
+struct join_costs join_costs(void);
+
 /* After a restore. */
 void join_resume(struct join *, int64_t watermark);
 

@@ -5,9 +5,11 @@
 
 #include "base/eventtime.h"
 #include "feature/form.h"
+#include "feature/window.h"
 #include "json/write.h"
 
 #define UNUSED(x) ((void)(x))
+#define DUE_BYTES 64		/* of an open window in the order of their ends (firing.c) */
 
 /* ---- events come ---- */
 
@@ -201,10 +203,13 @@ static void opened_dump(const struct aggregate *a, const struct expr_call *c, co
 
 static size_t opened_bound(const struct aggregate *a, const struct expr_call *c)
 {
-	const int64_t most = c->window == WINDOW_PANES ? c->width / c->every : 1;
+	const size_t most = c->window == WINDOW_PANES || c->window == WINDOW_TUMBLING ? window_panes(c) : 1;
+	size_t room = 1;
 
 	UNUSED(a);
-	return pool_size((size_t)most * sizeof(struct open_window));
+	while (room < most)
+		room *= 2;
+	return pool_size(room * sizeof(struct open_window)) + most * DUE_BYTES;
 }
 
 const struct keeper opened_keeper = {

@@ -4,8 +4,11 @@
 #include <string.h>
 
 #include "base/number.h"
-#include "feature/spec-lookup.h"
+#include "feature/hold.h"
+#include "feature/join.h"
+#include "feature/keyed.h"
 
+#define ROW_PACKED 12	/* of a row's packed values: their length, and the end of the piece */
 #define ROW_BYTES 64	/* of a key besides its states: the row's head, hash, its share of the table */
 
 static size_t heap_bound(const struct spec_state *st)
@@ -26,6 +29,26 @@ static void list_users(const struct spec *s, size_t state, struct buf *b)
 				buf_format(b, "%s%s%s", n++ ? ", " : "", s->steps[i].is_require ? "require " : "", s->steps[i].text);
 	if (n > 1)
 		buf_add_text(b, " (shared)");
+}
+
+/* It grows by pieces of memory, which no number of bytes an event tells. */
+static void show_grown(const struct spec_state *st, struct buf *b)
+{
+	const size_t bound = heap_bound(st);
+	const char *what = st->call->window == WINDOW_SLIDING ? " event in the window" : st->call->window == WINDOW_PANES ?
+	    " different value a pane" : st->aggregate->counted ? " different value" : " value";
+
+	if (!st->keeper->grown)
+		return;
+	for (size_t n = 1, last = SIZE_MAX; n <= 1000; n *= 10) {
+		const size_t now = st->keeper->grown(st->aggregate, st->call, n);
+		if (now == last || (bound && now == bound))
+			break;
+		buf_format(b, "%s%zu with %zu%s", n > 1 ? ", " : bound ? " (" : " + ", now, n, n > 1 ? "" : what);
+		last = now;
+	}
+	if (bound)
+		buf_add_byte(b, ')');
 }
 
 static void explain_keys(const struct spec *s, size_t keys, struct buf *b)
@@ -53,23 +76,41 @@ static void explain_keys(const struct spec *s, size_t keys, struct buf *b)
 		buf_format(b, "  %-*s  %4zu bytes", widest, st->text, st->keeper->size);
 		if (heap_bound(st))
 			buf_format(b, " + %zu", heap_bound(st));
-		const size_t each = st->keeper->each ? st->keeper->each(st->aggregate, st->call) : 0;
-		if (each)
-			buf_format(b, " + %zu an event in the window", each);
+		show_grown(st, b);
 		buf_format(b, ": %s; for ", st->keeper->what);
 		list_users(s, i, b);
 		buf_add_byte(b, '\n');
 	}
 }
 
-static void show_duration(struct buf *b, const char *word, int64_t ns, const char *rest)
+static void show_duration(struct buf *b, const char *word, int64_t ns)
 {
 	char text[EVENTTIME_SHOW_MAX];
 
 	if (!ns)
 		return;
 	eventtime_duration_show(ns, text);
-	buf_format(b, "%-8s %s%s\n", word, text, rest);
+	buf_format(b, "%-8s %s\n", word, text);
+}
+
+static void show_hold(struct buf *b, int64_t hold)
+{
+	char text[EVENTTIME_SHOW_MAX];
+
+	if (!hold)
+		return;
+	eventtime_duration_show(hold, text);
+	buf_format(b, "hold     %s: the line and %zu bytes an event that waits\n", text, hold_cost());
+}
+
+static void show_join(struct buf *b, const struct spec_join *j)
+{
+	const struct join_costs costs = join_costs();
+	char span[EVENTTIME_SHOW_MAX];
+
+	eventtime_duration_show(j->within, span);
+	buf_format(b, "join     %s: records and partners of %s, %zu bytes a key, the line and %zu a record that waits, the line and %zu a partner\n",
+	    j->text, span, ROW_BYTES + costs.key, costs.waiting, costs.partner);
 }
 
 static void show_timing(const struct spec *s, struct buf *b)
@@ -82,10 +123,10 @@ static void show_timing(const struct spec *s, struct buf *b)
 		eventtime_duration_show(t->late, every);
 		buf_format(b, "late     %s%s\n", every, policies[t->policy]);
 	}
-	show_duration(b, "hold", t->hold, "");
-	show_duration(b, "ahead", t->ahead, "");
-	show_duration(b, "idle", t->idle, "");
-	show_duration(b, "ttl", t->ttl, "");
+	show_hold(b, t->hold);
+	show_duration(b, "ahead", t->ahead);
+	show_duration(b, "idle", t->idle);
+	show_duration(b, "ttl", t->ttl);
 	buf_format(b, "emit     %s", s->emit == EMIT_FEATURES ? "features" : s->emit == EMIT_WINDOWS ? "windows" : "events");
 	if (t->every) {
 		eventtime_duration_show(t->every, every);
@@ -114,6 +155,8 @@ static void explain_lookup(const struct spec_lookup *lk, const struct lookup *l,
 
 	buf_add_text(b, "lookup   ");
 	spec_lookup_show(lk, b);
+	if (lk->rows)
+		buf_format(b, ": %zu bytes a row and the values that are read of it", ROW_BYTES + sizeof(void *) + ROW_PACKED);
 	if (l) {
 		const uint64_t n = rows_count(lookup_rows(l));
 		buf_format(b, ": %s row%s", number_group(n, number), number_s(n));
@@ -122,9 +165,20 @@ static void explain_lookup(const struct spec_lookup *lk, const struct lookup *l,
 	buf_add_byte(b, '\n');
 }
 
+static void show_besides(const struct spec *s, struct buf *b)
+{
+	bool grows = false;
+
+	for (size_t i = 0; i < s->n_states; i++)
+		grows |= heap_bound(&s->states[i]) || s->states[i].keeper->grown;
+	if (s->n_states)
+		buf_format(b, "\nA key of more than %d bytes takes its length and 16 besides, a text or an array that is kept its length.\n", KEYED_INLINE);
+	if (grows)
+		buf_add_text(b, "What a key outgrows serves others; where all keys grow at once, what is beside the rows may double.\n");
+}
+
 void plan_show(const struct spec *s, struct lookup *const *lookups, struct buf *b)
 {
-	char span[EVENTTIME_SHOW_MAX];
 	int widest = 0;
 
 	buf_format(b, "key      %s\n", s->keys[0].n ? s->keys[0].text : "(one for all)");
@@ -132,7 +186,7 @@ void plan_show(const struct spec *s, struct lookup *const *lookups, struct buf *
 	    "nothing needs it", s->needs_time ? s->time_user : "");
 	show_timing(s, b);
 	for (size_t i = 0; i < s->n_joins; i++)
-		buf_format(b, "join     %s: records and partners of %s\n", s->joins[i].text, (eventtime_duration_show(s->joins[i].within, span), span));
+		show_join(b, &s->joins[i]);
 	for (size_t i = 0; i < s->n_lookups; i++)
 		explain_lookup(&s->lookups[i], lookups ? lookups[i] : NULL, b);
 	for (size_t i = 0; i < s->n_features; i++)
@@ -151,4 +205,5 @@ void plan_show(const struct spec *s, struct lookup *const *lookups, struct buf *
 	show_kept_back(s, b);
 	for (size_t i = 0; i < s->n_keys; i++)
 		explain_keys(s, i, b);
+	show_besides(s, b);
 }

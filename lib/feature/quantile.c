@@ -365,19 +365,23 @@ static void load_pot(const struct counted_in *in, void *pot, struct snapshot_byt
 	quantile_load(pot, bytes, in->pool);
 }
 
-/* As a list, or as the array that many become. */
+#define USUAL (6 * 116)		/* bins of six powers of ten */
+
+/* As a list, or as the array that all of them become. */
 static size_t bytes(size_t n)
 {
+	const size_t array = pool_size(USUAL * 5 / 4 * sizeof(uint64_t));
 	size_t room = 4;
 
 	while (room < n)
 		room *= 2;
-	return n < DENSE_FROM ? pool_size(room * sizeof(uint64_t)) + pool_size(room * sizeof(int32_t)) : pool_size(n * 5 / 4 * sizeof(uint64_t));
+	const size_t list = pool_size(room * sizeof(uint64_t)) + pool_size(room * sizeof(int32_t));
+	return list < array ? list : array;
 }
 
 const struct counted quantile_counted = {
 	.pot = sizeof(struct quantile), .sum = sizeof(struct quantile), .most = 1, .usual = 0.5, .range = "q is a number from 0 to 1", .take = take, .make = make, .save = save_one,
 	.load = load_one, .move = move, .move_pot = move_pot, .read = read_sum, .release = release, .pot_add = add_to_pot, .pot_join = join,
 	.pot_read = read_pot, .pot_save = save_pot, .pot_load = load_pot, .pot_release = release, .pot_bytes = bytes, .sum_bytes = bytes,
-	.usual_values = 6 * 116,
+	.usual_values = USUAL,
 };

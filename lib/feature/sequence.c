@@ -377,26 +377,23 @@ static void line_dump(const struct aggregate *a, const struct expr_call *c, cons
 static size_t line_bound(const struct aggregate *a, const struct expr_call *c)
 {
 	const struct timeline_kind kind = line_kind(c);
-	const int64_t pane = c->window == WINDOW_PANES ? c->every : c->width;
-	const size_t panes = (size_t)(c->width / pane) + (size_t)(c->late / pane) + (c->late % pane != 0);
+	const size_t panes = window_panes(c);
 
 	UNUSED(a);
 	return is_sliding(c) ? 0 : timeline_bound(&kind, panes) + panes * recent_bound(most_of(c));
 }
 
-#define MANY 4096
-
-static size_t sliding_each(const struct aggregate *a, const struct expr_call *c)
+static size_t sliding_grown(const struct aggregate *a, const struct expr_call *c, size_t n)
 {
 	const struct timeline_kind kind = line_kind(c);
 
 	UNUSED(a);
-	return (timeline_bound(&kind, MANY) + MANY - 1) / MANY;
+	return timeline_bound(&kind, n);
 }
 
 static const struct keeper sliding_keeper = {
 	"the values of the window", sizeof(struct line), scalar_take, line_read, line_add, line_release,
-	line_save, line_load, line_dump, line_bound, NULL, sliding_each,
+	line_save, line_load, line_dump, line_bound, NULL, sliding_grown,
 };
 
 static const struct keeper pane_keeper = {

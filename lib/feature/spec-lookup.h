@@ -39,7 +39,4 @@ void spec_lookup_finish(struct spec *);
 /* "account on userId": what it is whatever file it comes from.  In the arena; only once `on` is resolved. */
 const char *spec_lookup_relation(const struct spec_lookup *, struct arena *);
 
-/* As it would be written, without the directive: "account from accounts.jsonl on userId". */
-void spec_lookup_show(const struct spec_lookup *, struct buf *);
-
 #endif

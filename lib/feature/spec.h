@@ -63,6 +63,9 @@ struct spec_lookup {
 	int key_slot;			/* of row_path */
 };
 
+/* As it would be written, without the directive: "account from accounts.jsonl on userId". */
+void spec_lookup_show(const struct spec_lookup *, struct buf *);
+
 /* Records that wait for a partner: another record with the same value of a path. */
 struct spec_join {
 	const char *name;		/* of the member that the partner becomes */

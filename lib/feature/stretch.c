@@ -318,8 +318,7 @@ static size_t stretch_bound(const struct aggregate *a, const struct expr_call *c
 	const struct fold_shape s = form_shape(a, c, (struct form){ 1, false });
 	const struct timeline_kind kind = kind_of(&s, c);
 
-	return c->window == WINDOW_SLIDING ? 0 : timeline_bound(&kind, c->window == WINDOW_LAST ? c->last :
-	    c->window == WINDOW_TUMBLING ? 1 : (size_t)(c->width / c->every));
+	return c->window == WINDOW_SLIDING ? 0 : timeline_bound(&kind, c->window == WINDOW_LAST ? c->last : window_panes(c));
 }
 
 static void stretch_fetch(const struct aggregate *a, const struct expr_call *c, const void *state, int step)
@@ -330,19 +329,17 @@ static void stretch_fetch(const struct aggregate *a, const struct expr_call *c, 
 	(step ? timeline_fetch_leaves : timeline_fetch)(&st->line);
 }
 
-#define MANY 4096
-
-static size_t stretch_each(const struct aggregate *a, const struct expr_call *c)
+static size_t stretch_grown(const struct aggregate *a, const struct expr_call *c, size_t n)
 {
 	const struct fold_shape s = form_shape(a, c, (struct form){ 1, false });
 	const struct timeline_kind kind = kind_of(&s, c);
 
-	return c->window == WINDOW_SLIDING ? (timeline_bound(&kind, MANY) + MANY - 1) / MANY : 0;
+	return timeline_bound(&kind, c->window == WINDOW_LAST && n > c->last ? c->last : n);
 }
 
 const struct keeper stretch_keeper = {
 	"the values of the window, and partials of them", sizeof(struct stretch), stretch_take, stretch_read, stretch_add, stretch_release,
-	stretch_save, stretch_load, stretch_dump, stretch_bound, stretch_fetch, stretch_each,
+	stretch_save, stretch_load, stretch_dump, stretch_bound, stretch_fetch, stretch_grown,
 };
 
 const struct keeper stretch_pane_keeper = {

@@ -8,6 +8,13 @@
 
 #define UNUSED(x) ((void)(x))
 
+size_t window_panes(const struct expr_call *c)
+{
+	const int64_t pane = c->window == WINDOW_PANES ? c->every : c->width;
+
+	return (size_t)(c->width / pane) + (size_t)(c->late / pane) + (c->late % pane != 0);
+}
+
 int window_check(const struct expr_call *c, struct error *why)
 {
 	char most[NUMBER_SHOW_MAX];

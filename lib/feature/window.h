@@ -32,6 +32,9 @@ struct stretch_reach stretch_reach(const struct expr_call *, const int64_t *newe
 /* Up to where entries count for no event that is still in time. */
 int64_t stretch_gone(const struct expr_call *, int64_t newest);
 
+/* Panes, or tumbling windows, that are kept at most. */
+size_t window_panes(const struct expr_call *);
+
 /* 0; -1: N out of range. */
 int window_check(const struct expr_call *, struct error *why);
 

@@ -137,6 +137,7 @@ const char *record_error_name(const struct record *, size_t *len);
 
 /* A copy that lives on (heap, one piece), and back into a batch's arena: hold, join, remote calls. */
 struct record *record_keep(const struct record *);
+#define RECORD_KEPT_BYTES (sizeof(struct record) + 16)	/* what it takes besides its line */
 void record_wake(struct record *r, struct arena *);
 void record_free(struct record *r);
 

@@ -174,7 +174,7 @@ static void test_bound(const char *call, size_t kept)
 	const struct keeper *k = s.st->keeper;
 	for (int64_t i = 0; i < 6000; i++)
 		add(&s, i * SECOND / 10, value_integer(i));
-	const size_t said = k->bound(s.st->aggregate, s.st->call) + (k->each ? kept * k->each(s.st->aggregate, s.st->call) : 0);
+	const size_t said = k->bound(s.st->aggregate, s.st->call) + (k->grown ? k->grown(s.st->aggregate, s.st->call, kept) : 0);
 	ok(s.pool.bytes <= said + said / 5 && s.pool.bytes >= said - said / 5, "%s: %zu bytes, said to be %zu", call, s.pool.bytes, said);
 	end(&s);
 }
