@@ -121,6 +121,34 @@ JOIN='join outcome on order = of within 1h where kind == "outcome"'
 {"key":null,"window":{"start":40000,"end":45000},"features":{"n":1,"good":0}}' "$(sml-features -q x.features in)"
 }
 
+@test "join and windows: what has its partner at once leaves no earlier window empty" {
+	python3 - <<-'E'
+		import json, random
+		from collections import Counter
+		r, events, good, n = random.Random(7), [], Counter(), Counter()
+		for i in range(600):
+		    t = 100 * i + r.randrange(100)
+		    key, waits = r.choice("ab"), r.choice([None, 10, 900, 9999, 30000])
+		    events.append((t, {"t": t, "k": i, "key": key}))
+		    if waits is not None:
+		        events.append((t + waits, {"t": t + waits, "k": i, "is_p": True}))
+		    for size, step in (5000, 5000), (6000, 2000):
+		        for start in range(t // step * step + step - size, t + 1, step):
+		            n[start, start + size, key] += 1
+		            good[start, start + size, key] += waits is not None and waits <= 10000
+		with open("in", "w") as f:
+		    f.writelines(json.dumps(e) + "\n" for _, e in sorted(events, key=lambda x: x[0]))
+		with open("expected", "w") as f:
+		    f.writelines(f"{key} {start} {end} {n[start, end, key]} {good[start, end, key]}\n" for start, end, key in sorted(n))
+	E
+	spec 'key key' 'time t' 'emit windows' 'join p on k within 10s where is_p' \
+		'n = count() over tumbling 5s' 'good = count() over tumbling 5s where p.t != null' \
+		'n2 = count() over 6s every 2s' 'good2 = count() over 6s every 2s where p.t != null'
+	sml-features -q x.features in >out
+	same_file expected <(sed -E 's/[^:]*:"(.)".*"start":(-?[0-9]+),"end":([0-9]+).*"n2?":([0-9]+),"good2?":([0-9]+).*/\1 \2 \3 \4 \5/' out |
+		sort -k2,2n -k3,3n -k1,1)
+}
+
 @test "delayed labels by a join train the model that labels at hand would" {
 	purchases -n 3000 --seed 5 --users 50 >all.jsonl
 	python3 - <<-'E'

@@ -65,6 +65,17 @@ static const char *identity_of(struct compiler *c, const char *text, const struc
 	return identity;
 }
 
+/* How far behind the newest event of its key one may come and still count. */
+static int64_t lateness(const struct spec *s)
+{
+	int64_t within = 0;
+
+	/* Windows wait for the records that wait for a partner, while others go by. */
+	for (size_t i = 0; s->emit == EMIT_WINDOWS && i < s->n_joins; i++)
+		within = s->joins[i].within > within ? s->joins[i].within : within;
+	return eventtime_plus(s->timing.late, within);
+}
+
 unsigned spec_state_of(struct compiler *c, const struct aggregate *a, const struct expr_call *call, unsigned keys)
 {
 	struct spec *s = c->spec;
@@ -76,7 +87,7 @@ unsigned spec_state_of(struct compiler *c, const struct aggregate *a, const stru
 	plain->kind = &owner->kind;
 	plain->n_args = aggregate_state_args(owner, call);
 	plain->exclude_current = false;
-	plain->late = s->timing.late;
+	plain->late = lateness(s);
 	expr_show_call(plain, &in.text, note_local, &in);
 	const char *text = arena_copy(&s->arena, in.text.data, in.text.len);
 	const char *identity = identity_of(c, text, &in.lookups);
