@@ -204,6 +204,24 @@ JOIN='join outcome on order = of within 1h where kind == "outcome"'
 	[[ ${lines[0]} == *'"errorType":"MISSING_FEATURE","errorMessage":"lookup item: no row in the stream: itemId is 1"'* ]]
 }
 
+@test "a row that is late, ahead of time or without a valid time is an error record where records are held, and changes nothing" {
+	cat >in <<-'E'
+		{"t":10000,"id":1,"kind":"item","price":5}
+		{"t":1,"id":1,"kind":"item","price":7}
+		{"t":90000000,"id":1,"kind":"item","price":8}
+		{"t":"soon","id":1,"kind":"item","price":9}
+		{"t":10500,"id":1}
+	E
+	spec 'time t' 'late 0s error' 'ahead 1h' 'hold 1s' 'lookup item from rows where kind == "item" on id' 'price = item.price'
+	run -0 --separate-stderr sml-features -q x.features in
+	equal 'LATE_DATA INVALID_DATA INVALID_DATA "features":{"price":5}' \
+		"$(grep -oE '(LATE|INVALID)_DATA|"features":.[^}]*}' <<<"$output" | paste -sd' ')"
+	# The same rows are partners besides: one without a time is neither.
+	spec 'time t' 'lookup item from rows where kind == "item" on id' 'join p on id within 1s where kind == "item"' 'price = item.price'
+	run -0 --separate-stderr sml-features -q x.features in
+	[[ $output == *'time t is a string, not a time in ms'* ]]
+}
+
 @test "mistakes in join and lookup from rows are pointed at" {
 	wrong() {
 		spec "$1" 'n = count()'

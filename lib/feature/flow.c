@@ -408,12 +408,18 @@ static int take(struct flow *f, struct record *r)
 		event.is_met = event.is_row;
 		return put(f, &event);
 	}
-	if (!read_time(f, r, &event.time) || (!t->hold && !f->spec->n_joins))
+	if (!read_time(f, r, &event.time)) {
+		event.is_row = false;
+		return put(f, &event);
+	}
+	if (!t->hold && !f->spec->n_joins)
 		return put(f, &event);
 	/* What waits, or others wait for, moves the watermark when it comes, whatever becomes of it. */
 	event.is_met = true;
-	if (!judge(f, &event, &is_late))
+	if (!judge(f, &event, &is_late)) {
+		event.is_row = false;
 		return put(f, &event);
+	}
 	watermark_move(&f->watermark, t, event.time);
 	if (t->hold && !is_late) {
 		hold_put(&f->hold, event.time, r);
