@@ -27,6 +27,7 @@
 #define SPEC_BYTES_MAX (16u << 20)
 #define DOUBTED_FROM 100		/* records before their times are found odd */
 #define YEAR_1971 (365 * 86400 * NS_PER_S)
+#define LATE_BY_A_JUMP (7 * 86400 * NS_PER_S)	/* no stream is so much out of order: one time was wrong */
 #define LOOK_NS NS_PER_S		/* between two looks at the files of lookups */
 
 struct features {
@@ -221,7 +222,8 @@ static int load_state(struct features *t, struct error *why)
 	free(bytes);
 	/* Saved over it, the state of another spec would be gone. */
 	if (!result && news.n_dropped && !news.is_related)
-		result = error_set(why, "%s: holds the state of another spec: %.160s; to begin anew, remove it", t->state, buf_text(&news.dropped));
+		result = error_set(why, "%s: holds the state of another spec: %.160s (%.80s); to begin anew, remove it", t->state,
+		    buf_text(&news.dropped), buf_text(&news.theirs));
 	if (!result) {
 		state_figures(flow_state(t->flow), &figures);
 		command_tell(&t->common, "%s: state of %s key%s loaded", t->state, number_group(figures.keys, keys),
@@ -233,6 +235,7 @@ static int load_state(struct features *t, struct error *why)
 	}
 	buf_release(&news.fresh);
 	buf_release(&news.dropped);
+	buf_release(&news.theirs);
 	return result;
 }
 
@@ -386,12 +389,16 @@ static void tell_late(const struct features *t, const struct flow_figures *f)
 
 	if (!f->late || !t->spec->looks_back)
 		return;
+	const struct timing *timing = &t->spec->timing;
+	/* Behind an event of the year 2100 nobody waits. */
+	const bool is_jump = f->latest >= LATE_BY_A_JUMP && !timing->ahead;
 	eventtime_duration_show(f->latest, by);
 	command_note(&t->common, "%s late event%s, by up to %s: %s%s%s", number_group(f->late, n), number_s(f->late), by,
-	    done[t->spec->timing.policy], t->spec->timing.hold ? "" : "; to take events in order: hold ", t->spec->timing.hold ? "" : by);
+	    done[timing->policy], is_jump ? "; against events that are ahead of time: ahead 1d" : timing->hold ? "" :
+	    "; to take events in order: hold ", is_jump || timing->hold ? "" : by);
 }
 
-/* Seconds taken for milliseconds give times, too: of January 1970. */
+/* Seconds taken for milliseconds give times, too: of January 1970; a wrong name, or a text where a number should be, none. */
 static void tell_odd_times(const struct features *t, const struct flow_figures *f)
 {
 	char shown[EVENTTIME_SHOW_MAX];
@@ -402,6 +409,9 @@ static void tell_odd_times(const struct features *t, const struct flow_figures *
 		    eventtime_unit_show(t->spec->unit));
 		return;
 	}
+	if (!f->timed && f->untimed)
+		command_note(&t->common, "no record has an event time at \"%s\" in %s: the line \"time PATH [s|ms|us|ns|rfc3339]\", or -T, says "
+		    "where it is", t->spec->time.text, eventtime_unit_show(t->spec->unit));
 	const struct expr_dates *dates = flow_dates(t->flow);
 	if (dates->n >= DOUBTED_FROM && dates->newest < YEAR_1971 / NS_PER_S) {
 		eventtime_show(dates->newest > -YEAR_1971 / NS_PER_S ? dates->newest * NS_PER_S : -YEAR_1971, shown);

@@ -434,7 +434,7 @@ and = 3
 spend-10 = 3
      ^"
 	spec 'x'
-	refused 'x.features:1:1: "x" is no directive, and a definition is NAME = EXPRESSION
+	refused 'x.features:1:1: "x" is no directive (key time require emit late hold ahead idle ttl lookup join), and a definition is NAME = EXPRESSION
 x
 ^'
 	spec '{"a":1}'
@@ -442,7 +442,7 @@ x
 {"a":1}
 ^'
 	spec '= 3'
-	refused 'x.features:1:1: a line is NAME = EXPRESSION or a directive (key, time, require, emit, lookup)
+	refused 'x.features:1:1: a line is NAME = EXPRESSION or a directive: key time require emit late hold ahead idle ttl lookup join
 = 3
 ^'
 	spec '9th = 3'
@@ -735,7 +735,7 @@ promised() {
 	# Another key, another time: the state of another spec.
 	spec 'key x' 'z = x + 2' 't = sum(z)'
 	run -2 --separate-stderr sml-features --state q x.features in
-	equal 'sml-features: q: holds the state of another spec: sum(x + 2); to begin anew, remove it' "$stderr"
+	equal 'sml-features: q: holds the state of another spec: sum(x + 2) (key u, time timestamp:ms); to begin anew, remove it' "$stderr"
 }
 
 @test "--state-out saves elsewhere" {
@@ -885,7 +885,7 @@ promised() {
 	sml-features --state p -k u -d 's = sum(x)' in >/dev/null
 	cp p was
 	run -2 --separate-stderr sml-features --state p -k x -d 'm = max(x)' in
-	equal 'sml-features: p: holds the state of another spec: sum(x); to begin anew, remove it' "$stderr"
+	equal 'sml-features: p: holds the state of another spec: sum(x) (key u, time timestamp:ms); to begin anew, remove it' "$stderr"
 	run -2 sml-features --state p -d 'y = x + 1' in
 	same_file was p
 	# Of a spec that has gone on in part, what is dropped is named.

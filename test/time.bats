@@ -237,6 +237,21 @@ WINDOWS=('n = count() over 5s' 's = sum(x) over 10s every 2s' 'm = max(x) over t
 
 # ---- mistakes ----
 
+@test "no time anywhere, and one event far ahead of all others: the end says which line is missing" {
+	printf '{"at":"2024-07-03T07:20:34Z"}\n' >in
+	run -0 --separate-stderr sml-features -T at -d 'n = count() over 1m' in
+	[[ $stderr == *'no record has an event time at "at" in ms: the line "time PATH [s|ms|us|ns|rfc3339]", or -T, says where it is'* ]]
+	run -0 --separate-stderr sml-features -T at:rfc3339 -d 'n = count() over 1m' in
+	equal '' "$stderr"
+	printf '{"k":1,"t":%s}\n' 1720000000000 4102444800000 1720000001000 >in
+	spec 'n = count() over 1m'
+	run -0 --separate-stderr sml-features x.features in
+	[[ $stderr == *'still hold their time; against events that are ahead of time: ahead 1d' ]]
+	spec 'ahead 1d' 'n = count() over 1m'
+	run -0 --separate-stderr sml-features x.features in
+	[[ $stderr != *'late event'* ]]
+}
+
 @test "directives of time: what is wrong is pointed at" {
 	wrong() {
 		spec "$1" 'n = count()'
@@ -245,8 +260,9 @@ WINDOWS=('n = count() over 5s' 's = sum(x) over 10s every 2s' 'm = max(x) over t
 	}
 	wrong 'hold' '5: a duration should stand here: hold DURATION'
 	wrong 'hold 0' '6: hold takes a duration above 0'
-	wrong 'ttl 5' '5: "5" is not a duration: 250ms 30s 10m 1h30m 7d'
-	wrong 'idle -5s' '6: "-5s" is not a duration: 250ms 30s 10m 1h30m 7d'
+	wrong 'ttl 5' '5: "5" is not a duration: 250ms 30s 10m 1h30m 7d (ttl DURATION)'
+	wrong 'idle -5s' '6: "-5s" is not a duration: 250ms 30s 10m 1h30m 7d (idle DURATION)'
+	wrong 'late error' '6: "error" is not a duration: 250ms 30s 10m 1h30m 7d (late DURATION [update|drop|error])'
 	wrong 'ahead 5s 6s' '10: nothing more can stand here: ahead DURATION'
 	wrong 'late' '5: a duration should stand here: late DURATION [update|drop|error]'
 	wrong 'late 5s refuse' '9: behind the duration stands update, drop or error'

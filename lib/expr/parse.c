@@ -165,7 +165,7 @@ static struct expr *no_end(struct parser *p, const char *closing)
 		return FAIL(p, p->tok.at, "%.*s can't stand here: clauses follow an aggregate's \")\", and where is "
 		    "the last of them", SHOWN(p));
 	if (p->tok.kind == TOKEN_NAME) {
-		near = at_word(p, "is") ? "== null" : suggest_nearest(p->origin->text + p->tok.at, p->tok.len, words);
+		near = at_word(p, "is") ? "== null" : at_word(p, "if") || at_word(p, "filter") ? "where" : suggest_nearest(p->origin->text + p->tok.at, p->tok.len, words);
 		if (near)
 			return FAIL(p, p->tok.at, "unexpected \"%.*s\" (did you mean \"%s\"?)", SHOWN(p), near);
 	}
@@ -449,7 +449,8 @@ static const char *also_called(const char *name, size_t len)
 		{ "ifnull", "coalesce" }, { "nvl", "coalesce" },
 		{ "strlen", "length" }, { "tolower", "lower" }, { "toupper", "upper" }, { "ln", "log" }, { "log10", "log" },
 		{ "log2", "log" }, { "power", "pow" }, { "clamp", "clip" }, { "case", "if" }, { "iif", "if" },
-		{ "dayofweek", "weekday" },
+		{ "dayofweek", "weekday" }, { "first_value", "first" }, { "last_value", "last" }, { "array_agg", "sequence" },
+		{ "row_number", "count" }, { "approx_count_distinct", "distinct" }, { "ceiling", "ceil" }, { "ema", "ewma" },
 	};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -515,9 +516,10 @@ static int duration(struct parser *p, const char *word, int64_t *ns)
 		return caret_set(p->why, p->origin, p->tok.at, "%s is followed by a duration, such as 10m or 1h30m", word);
 	if (p->tok.len < sizeof text)
 		memcpy(text, p->origin->text + p->tok.at, p->tok.len);
-	if (!*text || eventtime_duration_parse(text, ns, &why) < 0)
-		return caret_set(p->why, p->origin, p->tok.at, "\"%.*s\" is no duration (such as 250ms, 30s, 10m, 1h30m, 7d, 2w)",
-		    SHOWN(p));
+	if (!*text)
+		return caret_set(p->why, p->origin, p->tok.at, "\"%.*s\" is too long a duration", SHOWN(p));
+	if (eventtime_duration_parse(text, ns, &why) < 0)
+		return caret_set(p->why, p->origin, p->tok.at, "%s", why.text);
 	if (*ns <= 0)
 		return caret_set(p->why, p->origin, p->tok.at, "this duration must be above 0");
 	return take(p);

@@ -177,6 +177,17 @@ const struct directive *directive_named(const char *name, size_t len)
 	return NULL;
 }
 
+static const char *all_directives(struct compiler *c)
+{
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < N_DIRECTIVES; i++)
+		buf_format(&b, "%s%s", i ? " " : "", directives[i].name);
+	const char *names = arena_copy(&c->spec->arena, b.data, b.len);
+	buf_release(&b);
+	return names;
+}
+
 static int unknown_line(struct compiler *c, const struct line *l)
 {
 	const char *names[N_DIRECTIVES + 1], *near;
@@ -190,7 +201,7 @@ static int unknown_line(struct compiler *c, const struct line *l)
 	if (text[0] == '{')
 		return REFUSE(c, l, l->word, "this is a record: the spec is the first operand, or given by -f or -d");
 	if (!l->word_len)
-		return REFUSE(c, l, l->word, "a line is NAME = EXPRESSION or a directive (key, time, require, emit, lookup)");
+		return REFUSE(c, l, l->word, "a line is NAME = EXPRESSION or a directive: %s", all_directives(c));
 	const size_t behind = l->word + l->word_len;
 	const struct directive *meant = directive_named(text, l->word_len);
 	if (meant)
@@ -201,8 +212,8 @@ static int unknown_line(struct compiler *c, const struct line *l)
 	if (near)
 		return REFUSE(c, l, l->word, "unknown directive \"%.*s\" (did you mean \"%s\"?)",
 		    (int)(l->word_len > 40 ? 40 : l->word_len), text, near);
-	return REFUSE(c, l, l->word, "\"%.*s\" is no directive, and a definition is NAME = EXPRESSION",
-	    (int)(l->word_len > 40 ? 40 : l->word_len), text);
+	return REFUSE(c, l, l->word, "\"%.*s\" is no directive (%s), and a definition is NAME = EXPRESSION",
+	    (int)(l->word_len > 40 ? 40 : l->word_len), text, all_directives(c));
 }
 
 /* The first line with the directive that is read so; NULL: none. */

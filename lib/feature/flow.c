@@ -44,7 +44,7 @@ struct flow {
 	struct arena out_arena;		/* of records of windows */
 	struct next *next;		/* while a call lasts */
 	struct error *why;
-	uint64_t timed;
+	uint64_t timed, untimed;
 	int64_t newest;
 	int64_t heard_at;		/* monotonic ns of the last event; only for `idle` */
 };
@@ -389,6 +389,7 @@ static bool read_time(struct flow *f, struct record *r, int64_t *time)
 		return false;
 	if (eventtime_from(values[s->time.slot], s->unit, time, &why) < 0) {
 		record_fail(r, INVALID_DATA, "time %s %s", s->time.text, why.text);
+		f->untimed++;
 		return false;
 	}
 	f->timed++;
@@ -662,7 +663,7 @@ const struct expr_dates *flow_dates(const struct flow *f)
 
 void flow_figures(const struct flow *f, struct flow_figures *out)
 {
-	*out = (struct flow_figures){ f->timed, f->newest, f->watermark.at, f->watermark.late, f->watermark.latest,
+	*out = (struct flow_figures){ f->timed, f->untimed, f->newest, f->watermark.at, f->watermark.late, f->watermark.latest,
 		engine_windows(f->engine), f->hold.n, f->hold.bytes };
 }
 

@@ -52,6 +52,7 @@ void flow_join_figures(const struct flow *, size_t i, struct join_figures *);
 
 struct flow_figures {
 	uint64_t timed;		/* records whose time was read */
+	uint64_t untimed;	/* records that had to have one, and had none that is valid */
 	int64_t newest;		/* of these; EVENTTIME_NONE: there was none */
 	int64_t watermark;	/* EVENTTIME_NONE: there is none */
 	uint64_t late;		/* events, of this run */

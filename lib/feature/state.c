@@ -284,6 +284,16 @@ static int restore_row(struct state *state, const struct snapshot_reader *in, co
 	return 0;
 }
 
+/* "key user, time ts:ms" */
+static void note_theirs(struct buf *b, const struct snapshot_reader *in)
+{
+	const char *end = in->section + in->section_len;
+
+	buf_clear(b);
+	for (const char *at = key_and_time(in->section, end); at < end; at++)
+		buf_add(b, *at == '\n' ? ", " : at, *at == '\n' ? 2 : 1);
+}
+
 static void list(struct buf *b, size_t *n, const char *text, size_t len)
 {
 	if ((*n)++)
@@ -306,8 +316,10 @@ int state_restore(struct state *state, struct snapshot_reader *in, struct state_
 			section.part = part_of(state, in);
 			if (section.state)
 				met[section.state - s->states] = true;
-			else if (news && section.keys < 0 && !section.part && !is_keys_section(in) && !is_part(in, "watermark"))
+			else if (news && section.keys < 0 && !section.part && !is_keys_section(in) && !is_part(in, "watermark")) {
 				list(&news->dropped, &news->n_dropped, in->section, first_line(in));
+				note_theirs(&news->theirs, in);
+			}
 			if (news && !is_keys_section(in) && is_related(s, in))
 				news->is_related = true;
 		} else if (section.part)

@@ -61,6 +61,7 @@ struct state_news {
 	struct buf fresh, dropped;
 	size_t n_fresh, n_dropped;
 	bool is_related;		/* some of it has a key and a time of the spec's */
+	struct buf theirs;		/* of the last that is dropped: "key user, time ts:ms" */
 };
 
 /* All items of an opened snapshot, into an empty state.  `news` may be NULL; its bufs are the caller's. */

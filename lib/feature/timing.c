@@ -42,7 +42,7 @@ static int read_duration(struct words *w, const char *what, int64_t *ns, struct 
 	const size_t n = w->end - w->at < sizeof text ? w->end - w->at : sizeof text - 1;
 	memcpy(text, w->text + w->at, n);
 	text[n] = '\0';
-	return eventtime_duration_parse(text, ns, &wrong) < 0 ? error_set(why, "%s", wrong.text) : 0;
+	return eventtime_duration_parse(text, ns, &wrong) < 0 ? error_set(why, "%s (%s)", wrong.text, what) : 0;
 }
 
 static int expect_end(struct words *w, const char *what, struct error *why)
