@@ -87,7 +87,7 @@ static int dump_state(struct features *t, struct error *why)
 
 	if (!result && (result = state_dump(&reader, t->trial, &out, why)) < 0)
 		error_prefix(why, "%s", t->state);
-	if (!result)
+	if (!result && out.len)
 		fwrite(out.data, 1, out.len, stdout);	/* command.c looks at stdout's state */
 	buf_release(&out);
 	free(bytes);

@@ -880,6 +880,13 @@ promised() {
 	done
 }
 
+@test "the state of a spec without aggregates says nothing, and is one" {
+	echo '{"x":1}' >in
+	sml-features -q --state p -d 'y = x + 1' in
+	run -0 --separate-stderr sml-features --state p --dump-state
+	equal '' "$output$stderr"
+}
+
 @test "the state of another spec is not saved over" {
 	echo '{"u":"a","x":1}' >in
 	sml-features --state p -k u -d 's = sum(x)' in >/dev/null
