@@ -165,7 +165,8 @@ static struct expr *no_end(struct parser *p, const char *closing)
 		return FAIL(p, p->tok.at, "%.*s can't stand here: clauses follow an aggregate's \")\", and where is "
 		    "the last of them", SHOWN(p));
 	if (p->tok.kind == TOKEN_NAME) {
-		near = at_word(p, "is") ? "== null" : at_word(p, "if") || at_word(p, "filter") ? "where" : suggest_nearest(p->origin->text + p->tok.at, p->tok.len, words);
+		near = at_word(p, "is") ? "== null" : at_word(p, "if") || at_word(p, "filter") ? "where" :
+		    suggest_nearest(p->origin->text + p->tok.at, p->tok.len, words);
 		if (near)
 			return FAIL(p, p->tok.at, "unexpected \"%.*s\" (did you mean \"%s\"?)", SHOWN(p), near);
 	}
