@@ -809,6 +809,13 @@ promised() {
 	equal '{"n":3}' "$(features_of --state p -d 'n = count()' in)"
 }
 
+@test "--dump-state of a tumbling window that keeps older ones for late events: the newest alone" {
+	printf '%s\n' 'time t' 'late 1h' 's = sum(x) over tumbling 1ms' 'h = sum(x) over tumbling 40ms' 'm = sum(x) over 10ms every 1ms' >x.features
+	for i in {0..39}; do echo "{\"t\":$i,\"x\":$i}"; done | sml-features -q --state p x.features >out
+	equal '{"s":39,"h":780,"m":345}' "$(tail -n 1 out | jq -c .features)"
+	equal '345 39 780' "$(sml-features --state p --dump-state x.features | jq -r 'select(.state.value) | .state.value' | sort | paste -sd' ')"
+}
+
 @test "--dump-state prints what is kept" {
 	spec 'key u' 'time t s' 'n = count()' 's = sum(x) over last 2' 'e = elapsed()' 'p = prev(page)' 'd = distinct(page) by m, u'
 	printf '%s\n' '{"u":"b","t":0,"x":1,"page":"q\"","m":1}' '{"u":2,"t":1.5,"x":2}' '{"u":"b","t":3,"x":4}' '{"u":"b","t":2,"x":8}' |

@@ -125,6 +125,18 @@ null
 	[[ $stderr == *'1 late event, by up to 700ms: '* ]]
 }
 
+@test "a row of a lookup moves the watermark as an event does: what is due comes at once, and again after a restart" {
+	spec 'lookup it from rows where kind == "item" on i' 'emit windows every 100ms' 'n = count() over tumbling 1s'
+	printf '%s\n' '{"k":"a","t":50}' '{"kind":"item","i":1,"t":150}' '{"k":"a","t":180}' '{"kind":"item","i":1,"t":1000}' '{"k":"a","t":1001}' >in
+	run -0 sml-features -q x.features in
+	equal '[1,true] [2,true] [2,null] [1,null]' "$(jq -c '[.features.n, .open]' <<<"$output" | paste -sd' ')"
+	for part in 1,1 2,2 3,4; do
+		sed -n "${part}p" in | sml-features -q --state p x.features
+	done >parts
+	sed -n 5p in | sml-features -q --state p --final x.features >>parts
+	equal "$output" "$(cat parts)"
+}
+
 @test "keys whose windows have closed are gone" {
 	spec 'late 1s' 'emit windows' 'n = count() over tumbling 1s' 's = sum(x) over session 500ms' 'c = count() over 3s every 1s'
 	awk 'BEGIN { for (i = 0; i < 100000; i++) printf "{\"k\":\"%d\",\"t\":%d,\"x\":1}\n", i, i }' >in

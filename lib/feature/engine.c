@@ -414,8 +414,11 @@ static int take_row(struct engine *e, struct event *event)
 
 	if (event->is_met || e->peer->meet(e->peer->self, event)) {
 		event->is_gone = event->is_apart || tables_put(e->tables, r, &scope);
-		if (event->is_gone && !event->is_met)
+		if (event->is_gone && !event->is_met) {
 			e->peer->taken(e->peer->self, event);
+			/* It has moved the watermark, and nothing else will say so. */
+			return e->firing && event->watermark != EVENTTIME_NONE ? firing_advance(e->firing, event->watermark) : 0;
+		}
 	}
 	return event->is_gone || !e->firing ? 0 : e->peer->put(e->peer->self, r);
 }

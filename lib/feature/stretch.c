@@ -308,7 +308,8 @@ static void stretch_dump(const struct aggregate *a, const struct expr_call *c, c
 	json_write_integer(b, st->line.n);
 	if (c->window != WINDOW_LAST)
 		form_put_time(b, "newest", st->newest);
-	timeline_fold(&st->line, &kind, INT64_MIN, INT64_MAX, partial);
+	/* The newest window: older ones are kept for late events, and panes of a tumbling window cannot be folded together. */
+	timeline_fold(&st->line, &kind, c->window == WINDOW_LAST ? st->newest - c->last : before(c, stretch_place(c, st->newest)), INT64_MAX, partial);
 	form_put_value(b, &s, partial, a->variant, &arena);
 	arena_release(&arena);
 }
