@@ -364,13 +364,13 @@ static void make_blocks(const struct work *w, const struct expr_call *c, const s
 }
 
 /* As stretches of folds are. */
-static bool fits(const struct work *w, const struct expr_call *c, const struct line *st)
+static bool fits(const struct expr_call *c, const struct line *st)
 {
 	if (!st->line.n)
 		return false;
 	if (c->window == WINDOW_LAST && (st->newest < st->line.n || st->newest > INT64_MAX / 2))
 		return false;
-	return timeline_newest(&st->line, &w->kind) == (c->window == WINDOW_LAST ? st->newest : stretch_place(c, st->newest));
+	return st->line.newest == (c->window == WINDOW_LAST ? st->newest : stretch_place(c, st->newest));
 }
 
 static void line_load(const struct aggregate *a, const struct expr_call *c, void *state, struct snapshot_bytes *bytes, struct pool *pool)
@@ -386,7 +386,7 @@ static void line_load(const struct aggregate *a, const struct expr_call *c, void
 	if (bytes->torn)
 		return;
 	timeline_load(&st->line, &w.kind, bytes, pool);
-	if (bytes->torn || !fits(&w, c, st) || (w.in.common && !a->counted->is_whole(&w.in)))
+	if (bytes->torn || !fits(c, st) || (w.in.common && !a->counted->is_whole(&w.in)))
 		bytes->torn = true;
 	else if (is_gathered(a->counted, c) && block_panes(c) > 1)
 		make_blocks(&w, c, st);

@@ -356,7 +356,7 @@ static void line_load(const struct aggregate *a, const struct expr_call *c, void
 	struct checked checked = { c, true };
 	if (!is_sliding(c))
 		timeline_walk(&l->line, &kind, INT64_MIN, INT64_MAX, true, check_pane, &checked);
-	if (!checked.is_whole || !l->line.n || timeline_newest(&l->line, &kind) != stretch_place(c, l->newest))
+	if (!checked.is_whole || !l->line.n || l->line.newest != stretch_place(c, l->newest))
 		in->torn = true;
 }
 

@@ -11,10 +11,10 @@
 
 #define UNUSED(x) ((void)(x))
 
+/* The timeline's mark says what its values are; of the last N its times are numbers, from 1. */
 struct stretch {
 	struct timeline line;
-	int64_t newest;		/* event time; of the last N the number of the newest, from 1 */
-	struct form form;
+	int64_t newest[];	/* of panes: the newest event time */
 };
 
 /* An entry's time where its place in the timeline is a number and the fold must know when it was. */
@@ -107,6 +107,12 @@ static bool has_panes(const struct expr_call *c)
 	return c->window == WINDOW_PANES || c->window == WINDOW_TUMBLING;
 }
 
+/* Only where there are entries: the newest event time; of the last N the newest one's number. */
+static const int64_t *newest_in(const struct expr_call *c, const struct stretch *st)
+{
+	return !st->line.n ? NULL : has_panes(c) ? st->newest : &st->line.newest;
+}
+
 static const struct timeline_entries panes = { add_panes, combine, drop_pane, save_pane, load_pane };
 static const struct timeline_entries timed = { add_timed, combine, drop_timed, save_timed, load_timed };
 static const struct timeline_entries plain = { add_entries, combine, drop_entry, save_entry, load_entry };
@@ -151,23 +157,44 @@ static int64_t gone_by(const struct expr_call *c, int64_t newest)
 	return c->window == WINDOW_LAST ? newest - c->last : stretch_gone(c, newest);
 }
 
+static int64_t last_number(const struct stretch *st)
+{
+	return st->line.n ? st->line.newest : 0;
+}
+
 static struct stretch_reach reach_of(const struct expr_call *c, const struct stretch *st, const struct moment *m)
 {
 	if (c->window == WINDOW_LAST)
-		return (struct stretch_reach){ st->newest + (m->x ? 1 : 0) - c->last, INT64_MAX };
-	return stretch_reach(c, st->line.n ? &st->newest : NULL, m);
+		return (struct stretch_reach){ last_number(st) + (m->x ? 1 : 0) - c->last, INT64_MAX };
+	return stretch_reach(c, newest_in(c, st), m);
 }
 
-/* The form of a state's values; of one that has none, of x. */
-static struct form form_with(const struct aggregate *a, const struct stretch *st, const struct value *x)
+/* ---- what the values are: as a form says, and whether they are strings that have an order ---- */
+
+#define MARK_STRINGS (1u << 17)		/* above the elements of an array + 1; 0: numbers */
+
+static uint32_t mark_of(const struct aggregate *a, struct value x)
 {
-	return st->line.n || !x ? st->form : form_of(a, *x);
+	const struct form f = form_of(a, x);
+
+	return a->fold->is_ordered && x.type == VALUE_STRING ? MARK_STRINGS : f.is_array ? f.dims + 1 : 0;
+}
+
+static inline struct form form_in(uint32_t mark)
+{
+	return mark & ~MARK_STRINGS ? (struct form){ mark - 1, true } : (struct form){ 1, false };
+}
+
+/* Of a state's values; of one that has none, of x. */
+static inline uint32_t mark_with(const struct aggregate *a, const struct stretch *st, const struct value *x)
+{
+	return st->line.n || !x ? st->line.mark : mark_of(a, *x);
 }
 
 static struct value stretch_read(const struct aggregate *a, const struct expr_call *c, const void *state, const struct moment *m)
 {
 	const struct stretch *st = state;
-	const struct fold_shape s = form_shape(a, c, form_with(a, st, m->x));
+	const struct fold_shape s = form_shape(a, c, form_in(mark_with(a, st, m->x)));
 	const struct timeline_kind kind = kind_of(&s, c);
 	const struct stretch_reach r = reach_of(c, st, m);
 	void *partial = form_nothing(&s, m->arena);
@@ -195,9 +222,10 @@ static void add_to_pane(const struct fold_shape *s, const struct timeline_kind *
 }
 
 static void add_to_line(const struct fold_shape *s, const struct expr_call *c, const struct timeline_kind *kind, struct stretch *st,
-    const struct moment *m, struct pool *pool)
+    int64_t at, int64_t gone, const struct moment *m, struct pool *pool)
 {
-	char *entry = arena_get(m->arena, kind->entry + 1), *value = entry;
+	struct { int64_t time; struct value value; } small;
+	char *entry = kind->entry <= sizeof small ? (char *)&small : arena_get(m->arena, kind->entry), *value = entry;
 
 	if (has_times(s, c)) {
 		*(int64_t *)(void *)entry = m->time;
@@ -205,13 +233,13 @@ static void add_to_line(const struct fold_shape *s, const struct expr_call *c, c
 	}
 	fold_lift(s, value, *m->x);
 	fold_own(s, value, pool);
-	timeline_add(&st->line, kind, c->window == WINDOW_LAST ? st->newest : m->time, entry, pool);
+	timeline_slide(&st->line, kind, at, entry, gone, pool);
 }
 
 static void stretch_release(const struct aggregate *a, const struct expr_call *c, void *state, struct pool *pool)
 {
 	struct stretch *st = state;
-	const struct fold_shape s = form_shape(a, c, st->form);
+	const struct fold_shape s = form_shape(a, c, form_in(st->line.mark));
 	const struct timeline_kind kind = kind_of(&s, c);
 
 	timeline_release(&st->line, &kind, pool);
@@ -221,67 +249,71 @@ static void stretch_release(const struct aggregate *a, const struct expr_call *c
 static void stretch_add(const struct aggregate *a, const struct expr_call *c, void *state, const struct moment *m, struct pool *pool)
 {
 	struct stretch *st = state;
-	const struct form form = form_with(a, st, m->x);
-	const struct fold_shape s = form_shape(a, c, form);
+	const uint32_t values = mark_with(a, st, m->x);
+	const struct fold_shape s = form_shape(a, c, form_in(values));
 	const struct timeline_kind kind = kind_of(&s, c);
 
-	const int64_t mark = c->window == WINDOW_LAST ? st->newest + 1 : form_mark(st->line.n ? &st->newest : NULL, m);
+	const int64_t mark = c->window == WINDOW_LAST ? last_number(st) + 1 : form_mark(newest_in(c, st), m);
 	const int64_t gone = gone_by(c, mark), at = c->window == WINDOW_LAST ? mark : stretch_place(c, m->time);
-	/* Else it counts for nobody any more. */
-	if (at > gone) {
-		st->newest = c->window == WINDOW_LAST ? mark : form_newest(st->line.n ? &st->newest : NULL, m);
-		st->form = form;
-		if (has_panes(c))
-			add_to_pane(&s, &kind, st, at, m, pool);
-		else
-			add_to_line(&s, c, &kind, st, m, pool);
-	}
-	timeline_drop(&st->line, &kind, gone, pool);
-	if (!st->line.n)
+	if (at <= gone)		/* it counts for nobody any more */
+		timeline_drop(&st->line, &kind, gone, pool);
+	else if (has_panes(c)) {
+		st->newest[0] = form_newest(newest_in(c, st), m);
+		add_to_pane(&s, &kind, st, at, m, pool);
+		timeline_drop(&st->line, &kind, gone, pool);
+	} else
+		add_to_line(&s, c, &kind, st, at, gone, m, pool);
+	if (st->line.n)
+		st->line.mark = values;
+	else
 		stretch_release(a, c, st, pool);
 }
 
 /* A value like those that are kept, for messages about one that is not; missing: none is. */
-static struct value sample(const struct fold_shape *s, const struct expr_call *c, const struct stretch *st)
+static struct value sample(const struct fold_shape *s, const struct stretch *st)
 {
 	if (!st->line.n || !(s->fold->is_ordered || s->fold->takes_arrays))
 		return (struct value){0};
-	if (s->fold->entry == FOLD_NUMBERS)
-		return form_like(s);
-	const struct timeline_kind kind = kind_of(s, c);
-	const void *entry = timeline_last(&st->line, &kind);
-	return has_panes(c) ? fold_partial_value(s, entry) : *(const struct value *)entry;
+	return st->line.mark & MARK_STRINGS ? (struct value){ .type = VALUE_STRING } : form_like(s);
 }
 
 static int stretch_take(const struct aggregate *a, const struct expr_call *c, const void *state, struct value *x, struct arena *arena,
     struct error *why)
 {
 	const struct stretch *st = state;
-	const struct fold_shape s = form_shape(a, c, form_with(a, st, x));
+	const struct fold_shape s = form_shape(a, c, form_in(mark_with(a, st, x)));
 
 	UNUSED(arena);
-	return fold_check(&s, sample(&s, c, st), *x, why);
+	return fold_check(&s, sample(&s, st), *x, why);
 }
 
 static void stretch_save(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
 	const struct stretch *st = state;
-	const struct fold_shape s = form_shape(a, c, st->form);
+	const struct fold_shape s = form_shape(a, c, form_in(st->line.mark));
 	const struct timeline_kind kind = kind_of(&s, c);
 
-	form_save(b, st->form);
-	snapshot_put_signed(b, st->newest);
+	form_save(b, form_in(st->line.mark));
+	snapshot_put_signed(b, st->line.n ? *newest_in(c, st) : 0);
 	timeline_save(&st->line, &kind, b);
+}
+
+static bool are_strings(const struct fold_shape *s, const struct timeline_kind *kind, const struct expr_call *c, const struct stretch *st)
+{
+	if (!s->fold->is_ordered || !st->line.n)
+		return false;
+	const void *entry = timeline_last(&st->line, kind);
+	return (has_panes(c) ? fold_partial_value(s, entry) : *(const struct value *)entry).type == VALUE_STRING;
 }
 
 static void stretch_load(const struct aggregate *a, const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
 	struct stretch *st = state;
-
-	st->form = form_load(in);
-	st->newest = snapshot_get_signed(in);
-	const struct fold_shape s = form_shape(a, c, st->form);
+	const struct form form = form_load(in);
+	const int64_t newest = snapshot_get_signed(in);
+	const struct fold_shape s = form_shape(a, c, form);
 	const struct timeline_kind kind = kind_of(&s, c);
+
 	if (s.is_array && !s.fold->takes_arrays)
 		in->torn = true;
 	if (in->torn)
@@ -290,26 +322,30 @@ static void stretch_load(const struct aggregate *a, const struct expr_call *c, v
 	if (in->torn)
 		return;
 	/* Numbers are from 1 on, and have room to go on. */
-	if (c->window == WINDOW_LAST && (st->newest < st->line.n || st->newest > INT64_MAX / 2))
+	if (c->window == WINDOW_LAST && (newest < st->line.n || newest > INT64_MAX / 2))
 		in->torn = true;
-	else if (!st->line.n || timeline_newest(&st->line, &kind) != stretch_place(c, st->newest))
+	else if (!st->line.n || st->line.newest != stretch_place(c, newest))
 		in->torn = true;
+	if (has_panes(c))
+		st->newest[0] = newest;
+	st->line.mark = form.is_array ? form.dims + 1 : are_strings(&s, &kind, c, st) ? MARK_STRINGS : 0;
 }
 
 static void stretch_dump(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
 {
 	const struct stretch *st = state;
-	const struct fold_shape s = form_shape(a, c, st->form);
+	const struct fold_shape s = form_shape(a, c, form_in(st->line.mark));
 	const struct timeline_kind kind = kind_of(&s, c);
+	const int64_t newest = st->line.n ? *newest_in(c, st) : 0;
 	struct arena arena = ARENA_INIT;
 	void *partial = form_nothing(&s, &arena);
 
 	json_write_name(b, has_panes(c) ? "panes" : "n");
 	json_write_integer(b, st->line.n);
 	if (c->window != WINDOW_LAST)
-		form_put_time(b, "newest", st->newest);
+		form_put_time(b, "newest", newest);
 	/* The newest window: older ones are kept for late events, and panes of a tumbling window cannot be folded together. */
-	timeline_fold(&st->line, &kind, c->window == WINDOW_LAST ? st->newest - c->last : before(c, stretch_place(c, st->newest)), INT64_MAX, partial);
+	timeline_fold(&st->line, &kind, c->window == WINDOW_LAST ? newest - c->last : before(c, stretch_place(c, newest)), INT64_MAX, partial);
 	form_put_value(b, &s, partial, a->variant, &arena);
 	arena_release(&arena);
 }
@@ -344,6 +380,6 @@ const struct keeper stretch_keeper = {
 };
 
 const struct keeper stretch_pane_keeper = {
-	"what each pane comes to, and partials of them", sizeof(struct stretch), stretch_take, stretch_read, stretch_add, stretch_release,
+	"what each pane comes to, and partials of them", sizeof(struct stretch) + sizeof(int64_t), stretch_take, stretch_read, stretch_add, stretch_release,
 	stretch_save, stretch_load, stretch_dump, stretch_bound, stretch_fetch, NULL,
 };

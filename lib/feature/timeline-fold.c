@@ -115,7 +115,7 @@ static void fold_tail(const struct timeline_kind *k, struct timeline_finger *f, 
 	k->of->add(k->self, partial, leaf->times + last, entry_at(k, leaf, last), 1);
 }
 
-static void fold_to_newest(const struct timeline *t, const struct timeline_kind *k, struct timeline_node *newest, int64_t after, void *partial)
+static void fold_to_newest(const struct timeline *t, const struct timeline_kind *k, int64_t after, void *partial)
 {
 	struct timeline_finger *f = t->finger;
 
@@ -126,11 +126,11 @@ static void fold_to_newest(const struct timeline *t, const struct timeline_kind 
 		if (i < n)
 			k->of->add(k->self, partial, f->oldest->times + i, entry_at(k, f->oldest, i), n - i);
 	}
-	if (f->oldest == newest)
+	if (f->oldest == f->newest)
 		return;
 	if (f->is_any)
 		k->of->combine(k->self, partial, f->partials, 1);
-	fold_tail(k, f, newest, partial);
+	fold_tail(k, f, f->newest, partial);
 }
 
 void timeline_fold(const struct timeline *t, const struct timeline_kind *k, int64_t after, int64_t until, void *partial)
@@ -138,13 +138,12 @@ void timeline_fold(const struct timeline *t, const struct timeline_kind *k, int6
 	if (!t->n)
 		return;
 	if (is_only(t, k)) {
-		if (t->only.time > after && t->only.time <= until)
-			k->of->add(k->self, partial, &t->only.time, t->only.entry, 1);
+		if (t->newest > after && t->newest <= until)
+			k->of->add(k->self, partial, &t->newest, t->only, 1);
 		return;
 	}
-	struct timeline_node *newest = newest_leaf(t);
-	if (t->finger && newest->times[newest->n - 1] <= until)
-		fold_to_newest(t, k, newest, after, partial);
+	if (t->finger && t->newest <= until)
+		fold_to_newest(t, k, after, partial);
 	else
 		fold(&(struct folding){ k, after, until, partial }, t->root, t->height, INT64_MAX, true);
 }

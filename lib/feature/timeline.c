@@ -179,7 +179,7 @@ static void add_first(struct timeline *t, const struct timeline_kind *k, struct 
 	struct timeline_node *leaf = new_leaf(k, FIRST_ROOM, pool);
 
 	if (t->n)
-		append(k, leaf, t->only.time, t->only.entry);
+		append(k, leaf, t->newest, t->only);
 	t->root = leaf;
 	t->finger = NULL;
 }
@@ -227,7 +227,8 @@ static void add_inside(struct timeline *t, const struct adding *a)
 		*child_at(root, 1) = later;
 		root->times[1] = later->times[0];
 		t->root = root;
-		sum_child(k, root, ++t->height, 0);
+		t->height++;
+		sum_child(k, root, t->height, 0);
 		if (t->height == 1)
 			add_finger(t, k, a->pool);
 	}
@@ -235,20 +236,29 @@ static void add_inside(struct timeline *t, const struct adding *a)
 		t->finger->newest = last_leaf(t);
 }
 
+static void set_only(struct timeline *t, const struct timeline_kind *k, int64_t time, const void *entry)
+{
+	t->n = 1;
+	t->newest = time;
+	memcpy(t->only, entry, k->entry);
+}
+
 void timeline_add(struct timeline *t, const struct timeline_kind *k, int64_t time, const void *entry, struct pool *pool)
 {
+	const bool is_newest = !t->n || t->newest <= time;
+
 	if (!t->n && k->entry <= TIMELINE_INLINE) {
-		t->n = 1;
-		t->only.time = time;
-		memcpy(t->only.entry, entry, k->entry);
+		set_only(t, k, time, entry);
 		return;
 	}
 	if (!has_root(t, k))
 		add_first(t, k, pool);
 	t->n++;
+	if (is_newest)
+		t->newest = time;
 	/* At the end, nearly always: no partial stands on the newest leaf. */
 	struct timeline_node *newest = newest_leaf(t);
-	if (newest->n < newest->room && (!newest->n || newest->times[newest->n - 1] <= time))
+	if (newest->n < newest->room && is_newest)
 		append(k, newest, time, entry);
 	else
 		add_inside(t, &(struct adding){ k, time, entry, pool });
@@ -259,7 +269,7 @@ void timeline_add(struct timeline *t, const struct timeline_kind *k, int64_t tim
 void *timeline_find(const struct timeline *t, const struct timeline_kind *k, int64_t time)
 {
 	if (is_only(t, k))
-		return t->only.time == time ? (void *)t->only.entry : NULL;
+		return t->newest == time ? (void *)t->only : NULL;
 	struct timeline_node *node = t->n ? t->root : NULL;
 	for (unsigned height = t->height; node; height--) {
 		const size_t i = rank(node, time);
@@ -286,25 +296,16 @@ static void touch(const struct timeline_kind *k, struct timeline_node *node, uns
 
 void timeline_touch(struct timeline *t, const struct timeline_kind *k, int64_t time)
 {
-	if (!k->partial || is_only(t, k) || time == timeline_newest(t, k))
+	if (!k->partial || is_only(t, k) || time == t->newest)
 		return;
 	lift_finger(t);
 	touch(k, t->root, t->height, time, true);
 }
 
-int64_t timeline_newest(const struct timeline *t, const struct timeline_kind *k)
-{
-	if (is_only(t, k))
-		return t->only.time;
-	const struct timeline_node *leaf = newest_leaf(t);
-
-	return leaf->times[leaf->n - 1];
-}
-
 const void *timeline_last(const struct timeline *t, const struct timeline_kind *k)
 {
 	if (is_only(t, k))
-		return t->only.entry;
+		return t->only;
 	struct timeline_node *leaf = newest_leaf(t);
 	return entry_at(k, leaf, leaf->n - 1u);
 }
@@ -340,8 +341,8 @@ void timeline_runs(const struct timeline *t, const struct timeline_kind *k, int6
 
 	if (has_root(t, k))
 		runs(k, t->root, t->height, (struct stretch){ after, until }, INT64_MAX, &r);
-	else if (t->n && t->only.time > after && t->only.time <= until)
-		see(self, &t->only.time, (void *)t->only.entry, 1);
+	else if (t->n && t->newest > after && t->newest <= until)
+		see(self, &t->newest, (void *)t->only, 1);
 }
 
 struct walk { bool newest_first; size_t entry; timeline_see *see; void *self; };
@@ -431,10 +432,8 @@ static void settle(struct timeline *t, const struct timeline_kind *k, struct poo
 	if (has_root(t, k))
 		return;
 	drop_finger(t, k, pool);
-	if (t->n) {
-		t->only.time = leaf->times[0];
-		memcpy(t->only.entry, entry_at(k, leaf, 0), k->entry);
-	}
+	if (t->n)
+		memcpy(t->only, entry_at(k, leaf, 0), k->entry);
 	pool_put(pool, leaf, leaf_bytes(k, leaf->room));
 }
 
@@ -460,7 +459,7 @@ static bool can_drop(const struct timeline *t, int64_t until)
 
 void timeline_drop(struct timeline *t, const struct timeline_kind *k, int64_t until, struct pool *pool)
 {
-	if (is_only(t, k) && t->only.time <= until)
+	if (is_only(t, k) && t->newest <= until)
 		timeline_release(t, k, pool);
 	if (!has_root(t, k) || !can_drop(t, until))
 		return;
@@ -486,8 +485,21 @@ void timeline_release(struct timeline *t, const struct timeline_kind *k, struct 
 		drop_finger(t, k, pool);
 		release_below(k, t->root, t->height, pool);
 	} else if (t->n && k->of->drop)
-		k->of->drop(k->self, t->only.entry, pool);
+		k->of->drop(k->self, t->only, pool);
 	*t = (struct timeline){0};
+}
+
+void timeline_slide(struct timeline *t, const struct timeline_kind *k, int64_t time, const void *entry, int64_t gone, struct pool *pool)
+{
+	/* The window's last entry has gone: no leaf in between. */
+	if (is_only(t, k) && t->newest <= gone) {
+		if (k->of->drop)
+			k->of->drop(k->self, t->only, pool);
+		set_only(t, k, time, entry);
+		return;
+	}
+	timeline_add(t, k, time, entry, pool);
+	timeline_drop(t, k, gone, pool);
 }
 
 /* ---- saved: n, height, then each node before those below it: how many it has; a leaf's times and entries ---- */
@@ -519,8 +531,8 @@ void timeline_save(const struct timeline *t, const struct timeline_kind *k, stru
 		return;
 	}
 	snapshot_put_varint(b, 1);
-	snapshot_put_varint(b, (uint64_t)t->only.time - (uint64_t)time);
-	k->of->save(k->self, t->only.entry, b);
+	snapshot_put_varint(b, (uint64_t)t->newest - (uint64_t)time);
+	k->of->save(k->self, t->only, b);
 }
 
 struct loading { struct snapshot_bytes *in; struct pool *pool; int64_t time; uint64_t left; };
@@ -585,8 +597,9 @@ void timeline_load(struct timeline *t, const struct timeline_kind *k, struct sna
 	if (!n)
 		return;
 	t->n = (uint32_t)n;
-	t->height = (uint32_t)height;
+	t->height = (uint8_t)height;
 	t->root = load_below(k, t->height, !height, true, &l);
+	t->newest = l.time;
 	if (!l.left && !in->torn) {
 		settle(t, k, pool);
 		if (has_root(t, k))

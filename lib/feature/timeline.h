@@ -51,11 +51,12 @@ struct timeline_finger;
 
 struct timeline {
 	uint32_t n;			/* entries */
-	uint32_t height;		/* 0: the root is a leaf */
+	uint32_t height : 8;		/* 0: the root is a leaf */
+	uint32_t mark : 24;		/* its owner's, to say what its entries are */
+	int64_t newest;			/* the newest time, where n > 0 */
 	union {
 		struct { struct timeline_node *root; struct timeline_finger *finger; };	/* finger NULL: of a leaf, or without partials */
-		/* Of one entry that is no larger: most keys have no more in their windows. */
-		struct { int64_t time; uint64_t entry[TIMELINE_INLINE / 8]; } only;
+		uint64_t only[TIMELINE_INLINE / 8];	/* the one entry, where it is no larger: most keys have no more in their windows */
 	};
 };
 
@@ -80,14 +81,15 @@ void timeline_runs(const struct timeline *, const struct timeline_kind *, int64_
 
 /* Entries up to `until` may go: they do so a leaf at a time, and are not to be asked for again. */
 void timeline_drop(struct timeline *, const struct timeline_kind *, int64_t until, struct pool *);
+/* Adds an entry that is later than `gone`, then drops up to that. */
+void timeline_slide(struct timeline *, const struct timeline_kind *, int64_t time, const void *entry, int64_t gone, struct pool *);
 void timeline_release(struct timeline *, const struct timeline_kind *, struct pool *);
 
 void timeline_save(const struct timeline *, const struct timeline_kind *, struct buf *);
 /* Into an empty one; what does not fit is torn, and stays empty. */
 void timeline_load(struct timeline *, const struct timeline_kind *, struct snapshot_bytes *, struct pool *);
 
-/* The newest time, and its entry; only where n > 0. */
-int64_t timeline_newest(const struct timeline *, const struct timeline_kind *);
+/* The newest entry; only where n > 0. */
 const void *timeline_last(const struct timeline *, const struct timeline_kind *);
 
 /* Prefetches what reading looks at: the root, and when that is there the leaves at both ends. */
