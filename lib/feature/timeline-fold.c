@@ -80,29 +80,51 @@ static void fold_middle(const struct timeline_kind *k, struct timeline_finger *f
 	if (i && height > 1)
 		fold_middle(k, f, *child_at(branch, i - 1), height - 1, is_newest && i == branch->n);
 	if (whole > i) {
-		k->of->combine(k->self, f->partials, partial_at(k, branch, i), whole - i);
+		k->of->combine(k->self, finger_middle(k, f), partial_at(k, branch, i), whole - i);
 		f->is_any = true;
 	}
 	if (is_newest && i < branch->n && height > 1)
 		fold_middle(k, f, *child_at(branch, whole), height - 1, true);
 }
 
-/* Moves the finger to where stretches after a time begin. */
+/* Moves the finger to the leaf where stretches after a time begin. */
 static void point(const struct timeline *t, const struct timeline_kind *k, struct timeline_finger *f, int64_t after)
 {
 	f->oldest = oldest_leaf(t, after, &f->end);
-	f->from = f->oldest ? f->oldest->times[0] : INT64_MIN;
 	f->is_known = true;
 	f->is_any = false;
-	memset(f->partials, 0, k->partial);
+	memset(finger_middle(k, f), 0, k->partial);
 	if (f->end < INT64_MAX)
 		fold_middle(k, f, t->root, t->height, true);
+}
+
+/* What is after a time, but for the newest leaf. */
+static void fold_body(const struct timeline *t, const struct timeline_kind *k, struct timeline_finger *f, int64_t after)
+{
+	if (!f->is_known || after >= f->end || (f->oldest && after < f->oldest->times[0]))
+		point(t, k, f, after);
+	f->from = f->oldest ? f->oldest->times[0] : INT64_MIN;
+	f->until = f->end;
+	if (f->oldest == f->newest)
+		return;
+	memset(finger_body(f), 0, k->partial);
+	if (f->oldest) {
+		const size_t i = rank(f->oldest, after), n = f->oldest->n;
+		if (i)
+			f->from = f->oldest->times[i - 1];
+		if (i < n) {
+			f->until = f->oldest->times[i];
+			k->of->add(k->self, finger_body(f), f->oldest->times + i, entry_at(k, f->oldest, i), n - i);
+		}
+	}
+	if (f->is_any)
+		k->of->combine(k->self, finger_body(f), finger_middle(k, f), 1);
 }
 
 /* All of the newest leaf but its last entry, which may still change, then that. */
 static void fold_tail(const struct timeline_kind *k, struct timeline_finger *f, struct timeline_node *leaf, void *partial)
 {
-	char *tail = (char *)f->partials + k->partial;
+	void *tail = finger_tail(k, f);
 	const uint16_t last = leaf->n - 1u;
 
 	if (!f->n_tail)
@@ -119,17 +141,15 @@ static void fold_to_newest(const struct timeline *t, const struct timeline_kind 
 {
 	struct timeline_finger *f = t->finger;
 
-	if (!f->is_known || after < f->from || after >= f->end)
-		point(t, k, f, after);
-	if (f->oldest) {
-		const size_t i = rank(f->oldest, after), n = f->oldest->n;
+	if (!f->is_known || after < f->from || after >= f->until)
+		fold_body(t, k, f, after);
+	if (f->oldest == f->newest) {
+		const size_t i = rank(f->newest, after), n = f->newest->n;
 		if (i < n)
-			k->of->add(k->self, partial, f->oldest->times + i, entry_at(k, f->oldest, i), n - i);
-	}
-	if (f->oldest == f->newest)
+			k->of->add(k->self, partial, f->newest->times + i, entry_at(k, f->newest, i), n - i);
 		return;
-	if (f->is_any)
-		k->of->combine(k->self, partial, f->partials, 1);
+	}
+	memcpy(partial, finger_body(f), k->partial);
 	fold_tail(k, f, f->newest, partial);
 }
 

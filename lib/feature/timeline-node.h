@@ -76,22 +76,39 @@ static inline size_t rank(const struct timeline_node *node, int64_t time)
 }
 
 /*
- * What the last stretch up to the newest entry came to between the leaves at its ends, so that the next one, which begins
- * and ends in the same leaves as a rule, need not be folded anew.  It follows from the timeline: it is never saved.
+ * What the last stretch up to the newest entry came to, so that the next one, which as a rule begins behind the same entry
+ * or at least in the same leaf, need not be folded anew.  It follows from the timeline: it is never saved.
  */
 struct timeline_finger {
 	bool is_known, is_any;		/* of the middle; any: something lies there */
 	uint16_t n_tail;		/* entries of the newest leaf that the tail comes to */
-	int64_t from, end;		/* it holds for stretches that begin after a time in [from, end) */
-	struct timeline_node *oldest;	/* the leaf where these begin; NULL: before all */
+	int64_t from, until;		/* the body holds for stretches that begin after a time in [from, until) */
+	int64_t end;			/* the middle for those that begin in the oldest leaf, that is before this */
+	struct timeline_node *oldest;	/* NULL: they begin before all */
 	struct timeline_node *newest;	/* the last leaf; always known */
 	int64_t second;			/* the time at which the second leaf begins, once that has been looked for; INT64_MIN: unknown */
-	uint64_t partials[];		/* the middle, the tail */
+	/* The body: all before the newest leaf; the middle: that without the oldest leaf; the tail: the newest leaf. */
+	uint64_t partials[];
 };
 
 static inline size_t finger_bytes(const struct timeline_kind *k)
 {
-	return sizeof(struct timeline_finger) + 2 * (size_t)k->partial;
+	return sizeof(struct timeline_finger) + 3 * (size_t)k->partial;
+}
+
+static inline void *finger_body(struct timeline_finger *f)
+{
+	return f->partials;
+}
+
+static inline void *finger_middle(const struct timeline_kind *k, struct timeline_finger *f)
+{
+	return (char *)f->partials + k->partial;
+}
+
+static inline void *finger_tail(const struct timeline_kind *k, struct timeline_finger *f)
+{
+	return (char *)f->partials + 2 * (size_t)k->partial;
 }
 
 static inline struct timeline_node *newest_leaf(const struct timeline *t)

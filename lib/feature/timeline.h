@@ -66,7 +66,7 @@ void timeline_add(struct timeline *, const struct timeline_kind *, int64_t time,
 void *timeline_find(const struct timeline *, const struct timeline_kind *, int64_t time);
 void timeline_touch(struct timeline *, const struct timeline_kind *, int64_t time);
 
-/* Adds the stretch (after, until] to a partial. */
+/* What the stretch (after, until] comes to, into a partial of nothing. */
 void timeline_fold(const struct timeline *, const struct timeline_kind *, int64_t after, int64_t until, void *partial);
 
 /* Entries of the stretch, one by one, from the oldest or the newest, until `see` returns false. */
