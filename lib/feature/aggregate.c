@@ -118,11 +118,11 @@ static size_t sum_bound(const struct aggregate *a, const struct expr_call *c)
 	return c->last ? sums_bound(c->last) : 0;
 }
 
-static void last_sum_fetch(const struct aggregate *a, const struct expr_call *c, const void *state, int step)
+static void last_sum_fetch(const struct aggregate *a, const struct expr_call *c, const void *state, int64_t time, int step)
 {
 	const void *heap = step ? NULL : sums_heap(state, c->last);
 
-	UNUSED(a);
+	UNUSED(a), UNUSED(time);
 	if (heap)
 		pool_fetch(heap, 128);
 }
@@ -311,11 +311,11 @@ static size_t last_best_bound(const struct aggregate *a, const struct expr_call 
 	return pool_size(room * sizeof(struct extreme));
 }
 
-static void last_best_fetch(const struct aggregate *a, const struct expr_call *c, const void *state, int step)
+static void last_best_fetch(const struct aggregate *a, const struct expr_call *c, const void *state, int64_t time, int step)
 {
 	const struct extremes *e = state;
 
-	UNUSED(a), UNUSED(c);
+	UNUSED(a), UNUSED(c), UNUSED(time);
 	if (e->room && !step)
 		pool_fetch(&e->queue[e->head], 128);
 }

@@ -54,8 +54,8 @@ struct keeper {
 	void (*load)(const struct aggregate *, const struct expr_call *, void *state, struct snapshot_bytes *, struct pool *pool);
 	void (*dump)(const struct aggregate *, const struct expr_call *, const void *state, struct buf *);	/* members of a JSON object */
 	size_t (*bound)(const struct aggregate *, const struct expr_call *);	/* bytes in the pool at most, texts and arrays apart */
-	/* Asks for what is read of the pool: step 0: what the state names, step 1: what that names.  NULL: nothing. */
-	void (*fetch)(const struct aggregate *, const struct expr_call *, const void *state, int step);
+	/* Asks for what an event of about this time reads of the pool: step 0: what the state names, step 1: what that names.  NULL: nothing. */
+	void (*fetch)(const struct aggregate *, const struct expr_call *, const void *state, int64_t time, int step);
 	/* Bytes in the pool with so many values, texts apart, where that tells more than `bound` (of a sliding window, which is without
 	 * one: all of it); NULL: it does not. */
 	size_t (*grown)(const struct aggregate *, const struct expr_call *, size_t n);

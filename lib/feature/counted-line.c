@@ -441,15 +441,17 @@ static void line_dump(const struct aggregate *a, const struct expr_call *c, cons
 	arena_release(&arena);
 }
 
-static void line_fetch(const struct aggregate *a, const struct expr_call *c, const void *state, int step)
+static void line_fetch(const struct aggregate *a, const struct expr_call *c, const void *state, int64_t time, int step)
 {
 	const struct line *st = state;
 
-	UNUSED(c);
+	struct work w;
+
+	set_up(&w, a, c, st, NULL);
 	if (step)
-		timeline_fetch_leaves(&st->line);
+		timeline_fetch_leaves(&st->line, &w.kind, time);
 	else {
-		timeline_fetch(&st->line);
+		timeline_fetch(&st->line, &w.kind);
 		pool_fetch(st->desk, desk_size(a->counted));
 	}
 }

@@ -318,14 +318,14 @@ static bool look_at(struct engine *e, struct record *r, size_t i)
 }
 
 /* What the states of a row hold in the pool. */
-static void fetch(const struct engine *e, size_t keys, const struct keyed_row *row, int step)
+static void fetch(const struct engine *e, size_t keys, const struct keyed_row *row, int64_t time, int step)
 {
 	const struct spec *s = e->spec;
 
 	for (size_t i = 0; i < s->n_states; i++) {
 		const struct spec_state *st = &s->states[i];
 		if (st->keys == keys && st->keeper->fetch)
-			st->keeper->fetch(st->aggregate, st->call, (char *)keyed_state((struct keyed_row *)row) + st->offset, step);
+			st->keeper->fetch(st->aggregate, st->call, (char *)keyed_state((struct keyed_row *)row) + st->offset, time, step);
 	}
 }
 
@@ -335,7 +335,7 @@ enum { LOOK_AT_ROW, LOOK_UP, LOOK_DEEPER, LOOKS };
  * A key ahead of its turn, step by step, so that what its states hold comes near in time.  A row that is there stays where it
  * is unless rows are evicted; one that is not may be added by an earlier record of the batch.
  */
-static void look_ahead(struct engine *e, size_t keys, struct key_ref *ref, int look)
+static void look_ahead(struct engine *e, size_t keys, struct key_ref *ref, int64_t time, int look)
 {
 	const struct keyed *keyed = e->state->tables[keys].keyed;
 
@@ -346,7 +346,7 @@ static void look_ahead(struct engine *e, size_t keys, struct key_ref *ref, int l
 		ref->is_found = ref->row && !e->evicts;
 	}
 	if (look != LOOK_AT_ROW && ref->row)
-		fetch(e, keys, ref->row, look - LOOK_UP);
+		fetch(e, keys, ref->row, time, look - LOOK_UP);
 }
 
 /* After how much silence a key goes, ns; 0: never. */
@@ -438,7 +438,7 @@ int engine_events(struct engine *e, struct event *events, size_t n, const struct
 				continue;
 			for (size_t k = 0; k < s->n_keys; k++)
 				if (e->refs[i * s->n_keys + k].kind == KEY_READY && s->keys[k].n_states)
-					look_ahead(e, k, &e->refs[i * s->n_keys + k], look);
+					look_ahead(e, k, &e->refs[i * s->n_keys + k], events[i].time, look);
 			tables_fetch(e->tables, i, look);
 		}
 	for (size_t i = 0; i < n && !result; i++)

@@ -182,9 +182,9 @@ static size_t session_bound(const struct aggregate *a, const struct expr_call *c
 	return sessions_bound(&kind);
 }
 
-static void session_fetch(const struct aggregate *a, const struct expr_call *c, const void *state, int step)
+static void session_fetch(const struct aggregate *a, const struct expr_call *c, const void *state, int64_t time, int step)
 {
-	UNUSED(a), UNUSED(c);
+	UNUSED(a), UNUSED(c), UNUSED(time);
 	if (!step)
 		sessions_fetch(&((const struct session_state *)state)->all);
 }

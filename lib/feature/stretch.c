@@ -358,12 +358,17 @@ static size_t stretch_bound(const struct aggregate *a, const struct expr_call *c
 	return c->window == WINDOW_SLIDING ? 0 : timeline_bound(&kind, c->window == WINDOW_LAST ? c->last : window_panes(c));
 }
 
-static void stretch_fetch(const struct aggregate *a, const struct expr_call *c, const void *state, int step)
+static void stretch_fetch(const struct aggregate *a, const struct expr_call *c, const void *state, int64_t time, int step)
 {
 	const struct stretch *st = state;
 
-	UNUSED(a), UNUSED(c);
-	(step ? timeline_fetch_leaves : timeline_fetch)(&st->line);
+	const struct fold_shape s = form_shape(a, c, form_in(st->line.mark));
+	const struct timeline_kind kind = kind_of(&s, c);
+
+	if (step)
+		timeline_fetch_leaves(&st->line, &kind, before(c, stretch_place(c, time)));
+	else
+		timeline_fetch(&st->line, &kind);
 }
 
 static size_t stretch_grown(const struct aggregate *a, const struct expr_call *c, size_t n)

@@ -6,10 +6,7 @@
 #include "feature/timeline-node.h"
 
 #define FIRST_ROOM 2			/* of a leaf that is the root; doubled up to FAN */
-/* Bytes of nodes that are prefetched: the processor foresees the rest of a branch by itself. */
-#define FETCHED_LEAF 320
-#define FETCHED_BRANCH 192
-#define FETCHED_FINGER 128
+#define FETCHED_BRANCH 192		/* bytes that are prefetched: the processor foresees the rest by itself */
 #define HEIGHT_MAX 15			/* no tree of 2^32 entries is higher, however it came about */
 
 static struct timeline_node *new_leaf(const struct timeline_kind *k, size_t room, struct pool *pool)
@@ -612,22 +609,43 @@ void timeline_load(struct timeline *t, const struct timeline_kind *k, struct sna
 	*t = (struct timeline){0};
 }
 
-void timeline_fetch(const struct timeline *t)
+/* A leaf's entries from place i on, n of them, with their times. */
+static void fetch_entries(const struct timeline_kind *k, struct timeline_node *leaf, size_t room, size_t i, size_t n)
 {
-	if (t->n <= 1)
-		return;
-	if (t->height && t->finger)
-		pool_fetch(t->finger, FETCHED_FINGER);
-	else
-		pool_fetch(t->root, t->height ? FETCHED_BRANCH : sizeof *t->root + t->n * 2 * sizeof(int64_t));
+	const char *entries = (const char *)(leaf->times + room);
+
+	pool_fetch_span(leaf->times + i, n * sizeof *leaf->times);
+	pool_fetch_span(entries + i * k->entry, n * k->entry);
 }
 
-void timeline_fetch_leaves(const struct timeline *t)
+void timeline_fetch(const struct timeline *t, const struct timeline_kind *k)
+{
+	if (!has_root(t, k))
+		return;
+	if (t->finger && t->height)
+		pool_fetch_span(t->finger, finger_bytes(k));
+	else if (t->height)
+		pool_fetch(t->root, FETCHED_BRANCH);
+	else
+		pool_fetch_span(t->root, leaf_bytes(k, t->n + 1));
+}
+
+void timeline_fetch_leaves(const struct timeline *t, const struct timeline_kind *k, int64_t after)
 {
 	if (!t->height)
 		return;
-	pool_fetch(t->finger ? t->finger->oldest : *child_at(t->root, 0), FETCHED_LEAF);
-	pool_fetch(newest_leaf(t), FETCHED_LEAF);
+	const struct timeline_finger *f = t->finger;
+	struct timeline_node *newest = newest_leaf(t), *oldest = f ? f->oldest : *child_at(t->root, 0);
+	const size_t last = f ? f->n_tail : 0;
+
+	/* Behind the tail stand two as a rule, the last that was added and the one to come. */
+	__builtin_prefetch(newest, 1);
+	if (last && last < FAN)
+		fetch_entries(k, newest, FAN, last, FAN - last < 3 ? FAN - last : 3);
+	else
+		fetch_entries(k, newest, FAN, 0, FAN);
+	if (oldest && oldest != newest && !(f && f->is_known && after >= f->from && after < f->until))
+		pool_fetch(oldest, leaf_bytes(k, FAN));
 }
 
 size_t timeline_bound(const struct timeline_kind *k, size_t n)

@@ -92,9 +92,9 @@ void timeline_load(struct timeline *, const struct timeline_kind *, struct snaps
 /* The newest entry; only where n > 0. */
 const void *timeline_last(const struct timeline *, const struct timeline_kind *);
 
-/* Prefetches what reading looks at: the root, and when that is there the leaves at both ends. */
-void timeline_fetch(const struct timeline *);
-void timeline_fetch_leaves(const struct timeline *);
+/* Prefetches what adding looks at, and folding what is after a time: first the root, and when that is there the leaves at both ends. */
+void timeline_fetch(const struct timeline *, const struct timeline_kind *);
+void timeline_fetch_leaves(const struct timeline *, const struct timeline_kind *, int64_t after);
 
 /* Bytes in the pool of so many entries, come in order. */
 size_t timeline_bound(const struct timeline_kind *, size_t n);
