@@ -472,13 +472,12 @@ int fold_check(const struct fold_shape *s, struct value kept, struct value x, st
 	return 0;
 }
 
-void fold_own(const struct fold_shape *s, void *entry, struct pool *pool)
+void fold_own_value(void *entry, struct pool *pool)
 {
-	if (s->fold->entry == FOLD_VALUE) {
-		const struct value x = *(struct value *)entry;
-		*(struct value *)entry = (struct value){0};
-		held_set(entry, x, pool);
-	}
+	const struct value x = *(struct value *)entry;
+
+	*(struct value *)entry = (struct value){0};
+	held_set(entry, x, pool);
 }
 
 void fold_drop(const struct fold_shape *s, void *entry, struct pool *pool)

@@ -93,7 +93,14 @@ static inline void fold_lift(const struct fold_shape *s, void *entry, struct val
 		*(double *)entry = value_double(x);
 }
 
-void fold_own(const struct fold_shape *, void *entry, struct pool *);
+void fold_own_value(void *entry, struct pool *);
+
+static inline void fold_own(const struct fold_shape *s, void *entry, struct pool *pool)
+{
+	if (s->fold->entry == FOLD_VALUE && ((const struct value *)entry)->type >= VALUE_STRING)
+		fold_own_value(entry, pool);
+}
+
 void fold_drop(const struct fold_shape *, void *entry, struct pool *);
 void fold_save(const struct fold_shape *, const void *entry, struct buf *);
 void fold_load(const struct fold_shape *, void *entry, struct snapshot_bytes *, struct pool *);

@@ -12,27 +12,11 @@ int64_t form_half_life(const struct expr_call *c)
 	return expr_is_constant(c->args[c->n_args - 1], &v) ? v.integer : 0;
 }
 
-/* The present value as an entry, in `room` unless it is an array. */
-static inline void *lift(const struct fold_shape *s, const struct moment *m, struct value *room)
-{
-	void *entry = s->is_array ? arena_get(m->arena, fold_entry_size(s)) : room;
-
-	fold_lift(s, entry, *m->x);
-	return entry;
-}
-
-void form_add(const struct fold_shape *s, void *partial, const struct moment *m)
-{
-	struct value room;
-
-	s->fold->add(s, partial, &m->time, lift(s, m, &room), 1);
-}
-
 void form_keep(const struct fold_shape *s, void *partial, const struct moment *m, struct pool *pool)
 {
 	struct value room;
 
-	fold_keep(s, partial, m->time, lift(s, m, &room), pool);
+	fold_keep(s, partial, m->time, form_lift(s, m, &room), pool);
 }
 
 /* Of arrays their elements + 1, of numbers 0. */

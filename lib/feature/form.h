@@ -46,7 +46,22 @@ static inline void *form_nothing(const struct fold_shape *s, struct arena *arena
 	return memset(arena_get(arena, fold_partial_size(s)), 0, fold_partial_size(s));
 }
 
-void form_add(const struct fold_shape *, void *partial, const struct moment *m);
+/* The present value as an entry, in `room` unless it is an array. */
+static inline void *form_lift(const struct fold_shape *s, const struct moment *m, struct value *room)
+{
+	void *entry = s->is_array ? arena_get(m->arena, fold_entry_size(s)) : room;
+
+	fold_lift(s, entry, *m->x);
+	return entry;
+}
+
+static inline void form_add(const struct fold_shape *s, void *partial, const struct moment *m)
+{
+	struct value room;
+
+	s->fold->add(s, partial, &m->time, form_lift(s, m, &room), 1);
+}
+
 void form_keep(const struct fold_shape *, void *partial, const struct moment *m, struct pool *);
 
 /* The newest event time with the present event; newest NULL: there was none. */

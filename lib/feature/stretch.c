@@ -191,15 +191,18 @@ static inline uint32_t mark_with(const struct aggregate *a, const struct stretch
 	return st->line.n || !x ? st->line.mark : mark_of(a, *x);
 }
 
+#define SMALL_PARTIAL 48	/* bytes; larger ones are of arrays */
+
 static struct value stretch_read(const struct aggregate *a, const struct expr_call *c, const void *state, const struct moment *m)
 {
 	const struct stretch *st = state;
 	const struct fold_shape s = form_shape(a, c, form_in(mark_with(a, st, m->x)));
 	const struct timeline_kind kind = kind_of(&s, c);
 	const struct stretch_reach r = reach_of(c, st, m);
-	void *partial = form_nothing(&s, m->arena);
+	uint64_t small[SMALL_PARTIAL / 8] = {0};
+	void *partial = fold_partial_size(&s) <= sizeof small ? small : form_nothing(&s, m->arena);
 
-	if (st->line.n)
+	if (st->line.n && st->line.newest > r.after)
 		timeline_fold(&st->line, &kind, r.after, r.until, partial);
 	if (m->x)
 		form_add(&s, partial, m);
@@ -281,9 +284,11 @@ static int stretch_take(const struct aggregate *a, const struct expr_call *c, co
     struct error *why)
 {
 	const struct stretch *st = state;
-	const struct fold_shape s = form_shape(a, c, form_in(mark_with(a, st, x)));
 
 	UNUSED(arena);
+	if (!st->line.mark && value_is_number(*x))	/* what every fold takes, behind numbers or nothing */
+		return 0;
+	const struct fold_shape s = form_shape(a, c, form_in(mark_with(a, st, x)));
 	return fold_check(&s, sample(&s, st), *x, why);
 }
 
@@ -362,9 +367,10 @@ static void stretch_fetch(const struct aggregate *a, const struct expr_call *c, 
 {
 	const struct stretch *st = state;
 
+	if (st->line.n <= 1 || (step && !st->line.height))
+		return;
 	const struct fold_shape s = form_shape(a, c, form_in(st->line.mark));
 	const struct timeline_kind kind = kind_of(&s, c);
-
 	if (step)
 		timeline_fetch_leaves(&st->line, &kind, before(c, stretch_place(c, time)));
 	else

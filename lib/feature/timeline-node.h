@@ -5,6 +5,8 @@
 #ifndef FEATURE_TIMELINE_NODE_H
 #define FEATURE_TIMELINE_NODE_H
 
+#include <string.h>
+
 #include "feature/timeline.h"
 
 #define FAN 16
@@ -29,6 +31,17 @@ static inline size_t branch_bytes(const struct timeline_kind *k)
 static inline char *entry_at(const struct timeline_kind *k, struct timeline_node *leaf, size_t i)
 {
 	return (char *)(leaf->times + leaf->room) + i * k->entry;
+}
+
+/* Most are a number or a value: without a call. */
+static inline void copy_entry(const struct timeline_kind *k, void *to, const void *from)
+{
+	if (k->entry == 8)
+		memcpy(to, from, 8);
+	else if (k->entry == 16)
+		memcpy(to, from, 16);
+	else if (k->entry)
+		memcpy(to, from, k->entry);
 }
 
 static inline struct timeline_node **child_at(struct timeline_node *branch, size_t i)

@@ -27,11 +27,10 @@ static struct timeline_node *new_branch(const struct timeline_kind *k, struct po
 	return branch;
 }
 
-static void append(const struct timeline_kind *k, struct timeline_node *leaf, int64_t time, const void *entry)
+static inline void append(const struct timeline_kind *k, struct timeline_node *leaf, int64_t time, const void *entry)
 {
 	leaf->times[leaf->n] = time;
-	if (k->entry)
-		memcpy(entry_at(k, leaf, leaf->n), entry, k->entry);
+	copy_entry(k, entry_at(k, leaf, leaf->n), entry);
 	leaf->n++;
 }
 
@@ -104,8 +103,7 @@ static void add_to_leaf(const struct adding *a, struct timeline_node *leaf)
 
 	open_leaf(a->kind, leaf, i);
 	leaf->times[i] = a->time;
-	if (a->kind->entry)
-		memcpy(entry_at(a->kind, leaf, i), a->entry, a->kind->entry);
+	copy_entry(a->kind, entry_at(a->kind, leaf, i), a->entry);
 }
 
 /* Child p of a branch, which may be full: what stands behind it then. */
@@ -237,7 +235,7 @@ static void set_only(struct timeline *t, const struct timeline_kind *k, int64_t 
 {
 	t->n = 1;
 	t->newest = time;
-	memcpy(t->only, entry, k->entry);
+	copy_entry(k, t->only, entry);
 }
 
 void timeline_add(struct timeline *t, const struct timeline_kind *k, int64_t time, const void *entry, struct pool *pool)
@@ -430,36 +428,40 @@ static void settle(struct timeline *t, const struct timeline_kind *k, struct poo
 		return;
 	drop_finger(t, k, pool);
 	if (t->n)
-		memcpy(t->only, entry_at(k, leaf, 0), k->entry);
+		copy_entry(k, t->only, entry_at(k, leaf, 0));
 	pool_put(pool, leaf, leaf_bytes(k, leaf->room));
 }
 
-/* Whether a whole leaf may go, or of a leaf that is the root an entry. */
-static bool can_drop(const struct timeline *t, int64_t until)
+/* When the second leaf begins, there being one. */
+static int64_t find_second(const struct timeline *t)
 {
-	struct timeline_node *node = t->root;
-
-	if (!t->height)
-		return node->times[0] <= until;
-	if (t->finger && t->finger->second > until)
-		return false;
+	const struct timeline_node *node = t->root;
 	int64_t second = INT64_MAX;
+
 	for (unsigned height = t->height; height; height--) {
 		if (node->n > 1)
 			second = node->times[1];
-		node = *child_at(node, 0);
+		node = *child_at((struct timeline_node *)node, 0);
 	}
-	if (t->finger)
-		t->finger->second = second;
-	return second <= until;
+	return second;
 }
 
-void timeline_drop(struct timeline *t, const struct timeline_kind *k, int64_t until, struct pool *pool)
+/* Whether a whole leaf may go, or of a leaf that is the root an entry. */
+static inline bool can_drop(const struct timeline *t, int64_t until)
 {
-	if (is_only(t, k) && t->newest <= until)
-		timeline_release(t, k, pool);
-	if (!has_root(t, k) || !can_drop(t, until))
-		return;
+	struct timeline_finger *f = t->finger;
+
+	if (!t->height)
+		return t->root->times[0] <= until;
+	if (!f)
+		return find_second(t) <= until;
+	if (f->second == INT64_MIN)
+		f->second = find_second(t);
+	return f->second <= until;
+}
+
+static void drop(struct timeline *t, const struct timeline_kind *k, int64_t until, struct pool *pool)
+{
 	lift_finger(t);
 	if (t->height)
 		t->n -= drop_below(k, t->root, t->height, until, true, pool);
@@ -474,6 +476,14 @@ void timeline_drop(struct timeline *t, const struct timeline_kind *k, int64_t un
 		t->n -= drop_from_leaf(k, t->root, until, pool);
 	}
 	settle(t, k, pool);
+}
+
+void timeline_drop(struct timeline *t, const struct timeline_kind *k, int64_t until, struct pool *pool)
+{
+	if (is_only(t, k) && t->newest <= until)
+		timeline_release(t, k, pool);
+	else if (has_root(t, k) && can_drop(t, until))
+		drop(t, k, until, pool);
 }
 
 void timeline_release(struct timeline *t, const struct timeline_kind *k, struct pool *pool)
@@ -496,7 +506,8 @@ void timeline_slide(struct timeline *t, const struct timeline_kind *k, int64_t t
 		return;
 	}
 	timeline_add(t, k, time, entry, pool);
-	timeline_drop(t, k, gone, pool);
+	if (has_root(t, k) && can_drop(t, gone))
+		drop(t, k, gone, pool);
 }
 
 /* ---- saved: n, height, then each node before those below it: how many it has; a leaf's times and entries ---- */
