@@ -445,13 +445,12 @@ static void line_fetch(const struct aggregate *a, const struct expr_call *c, con
 {
 	const struct line *st = state;
 
-	struct work w;
+	const size_t entry = has_panes(c) ? a->counted->pot : sizeof(uint64_t);
 
-	set_up(&w, a, c, st, NULL);
 	if (step)
-		timeline_fetch_leaves(&st->line, &w.kind, time);
+		timeline_fetch_leaves(&st->line, entry, time);
 	else {
-		timeline_fetch(&st->line, &w.kind);
+		timeline_fetch(&st->line, entry);
 		pool_fetch(st->desk, desk_size(a->counted));
 	}
 }

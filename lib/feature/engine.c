@@ -180,6 +180,8 @@ static int take_in(struct engine *e, const struct spec_call *c, struct key_ref *
 static int read_calls(struct engine *e, size_t from, size_t to, struct key_ref *refs, const struct expr_scope *scope,
     int64_t time, struct error *why)
 {
+	struct moment m = { .time = time, .arena = scope->arena, .watermark = e->mark, .pool = &e->state->pool };
+
 	for (size_t i = from; i < to; i++) {
 		const struct spec_call *c = &e->spec->calls[i];
 		const struct spec_state *st = &e->spec->states[c->state];
@@ -188,8 +190,9 @@ static int read_calls(struct engine *e, size_t from, size_t to, struct key_ref *
 			return -1;
 		struct value v = value_null();
 		if (in->state) {
-			const struct moment m = { in->counts && !c->call->exclude_current ? &in->x : NULL, time, scope->arena, e->mark, c->call,
-				&e->state->pool, &e->over[i] };
+			m.x = in->counts && !c->call->exclude_current ? &in->x : NULL;
+			m.call = c->call;
+			m.over = &e->over[i];
 			v = st->keeper->read(c->aggregate, st->call, in->state, &m);
 		}
 		if (v.type == VALUE_MISSING)
@@ -245,6 +248,7 @@ static bool compute(struct engine *e, struct record *r, const struct expr_scope 
 static void commit(struct engine *e, struct key_ref *refs, int64_t time, struct arena *arena)
 {
 	const struct spec *s = e->spec;
+	struct moment m = { .time = time, .arena = arena, .watermark = e->mark, .pool = &e->state->pool };
 
 	for (size_t i = 0; i < s->n_states; i++) {
 		const struct spec_state *st = &s->states[i];
@@ -258,7 +262,8 @@ static void commit(struct engine *e, struct key_ref *refs, int64_t time, struct 
 		}
 		if (st->window >= 0)
 			continue;
-		const struct moment m = { in->counts ? &in->x : NULL, time, arena, e->mark, st->call, &e->state->pool, NULL };
+		m.x = in->counts ? &in->x : NULL;
+		m.call = st->call;
 		st->keeper->add(st->aggregate, st->call, (char *)keyed_state(ref->row) + st->offset, &m, &e->state->pool);
 	}
 	for (size_t i = 0; i < s->n_keys; i++)

@@ -9,7 +9,6 @@
 #define FEATURE_POOL_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #define POOL_CLASSES 64
 
@@ -38,15 +37,6 @@ static inline void pool_fetch(const void *piece, size_t n)
 {
 	for (size_t i = 0; piece && i < n; i += 64)
 		__builtin_prefetch((const char *)piece + i, 1);
-}
-
-/* Asks for all cache lines of a stretch of memory, wherever it begins in one. */
-static inline void pool_fetch_span(const void *from, size_t n)
-{
-	const uintptr_t end = (uintptr_t)from + n;
-
-	for (uintptr_t at = (uintptr_t)from & ~(uintptr_t)63; at < end; at += 64)
-		__builtin_prefetch((const void *)at, 1);
 }
 
 /*

@@ -197,13 +197,14 @@ static struct value stretch_read(const struct aggregate *a, const struct expr_ca
 {
 	const struct stretch *st = state;
 	const struct fold_shape s = form_shape(a, c, form_in(mark_with(a, st, m->x)));
-	const struct timeline_kind kind = kind_of(&s, c);
 	const struct stretch_reach r = reach_of(c, st, m);
 	uint64_t small[SMALL_PARTIAL / 8] = {0};
 	void *partial = fold_partial_size(&s) <= sizeof small ? small : form_nothing(&s, m->arena);
 
-	if (st->line.n && st->line.newest > r.after)
+	if (st->line.n && st->line.newest > r.after) {
+		const struct timeline_kind kind = kind_of(&s, c);
 		timeline_fold(&st->line, &kind, r.after, r.until, partial);
+	}
 	if (m->x)
 		form_add(&s, partial, m);
 	return s.fold->value(&s, partial, a->variant, m->arena);
@@ -372,9 +373,9 @@ static void stretch_fetch(const struct aggregate *a, const struct expr_call *c, 
 	const struct fold_shape s = form_shape(a, c, form_in(st->line.mark));
 	const struct timeline_kind kind = kind_of(&s, c);
 	if (step)
-		timeline_fetch_leaves(&st->line, &kind, before(c, stretch_place(c, time)));
+		timeline_fetch_leaves(&st->line, kind.entry, before(c, stretch_place(c, time)));
 	else
-		timeline_fetch(&st->line, &kind);
+		timeline_fetch(&st->line, kind.entry);
 }
 
 static size_t stretch_grown(const struct aggregate *a, const struct expr_call *c, size_t n)

@@ -6,7 +6,10 @@
 #include "feature/timeline-node.h"
 
 #define FIRST_ROOM 2			/* of a leaf that is the root; doubled up to FAN */
-#define FETCHED_BRANCH 192		/* bytes that are prefetched: the processor foresees the rest by itself */
+/* Bytes that are prefetched: the processor foresees the rest by itself. */
+#define FETCHED_BRANCH 192
+#define FETCHED_FINGER 136
+#define FETCHED_LEAF 320
 #define HEIGHT_MAX 15			/* no tree of 2^32 entries is higher, however it came about */
 
 static struct timeline_node *new_leaf(const struct timeline_kind *k, size_t room, struct pool *pool)
@@ -620,43 +623,41 @@ void timeline_load(struct timeline *t, const struct timeline_kind *k, struct sna
 	*t = (struct timeline){0};
 }
 
-/* A leaf's entries from place i on, n of them, with their times. */
-static void fetch_entries(const struct timeline_kind *k, struct timeline_node *leaf, size_t room, size_t i, size_t n)
+void timeline_fetch(const struct timeline *t, size_t entry)
 {
-	const char *entries = (const char *)(leaf->times + room);
-
-	pool_fetch_span(leaf->times + i, n * sizeof *leaf->times);
-	pool_fetch_span(entries + i * k->entry, n * k->entry);
-}
-
-void timeline_fetch(const struct timeline *t, const struct timeline_kind *k)
-{
-	if (!has_root(t, k))
+	if (t->n <= 1)
 		return;
-	if (t->finger && t->height)
-		pool_fetch_span(t->finger, finger_bytes(k));
-	else if (t->height)
-		pool_fetch(t->root, FETCHED_BRANCH);
+	if (!t->height)
+		pool_fetch(t->root, sizeof *t->root + t->n * (sizeof(int64_t) + entry));
+	else if (t->finger)
+		pool_fetch(t->finger, FETCHED_FINGER);
 	else
-		pool_fetch_span(t->root, leaf_bytes(k, t->n + 1));
+		pool_fetch(t->root, FETCHED_BRANCH);
 }
 
-void timeline_fetch_leaves(const struct timeline *t, const struct timeline_kind *k, int64_t after)
+/* Of a leaf that has not been seen the first lines; of one that has, where it ends: the last two entries and the one to come. */
+static void fetch_end(const struct timeline_node *leaf, size_t entry, size_t seen)
 {
+	const char *entries = (const char *)(leaf->times + FAN);
+
+	__builtin_prefetch(leaf, 1);
+	if (seen >= FAN)
+		return;
+	__builtin_prefetch(leaf->times + seen, 1);
+	pool_fetch(entries + seen * entry, 3 * entry);
+}
+
+void timeline_fetch_leaves(const struct timeline *t, size_t entry, int64_t after)
+{
+	const struct timeline_finger *f = t->finger;
+
 	if (!t->height)
 		return;
-	const struct timeline_finger *f = t->finger;
-	struct timeline_node *newest = newest_leaf(t), *oldest = f ? f->oldest : *child_at(t->root, 0);
-	const size_t last = f ? f->n_tail : 0;
-
-	/* Behind the tail stand two as a rule, the last that was added and the one to come. */
-	__builtin_prefetch(newest, 1);
-	if (last && last < FAN)
-		fetch_entries(k, newest, FAN, last, FAN - last < 3 ? FAN - last : 3);
-	else
-		fetch_entries(k, newest, FAN, 0, FAN);
-	if (oldest && oldest != newest && !(f && f->is_known && after >= f->from && after < f->until))
-		pool_fetch(oldest, leaf_bytes(k, FAN));
+	fetch_end(newest_leaf(t), entry, f ? f->n_tail : 0);
+	if (!f)
+		pool_fetch(*child_at(t->root, 0), FETCHED_LEAF);
+	else if (f->oldest != f->newest && !(f->is_known && after >= f->from && after < f->until))
+		pool_fetch(f->oldest, sizeof *f->oldest + FAN * (sizeof(int64_t) + entry));
 }
 
 size_t timeline_bound(const struct timeline_kind *k, size_t n)

@@ -93,8 +93,8 @@ void timeline_load(struct timeline *, const struct timeline_kind *, struct snaps
 const void *timeline_last(const struct timeline *, const struct timeline_kind *);
 
 /* Prefetches what adding looks at, and folding what is after a time: first the root, and when that is there the leaves at both ends. */
-void timeline_fetch(const struct timeline *, const struct timeline_kind *);
-void timeline_fetch_leaves(const struct timeline *, const struct timeline_kind *, int64_t after);
+void timeline_fetch(const struct timeline *, size_t entry);	/* bytes of each */
+void timeline_fetch_leaves(const struct timeline *, size_t entry, int64_t after);
 
 /* Bytes in the pool of so many entries, come in order. */
 size_t timeline_bound(const struct timeline_kind *, size_t n);
