@@ -336,6 +336,8 @@ static void fetch(const struct engine *e, size_t keys, const struct keyed_row *r
 
 enum { LOOK_AT_ROW, LOOK_UP, LOOK_DEEPER, LOOKS };
 
+#define LEAD 2			/* events from one look to the next: memory answers within one, and what is near stays so */
+
 /*
  * A key ahead of its turn, step by step, so that what its states hold comes near in time.  A row that is there stays where it
  * is unless rows are evicted; one that is not may be added by an earlier record of the batch.
@@ -428,31 +430,46 @@ static int take_row(struct engine *e, struct event *event)
 	return event->is_gone || !e->firing ? 0 : e->peer->put(e->peer->self, r);
 }
 
-int engine_events(struct engine *e, struct event *events, size_t n, const struct engine_peer *peer)
+static int take(struct engine *e, struct event *events, size_t i)
+{
+	if (e->values[i])
+		return take_event(e, events, i);
+	if (events[i].is_row)
+		return take_row(e, &events[i]);
+	if (!e->firing)
+		return 0;
+	return events[i].record ? e->peer->put(e->peer->self, events[i].record) : firing_advance(e->firing, events[i].watermark);
+}
+
+/* One look ahead at all the keys of an event. */
+static void prepare(struct engine *e, const struct event *events, size_t i, int look)
 {
 	const struct spec *s = e->spec;
+
+	if (!e->values[i])
+		return;
+	for (size_t k = 0; k < s->n_keys; k++)
+		if (e->refs[i * s->n_keys + k].kind == KEY_READY && s->keys[k].n_states)
+			look_ahead(e, k, &e->refs[i * s->n_keys + k], events[i].time, look);
+	tables_fetch(e->tables, i, look);
+}
+
+int engine_events(struct engine *e, struct event *events, size_t n, const struct engine_peer *peer)
+{
 	int result = 0;
 
 	e->peer = peer;
 	for (size_t i = 0; i < n; i++)
 		if (!events[i].record || events[i].is_row || !look_at(e, events[i].record, i))
 			e->values[i] = NULL;
-	for (int look = 0; look < LOOKS; look++)
-		for (size_t i = 0; i < n; i++) {
-			if (!e->values[i])
-				continue;
-			for (size_t k = 0; k < s->n_keys; k++)
-				if (e->refs[i * s->n_keys + k].kind == KEY_READY && s->keys[k].n_states)
-					look_ahead(e, k, &e->refs[i * s->n_keys + k], events[i].time, look);
-			tables_fetch(e->tables, i, look);
-		}
-	for (size_t i = 0; i < n && !result; i++)
-		if (e->values[i])
-			result = take_event(e, events, i);
-		else if (events[i].is_row)
-			result = take_row(e, &events[i]);
-		else if (e->firing)
-			result = events[i].record ? peer->put(peer->self, events[i].record) : firing_advance(e->firing, events[i].watermark);
+	/* Each event is looked at LOOKS times before its turn, LEAD events apart. */
+	for (size_t at = 0; at < n + LOOKS * LEAD && !result; at++) {
+		for (size_t look = 0; look < LOOKS && at >= look * LEAD; look++)
+			if (at - look * LEAD < n)
+				prepare(e, events, at - look * LEAD, (int)look);
+		if (at >= LOOKS * LEAD)
+			result = take(e, events, at - LOOKS * LEAD);
+	}
 	return result;
 }
 

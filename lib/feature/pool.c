@@ -20,7 +20,8 @@
 #define LARGE_PAGE ((size_t)2 * 1024 * 1024)
 #define FIRST_BLOCK (64 * 1024)
 #define BLOCK (2 * 1024 * 1024)
-#define LINEAR 256			/* classes in steps of 16 to here, above that four to a doubling */
+#define LINEAR_LOG 9
+#define LINEAR (1 << LINEAR_LOG)	/* classes in steps of 16 to here, above that four to a doubling */
 
 struct pool_block { struct pool_block *next; size_t size; };
 struct pool_free { struct pool_free *next; };
@@ -69,7 +70,7 @@ static unsigned class_of(size_t *n)
 	const unsigned log = 63 - (unsigned)__builtin_clzll(*n - 1);	/* 2^log < n <= 2^(log + 1) */
 	const size_t step = (size_t)1 << (log - 2);
 	*n = (*n + step - 1) / step * step;
-	return LINEAR / 16 + (log - 8) * 4 + (unsigned)(*n / step - 5);
+	return LINEAR / 16 + (log - LINEAR_LOG) * 4 + (unsigned)(*n / step - 5);
 }
 
 size_t pool_size(size_t n)
