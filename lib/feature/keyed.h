@@ -3,8 +3,8 @@
  * keyed.h - a row of state per key: found by hash, bounded, the oldest evicted.
  *
  * Rows lie in chunks and never move; a table of 8-byte places beside them holds part of the hash and the row's number, and
- * the hashes are kept apart, so that growing reads no row.  A batch first prefetches the places of its keys, then
- * the rows, then works.
+ * the hashes are kept apart, so that growing reads no row.  Whoever looks up many keys first prefetches their
+ * places, then, a few keys ahead, the rows.
  *
  * With a bound, a new key's owner first makes room by evicting the row with the oldest event time (of equal times the lower hash, then
  * the lesser key: the same whatever was saved and loaded in between).

@@ -438,13 +438,13 @@ static void settle(struct timeline *t, const struct timeline_kind *k, struct poo
 /* When the second leaf begins, there being one. */
 static int64_t find_second(const struct timeline *t)
 {
-	const struct timeline_node *node = t->root;
+	struct timeline_node *node = t->root;
 	int64_t second = INT64_MAX;
 
 	for (unsigned height = t->height; height; height--) {
 		if (node->n > 1)
 			second = node->times[1];
-		node = *child_at((struct timeline_node *)node, 0);
+		node = *child_at(node, 0);
 	}
 	return second;
 }
@@ -635,14 +635,12 @@ void timeline_fetch(const struct timeline *t, size_t entry)
 		pool_fetch(t->root, FETCHED_BRANCH);
 }
 
-/* Of a leaf that has not been seen the first lines; of one that has, where it ends: the last two entries and the one to come. */
+/* Where a leaf ends that has been folded up to place `seen`: as a rule two entries have come since, and one will. */
 static void fetch_end(const struct timeline_node *leaf, size_t entry, size_t seen)
 {
 	const char *entries = (const char *)(leaf->times + FAN);
 
 	__builtin_prefetch(leaf, 1);
-	if (seen >= FAN)
-		return;
 	__builtin_prefetch(leaf->times + seen, 1);
 	pool_fetch(entries + seen * entry, 3 * entry);
 }
@@ -653,10 +651,13 @@ void timeline_fetch_leaves(const struct timeline *t, size_t entry, int64_t after
 
 	if (!t->height)
 		return;
-	fetch_end(newest_leaf(t), entry, f ? f->n_tail : 0);
-	if (!f)
+	if (!f) {
 		pool_fetch(*child_at(t->root, 0), FETCHED_LEAF);
-	else if (f->oldest != f->newest && !(f->is_known && after >= f->from && after < f->until))
+		pool_fetch(last_leaf(t), FETCHED_LEAF);
+		return;
+	}
+	fetch_end(f->newest, entry, f->n_tail);
+	if (f->oldest != f->newest && !(f->is_known && after >= f->from && after < f->until))
 		pool_fetch(f->oldest, sizeof *f->oldest + FAN * (sizeof(int64_t) + entry));
 }
 
