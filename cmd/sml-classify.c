@@ -531,6 +531,7 @@ static const struct opt options[] = {
 	OPT_FLAG(0, "verify", struct classify, verify, "exit 3 when a score that a record brings is another"),
 	OPT_CHECK(struct classify, check),
 	OPT_EXPLAIN(struct classify, explain),
+	CHECKPOINT_OPTIONS(struct classify),
 	COMMON_OPTIONS(struct classify),
 	OPT_END
 };
@@ -545,6 +546,7 @@ const struct command classify_command = {
 	.daily = daily,
 	.options = options,
 	.size = sizeof(struct classify),
+	.checkpoints = true,
 	.defaults = classify_defaults,
 	.setup = classify_setup,
 	.tool = {

@@ -424,11 +424,11 @@ static void tell_odd_times(const struct features *t, const struct flow_figures *
 static int features_finish(void *tool, enum end how, struct next *next, struct error *why)
 {
 	struct features *t = tool;
-	const bool keeps = t->state || t->state_out;
+	const bool keeps = t->state || t->state_out || t->loop->protocol;
 	struct flow_figures f;
 	int result = 0;
 
-	if (how != END_LOST && (!keeps || t->final))
+	if (how != END_LOST && (!keeps || (t->final && !t->loop->protocol)))
 		result = flow_close(t->flow, next, why);
 	flow_figures(t->flow, &f);
 	tell_odd_times(t, &f);
@@ -445,6 +445,14 @@ static int features_commit(void *tool, enum end how, struct error *why)
 	struct features *t = tool;
 
 	return (!t->state && !t->state_out) || how == END_LOST ? 0 : save_state(t, why);
+}
+
+/* Under a checkpoint nothing comes behind the last barrier. */
+static int features_drain(void *tool, bool last, struct next *next, struct error *why)
+{
+	struct features *t = tool;
+
+	return last && t->final ? flow_close(t->flow, next, why) : 0;
 }
 
 static int features_save(void *tool, struct snapshot_writer *w, struct error *why)
@@ -591,6 +599,7 @@ static const struct opt features_options[] = {
 	OPT_INTEGER(0, "max-keys", "N", struct features, max_keys, 1, 4000000000, "keep N keys at most; the oldest event time goes first"),
 	OPT_CHECK(struct features, check),
 	OPT_EXPLAIN(struct features, explain),
+	CHECKPOINT_OPTIONS(struct features),
 	COMMON_OPTIONS(struct features),
 	OPT_END
 };
@@ -606,9 +615,10 @@ const struct command features_command = {
 	.daily = (const char *const[]){ "spec", "define", "key", "state", "max-keys", "check", "explain", "verbose", NULL },
 	.options = features_options,
 	.size = sizeof(struct features),
+	.checkpoints = true,
 	.setup = features_setup,
 	.tool = { .name = "features", .start = features_start, .records = features_records, .deadline = features_deadline,
-	    .tick = features_tick, .reload = features_reload, .save = features_save, .restore = features_restore, .finish = features_finish,
+	    .tick = features_tick, .reload = features_reload, .drain = features_drain, .save = features_save, .restore = features_restore, .finish = features_finish,
 	    .commit = features_commit, .metrics = features_metrics, .summary = features_summary },
 	.release = features_release,
 };

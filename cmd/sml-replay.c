@@ -23,6 +23,7 @@
 
 #define OVERLAP (60 * NS_PER_S)
 #define COMMIT (10 * NS_PER_S)
+#define INTERVAL (200 * NS_PER_MS)
 #define COMMIT_LEAST (100 * NS_PER_MS)
 #define PARTITIONS_MAX 100000
 #define TIMELESS 100		/* records without an event time are told of */
@@ -294,6 +295,7 @@ static void replay_defaults(void *tool)
 	struct replay *t = tool;
 
 	t->overlap_ns = t->commit_ns = -1;
+	t->common.interval_ns = INTERVAL;
 }
 
 /* ---- the source ---- */
@@ -374,6 +376,22 @@ static int sequence_alive(struct source *source, struct error *why)
 	if (s->is_live)
 		copy_state(s, s->live);
 	return result;
+}
+
+static int sequence_tell(struct source *source, struct buf *b, struct error *why)
+{
+	const struct sequence *s = (struct sequence *)source;
+
+	if (s->live || !s->files->tell)
+		return error_set(why, "this source cannot be read again from where it was"), -2;
+	return s->files->tell(s->files, b, why);
+}
+
+static int sequence_seek(struct source *source, const char *json, size_t n, struct error *why)
+{
+	const struct sequence *s = (struct sequence *)source;
+
+	return s->files->seek(s->files, json, n, why);
 }
 
 static void sequence_close(struct source *source)
@@ -504,7 +522,8 @@ static struct source *replay_source(void *tool, struct loop *loop, const struct 
 
 	t->loop = loop;
 	s->replay = t;
-	s->source = (struct source){ .next = sequence_next, .close = sequence_close, .fd = -1, .until = INT64_MAX, .lag = -1 };
+	s->source = (struct source){ .next = sequence_next, .close = sequence_close, .tell = sequence_tell, .seek = sequence_seek,
+	    .fd = -1, .until = INT64_MAX, .lag = -1 };
 	/* Files that can't be read are found before brokers that can't be reached. */
 	if (!skips_files && !(s->files = open_files(t, files, why)))
 		return NULL;
@@ -932,6 +951,8 @@ static const struct opt replay_options[] = {
 	OPT_FLAG(0, "meta", struct replay, meta, "add _kafka: topic, partition, offset, timestamp, key, headers"),
 	OPT_FLAG(0, "arrival", struct replay, arrival, "add _in: when it was read, microseconds since the epoch"),
 	OPT_FLAG(0, "retry", struct replay, retries, "error records become their originals again"),
+	OPT_DURATION(0, "interval", "D", struct replay, common.interval_ns, "between two barriers of a checkpoint (200ms)"),
+	CHECKPOINT_OPTIONS(struct replay),
 	COMMON_OPTIONS(struct replay),
 	OPT_END
 };
@@ -947,6 +968,7 @@ const struct command replay_command = {
 	.daily = (const char *const[]){ "brokers", "group", "offset", "exit", "count", "until", "merge", "rate", "speed", "meta", "retry", NULL },
 	.options = replay_options,
 	.size = sizeof(struct replay),
+	.checkpoints = true,
 	.defaults = replay_defaults,
 	.setup = replay_setup,
 	.source = replay_source,

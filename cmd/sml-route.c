@@ -513,6 +513,7 @@ static const struct opt route_options[] = {
 	OPT_CONFIG(struct route, config),
 	OPT_CHECK(struct route, check),
 	OPT_EXPLAIN(struct route, explain),
+	CHECKPOINT_OPTIONS(struct route),
 	COMMON_OPTIONS(struct route),
 	OPT_END
 };
@@ -528,6 +529,8 @@ const struct command route_command = {
 	.daily = (const char *const[]){ "all", "select", "truncate", "message-key", "brokers", "property", "check", "verbose", NULL },
 	.options = route_options,
 	.size = sizeof(struct route),
+	.checkpoints = true,
+	.is_sink = true,
 	.setup = route_setup,
 	.tool = { .name = "route", .start = route_start, .records = route_records, .deadline = route_deadline, .tick = route_tick,
 	    .watch = route_watch, .ready = route_ready, .flush = route_flush, .finish = route_finish, .settle = route_settle,

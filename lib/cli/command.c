@@ -19,6 +19,7 @@
 #include "base/number.h"
 #include "base/suggest.h"
 #include "base/wallclock.h"
+#include "checkpoint/checkpoint.h"
 #include "cli/progress.h"
 #include "cli/version.h"
 #include "stream/inputs.h"
@@ -192,6 +193,8 @@ static int common_finish(struct common *c, struct error *why)
 	c->policy.max_line = c->max_line;
 	if (c->max_errors_text && max_errors_parse(c->max_errors_text, &c->policy, why))
 		return -1;
+	if (c->command->checkpoints && !c->checkpoint && getenv("SML_CHECKPOINT") && *getenv("SML_CHECKPOINT"))
+		c->checkpoint = getenv("SML_CHECKPOINT");
 	if (c->max_line > MAX_LINE_LIMIT)
 		return error_set(why, "--max-line: more than 1G");
 	if (time_parse(c, why))
@@ -328,6 +331,42 @@ static void metrics_run(struct service *service, int64_t now)
 	}
 }
 
+/* ---- a checkpoint ---- */
+
+/* Its name in control records: of ASCII letters, digits, _ and -. */
+static int check_stage(const char *name, struct error *why)
+{
+	if (!*name || strlen(name) > 64 || name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")])
+		return error_set(why, "--stage: \"%s\" is no name: letters, digits, _ and -, 64 at most", name);
+	return 0;
+}
+
+/* All stages of a process are under the same checkpoint, or none is.  1: under one, 0: none is, -1. */
+static int checkpoint_check(const struct part *parts, size_t n, const char **names, struct error *why)
+{
+	const struct command *first = parts[0].command;
+	const char *dir = common_of(&parts[0])->checkpoint;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct common *c = common_of(&parts[i]);
+		names[i] = c->stage ? c->stage : short_name(c->command);
+		if (c->stage && check_stage(c->stage, why))
+			return -1;
+		if (!dir != !c->checkpoint || (dir && strcmp(dir, c->checkpoint)))
+			return error_set(why, "%s: all stages of a process are under one checkpoint: say it to each, or in $SML_CHECKPOINT",
+			    short_name(c->command));
+		if (c->stage && !dir)
+			return error_set(why, "--stage: names a stage in a checkpoint, and there is none (--checkpoint DIR)");
+		for (size_t k = 0; dir && k < i; k++)
+			if (!strcmp(names[k], names[i]))
+				return error_set(why, "two stages of the checkpoint are called %s: --stage NAME tells them apart", names[i]);
+	}
+	if (dir && !first->source && parts[0].setup.n_inputs)
+		return error_set(why, "%s: under a checkpoint the files are read by sml-replay: it knows how to go on with them",
+		    parts[0].setup.inputs[0]);
+	return dir != NULL;
+}
+
 /* ---- running ---- */
 
 static void note_of_loop(const struct loop *l, const struct stage *s, const char *text)
@@ -344,6 +383,8 @@ static int run(struct part *parts, size_t n)
 	struct source *source = NULL;
 	struct output output = {0};
 	struct output_next last;
+	struct checkpoint *checkpoint = NULL;
+	const char **names = alloc_zeroed(n, sizeof *names);
 	struct loop loop;
 	struct error why, later;
 	int status = EXIT_FAILED;
@@ -371,9 +412,21 @@ static int run(struct part *parts, size_t n)
 		status = loop.verdict ? (int)loop.verdict : EXIT_FAILED;
 		goto out;
 	}
+	const int is_checkpointed = checkpoint_check(parts, n, names, &why);
+	if (is_checkpointed) {
+		checkpoint = checkpoint_new(&(struct checkpoint_options){ common_of(first)->checkpoint, names, &output,
+		    common_of(first)->interval_ns, first->command->source != NULL, final->command->is_sink });
+		loop.protocol = checkpoint_protocol(checkpoint);
+		if (is_checkpointed < 0 || loop.protocol->prepare(loop.protocol, &loop, &why)) {
+			complain(final->command->name, "%s", why.text);
+			status = is_checkpointed < 0 || loop.verdict ? EXIT_USAGE : EXIT_FAILED;
+			goto out;
+		}
+	}
 	if (!final->command->writes_no_records) {
 		if (output_open(&output, STDOUT_FILENO, "stdout", &loop, &why)) {
 			complain(final->command->name, "%s", why.text);
+			status = loop.verdict ? (int)loop.verdict : EXIT_FAILED;
 			goto out;
 		}
 		filter_output_init(&last, &output);
@@ -399,7 +452,9 @@ static int run(struct part *parts, size_t n)
 out:
 	if (source)
 		source->close(source);
+	checkpoint_free(checkpoint);
 	loop_release(&loop);
+	free(names);
 	free(stages);
 	free(metrics);
 	return status;

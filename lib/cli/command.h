@@ -20,6 +20,8 @@ struct common {
 	bool quiet, verbose, no_progress;
 	int on_bad;				/* 0 route, 1 stop */
 	const char *max_errors_text, *time_text, *metrics_path;
+	const char *checkpoint, *stage;		/* of tools that take part in one; checkpoint: also $SML_CHECKPOINT */
+	int64_t interval_ns;			/* sml-replay: between barriers */
 	uint64_t max_line;
 	/* filled in after parsing: */
 	struct policy policy;
@@ -38,6 +40,11 @@ struct common {
 	OPT_FLAG(0, "no-progress", S, common.no_progress, "no bar on the terminal"), \
 	OPT_FLAG('q', "quiet", S, common.quiet, "no summary lines"), \
 	OPT_FLAG('v', "verbose", S, common.verbose, "a summary, and what was understood")
+/* Of tools that take part in a checkpoint. */
+#define CHECKPOINT_OPTIONS(S) \
+	OPT_TEXT(0, "checkpoint", "DIR", S, common.checkpoint, "exactly once, by the checkpoint in DIR ($SML_CHECKPOINT)"), \
+	OPT_TEXT(0, "stage", "NAME", S, common.stage, "its name in the checkpoint, where a tool stands twice in a pipe")
+
 /* -h --help[=all], -V --version and --list-options are options.c's own, in every table. */
 
 /* Options that some tools share: one row, so that a name means one thing. */
@@ -74,6 +81,8 @@ struct command {
 	struct source *(*source)(void *tool, struct loop *, const struct setup *, struct error *why);
 	struct filter_tool tool;
 	bool writes_no_records;		/* sml-train: stdout is not a stream */
+	bool checkpoints;		/* it takes part in a checkpoint */
+	bool is_sink;			/* ... as the last stage, which commits */
 	void (*release)(void *tool);	/* of what setup made, also of a half of it */
 	void (*parts)(struct buf *);	/* for --version: what else it is built with, "librdkafka 2.0.2" LF; NULL: nothing */
 };

@@ -495,6 +495,8 @@ static int control_line(struct loop *l, struct source *source, struct error *why
 	static const struct refusal reserved = { RESERVED, "begins as a control record does", 0 };
 	struct record *r = source->control->record;
 
+	if (l->protocol)
+		return blame(l, l->stages, l->protocol->control(l->protocol, source->control, why));
 	if (source->control->kind == CONTROL_BEGIN && !l->stages[0].tally.records) {
 		l->verdict = EXIT_USAGE;
 		error_set(why, "%s: the first line is a begin record: this is a stream under a checkpoint, and this tool "
@@ -519,6 +521,8 @@ static int run(struct loop *l, struct source *source, enum end *how, struct erro
 			return blame(l, l->stages, -1);
 		int64_t now = wallclock_monotonic();
 		if (got > 0) {
+			if (l->protocol && !l->protocol->has_begun)
+				return blame(l, l->stages, l->protocol->first(l->protocol, why));
 			l->batch_at = now;
 			result = l->stages[0].next.pass(&l->stages[0].next, batch, (size_t)got, why);
 			now = wallclock_monotonic();
@@ -530,6 +534,8 @@ static int run(struct loop *l, struct source *source, enum end *how, struct erro
 		int64_t due = next_deadline(l);
 		if (!result && due <= now)
 			result = ticks(l, now, why);
+		if (!result && l->protocol && l->protocol->due(l->protocol) <= now)
+			result = l->protocol->tick(l->protocol, now, why);
 		if (!result && l->reload_asked)
 			result = reload(l, why);
 		if (!result && got != SOURCE_WAIT)
@@ -552,6 +558,8 @@ static int run(struct loop *l, struct source *source, enum end *how, struct erro
 		}
 		if (got == SOURCE_WAIT) {
 			due = next_deadline(l);
+			if (l->protocol && l->protocol->due(l->protocol) < due)
+				due = l->protocol->due(l->protocol);
 			due = due < quiet ? due : quiet;
 			due = due < give_up ? due : give_up;
 			if (loop_wait(l, &(struct wait_for){ .source = source }, due, why))
@@ -672,9 +680,14 @@ enum exit_status filter_run(struct loop *l, struct source *source, struct stage 
 		if (stages[i].tool->start)
 			result = blame(l, &stages[i], stages[i].tool->start(stages[i].self, l, why));
 	}
+	l->running = NULL;
+	if (!result && l->protocol)
+		result = l->protocol->start(l->protocol, why);
 	if (result)
 		return result > 0 || l->verdict ? l->verdict : EXIT_FAILED;
 	result = run(l, source, &how, why);
+	if (result >= 0 && l->protocol && !l->stopped_by && l->protocol->end(l->protocol, &how, why))
+		result = -1;
 	/* A stop by policy is no good end: nothing is finished, no state saved, no model written. */
 	if (result >= 0 && !l->stopped_by && !judge(l, true))
 		result = finish(l, how, why);
@@ -682,6 +695,8 @@ enum exit_status filter_run(struct loop *l, struct source *source, struct stage 
 		explain_stop(l, why);
 		result = settle(l, why);
 	}
+	if (l->protocol && (result < 0 || l->verdict || l->stopped_by))
+		l->protocol->abort(l->protocol, l->verdict ? l->verdict : EXIT_FAILED, l->failed_in, why->text);
 	result = flush_outputs(l, result, why);
 	if (result >= 0 && !l->verdict && !(result = close_outputs(l, why)))
 		result = commit(l, how, why);

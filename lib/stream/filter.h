@@ -68,10 +68,9 @@ struct filter_tool {
 	size_t (*watch)(void *tool, struct pollfd *, size_t max);	/* own descriptors: a server, a store */
 	int (*ready)(void *tool, struct next *, struct error *why);	/* one of them is */
 	int (*flush)(void *tool, struct error *why);	/* before every wait: a producer; must not wait itself */
-	int (*drain)(void *tool, struct next *, struct error *why);	/* at a barrier, then the state */
+	int (*drain)(void *tool, bool last, struct next *, struct error *why);	/* at a barrier, before the state; last: no data follows */
 	int (*save)(void *tool, struct snapshot_writer *, struct error *why);
 	int (*restore)(void *tool, struct snapshot_reader *, struct error *why);
-	int (*control)(void *tool, const struct control *, struct error *why);	/* sinks alone */
 	int (*reload)(void *tool, struct error *why);	/* SIGHUP, between batches */
 	void *(*split)(void *tool);			/* -j: an instance for one more thread */
 	int (*finish)(void *tool, enum end how, struct next *, struct error *why);	/* the last records */
@@ -113,6 +112,25 @@ struct service {
 	struct service *next;
 };
 
+/*
+ * Who reads, makes and passes on control records under a checkpoint; without one they are data, or a mistake.  Each hook returns
+ * 0 or -1 with `why`; it chooses the status by loop->verdict.
+ */
+struct protocol {
+	int (*prepare)(struct protocol *, struct loop *, struct error *why);	/* before any output is opened */
+	int (*start)(struct protocol *, struct error *why);			/* when all have */
+	int (*control)(struct protocol *, const struct control *, struct error *why);
+	int (*first)(struct protocol *, struct error *why);	/* data where `begin` has not come yet */
+	int64_t (*due)(struct protocol *);			/* monotonic ns when tick is due */
+	int (*tick)(struct protocol *, int64_t now, struct error *why);
+	int (*end)(struct protocol *, enum end *how, struct error *why);	/* no more data comes */
+	/* The last thing where a run has failed: what stands behind hears why. */
+	void (*abort)(struct protocol *, enum exit_status, const struct stage *, const char *why);
+	int (*opened)(struct protocol *, struct output *, struct error *why);
+	int (*closing)(struct protocol *, struct output *, struct error *why);	/* all of it has been written */
+	bool has_begun;						/* data may pass */
+};
+
 struct wait_for {
 	struct source *source;		/* readable, or its time; NULL: not waited for */
 	struct output *room;		/* has room again; NULL: not waited for */
@@ -130,6 +148,7 @@ struct loop {
 	struct pollfd *polled;		/* what loop_wait waits for */
 	size_t polled_room;
 	struct service *services;
+	struct protocol *protocol;	/* NULL: no checkpoint */
 	bool refuses_control;		/* sml-replay: {"_sml": in its input is data (RESERVED), never control */
 	bool stopping;			/* a signal has come */
 	bool failed;			/* a hook or the source has: outputs alone are still served */

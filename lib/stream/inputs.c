@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "stream/inputs.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/crc32c.h"
+#include "json/parse.h"
+#include "json/write.h"
+
+#define PRINT_BYTES 4096	/* of a file's beginning, which tells whether it is the same */
 
 struct inputs {
 	struct source source;
 	const char *const *paths;
-	size_t n, at;
+	size_t n, at;		/* at: behind the one that is read now */
 	struct lines_options o;
 	struct source *now;	/* NULL: the next one is to be opened */
 	uint64_t done_before;	/* bytes of inputs that have ended */
@@ -48,6 +59,120 @@ static int inputs_next(struct source *source, struct record **out, struct error 
 	}
 }
 
+/* ---- under a checkpoint ---- */
+
+/* A file as it is found again: its number, and what it begins with. */
+struct print { uint64_t ino, size; uint32_t crc, len; };
+
+/* -2: it is no regular file, of which nothing can be found again. */
+static int take_print(const char *path, uint32_t len, struct print *p, struct error *why)
+{
+	const bool is_stdin = !strcmp(path, "-");
+	const int fd = is_stdin ? STDIN_FILENO : TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC));
+	char bytes[PRINT_BYTES];
+	struct stat st;
+	int result = 0;
+
+	if (fd < 0 || fstat(fd, &st))
+		result = error_set(why, "%s: %s", reader_name(path), strerror(errno));
+	else if (!S_ISREG(st.st_mode)) {
+		error_set(why, "%s: is no regular file: under a checkpoint nothing could be read again", reader_name(path));
+		result = -2;
+	} else {
+		const ssize_t got = pread(fd, bytes, len, 0);
+		if (got < 0)
+			result = error_set(why, "%s: %s", reader_name(path), strerror(errno));
+		else
+			*p = (struct print){ (uint64_t)st.st_ino, (uint64_t)st.st_size, crc32c_add(0, bytes, (size_t)got), (uint32_t)got };
+	}
+	if (fd > 2)
+		close(fd);
+	return result;
+}
+
+static int inputs_tell(struct source *source, struct buf *b, struct error *why)
+{
+	const struct inputs *in = (struct inputs *)source;
+
+	for (size_t i = 0; i < in->at; i++) {
+		struct print p;
+		if (take_print(in->paths[i], PRINT_BYTES, &p, why))
+			return -1;
+		json_write_comma(b);
+		buf_add_text(b, "{\"f\":");
+		json_write_string(b, in->paths[i], strlen(in->paths[i]));
+		buf_format(b, ",\"ino\":\"%llu\",\"fp\":\"%u:%08x\"", (unsigned long long)p.ino, p.len, p.crc);
+		if (i + 1 == in->at && in->now) {
+			const struct lines_place place = lines_tell(in->now);
+			buf_format(b, ",\"off\":\"%llu\",\"line\":\"%llu\"", (unsigned long long)place.bytes, (unsigned long long)place.number);
+		}
+		buf_add_byte(b, '}');
+	}
+	return 0;
+}
+
+static uint64_t number_at(struct value object, const char *name, struct arena *arena)
+{
+	const struct value v = json_get(object, name, arena);
+	char text[24] = {0};
+
+	if (v.type == VALUE_STRING && v.len < sizeof text)
+		memcpy(text, v.text, v.len);
+	return strtoull(text, NULL, 10);
+}
+
+/* Whether input i is the file that was read. */
+static int same_file(const struct inputs *in, size_t i, struct value item, struct arena *arena, struct error *why)
+{
+	const struct value name = json_get(item, "f", arena), print = json_get(item, "fp", arena);
+	unsigned len = 0, crc = 0;
+	char text[24] = {0};
+	struct print p;
+
+	if (name.type != VALUE_STRING || print.type != VALUE_STRING || print.len >= sizeof text || i >= in->n)
+		return error_set(why, "the inputs are not those of the checkpoint: %zu were begun, %zu are given", i + 1, in->n), -2;
+	memcpy(text, print.text, print.len);
+	if (strlen(in->paths[i]) != name.len || memcmp(in->paths[i], name.text, name.len))
+		return error_set(why, "the inputs are not those of the checkpoint: input %zu was %.*s, not %s", i + 1, (int)name.len, name.text,
+		    in->paths[i]), -2;
+	if (sscanf(text, "%u:%x", &len, &crc) != 2 || len > PRINT_BYTES)
+		return error_set(why, "the checkpoint says nothing of %s that can be understood", in->paths[i]), -2;
+	const int result = take_print(in->paths[i], len, &p, why);
+	if (result)
+		return result;
+	if (p.len != len || p.crc != crc)
+		return error_set(why, "%s: is another file than the one that the checkpoint has read", in->paths[i]), -2;
+	return 0;
+}
+
+static int inputs_seek(struct source *source, const char *json, size_t n, struct error *why)
+{
+	struct inputs *in = (struct inputs *)source;
+	struct arena arena = ARENA_INIT;
+	struct value all;
+	int result = json_document(&arena, json, n, &all, why);
+
+	if (!result) {
+		all = json_items(all, &arena);
+		if (all.type != VALUE_ARRAY)
+			result = error_set(why, "the checkpoint's positions are no array");
+	}
+	for (uint32_t i = 0; !result && i < all.len; i++) {
+		result = same_file(in, i, all.items[i], &arena, why);
+		if (result || json_get(all.items[i], "off", &arena).type != VALUE_STRING)
+			continue;
+		while (!result && in->at < i + 1) {
+			in->now->close(in->now);
+			in->now = NULL;
+			result = open_next(in, why);
+		}
+		if (!result)
+			result = lines_seek(in->now, (struct lines_place){ number_at(all.items[i], "off", &arena), number_at(all.items[i], "line", &arena) }, why);
+	}
+	arena_release(&arena);
+	return result;
+}
+
 static void inputs_close(struct source *source)
 {
 	struct inputs *in = (struct inputs *)source;
@@ -61,7 +186,8 @@ struct source *inputs_new(const char *const *paths, size_t n, const struct lines
 {
 	struct inputs *in = alloc_zeroed(1, sizeof *in);
 
-	in->source = (struct source){ .next = inputs_next, .close = inputs_close, .fd = -1, .until = INT64_MAX, .lag = -1 };
+	in->source = (struct source){ .next = inputs_next, .close = inputs_close, .tell = inputs_tell, .seek = inputs_seek,
+		.fd = -1, .until = INT64_MAX, .lag = -1 };
 	in->paths = n ? paths : standard_input;
 	in->n = n ? n : 1;
 	in->o = *o;

@@ -25,6 +25,7 @@ struct lines {
 	char *block;
 	size_t start, end, size, scanned;	/* scanned: bytes from start known to hold no LF */
 	uint64_t number;			/* of the last line, blank ones counted */
+	uint64_t fetched;			/* bytes that the reader has given */
 	bool at_eof, begun;
 	bool dropping;				/* inside a line that is too long */
 	size_t dropped;				/* its bytes so far */
@@ -81,6 +82,7 @@ static int fill(struct lines *l, struct error *why)
 	l->at_eof = got == 0;
 	l->source.done = l->reader->done;
 	l->end += (size_t)got;
+	l->fetched += (uint64_t)got;
 	if (!l->begun && (l->end >= 3 || memchr(l->block, '\n', l->end))) {
 		l->begun = true;
 		if (l->end >= 3 && !memcmp(l->block, "\xef\xbb\xbf", 3)) {
@@ -222,4 +224,35 @@ struct source *lines_new(struct reader *reader, const char *name, const struct l
 	l->size = 2 * WANT;
 	l->block = alloc_bytes(l->size + SLACK);
 	return &l->source;
+}
+
+struct lines_place lines_tell(const struct source *source)
+{
+	const struct lines *l = (const struct lines *)source;
+
+	return (struct lines_place){ l->fetched - (l->end - l->start) - (l->dropping ? l->dropped : 0), l->number };
+}
+
+int lines_seek(struct source *source, struct lines_place place, struct error *why)
+{
+	struct lines *l = (struct lines *)source;
+
+	if (l->reader->skip) {
+		if (l->reader->skip(l->reader, place.bytes, why))
+			return -1;
+		l->fetched = place.bytes;
+	}
+	while (l->fetched < place.bytes) {
+		const uint64_t left = place.bytes - l->fetched;
+		const ssize_t got = l->reader->read(l->reader, l->block, left < l->size ? (size_t)left : l->size, why);
+		if (got == SOURCE_FAILED)
+			return -1;
+		if (got <= 0)
+			return error_set(why, "%s: ends before byte %llu, up to which it has been read", l->name, (unsigned long long)place.bytes);
+		l->fetched += (uint64_t)got;
+	}
+	l->begun = place.bytes > 0;
+	l->number = place.number;
+	l->source.done = l->reader->done;
+	return 0;
 }

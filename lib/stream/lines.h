@@ -25,4 +25,11 @@ struct lines_options {
 /* Takes over the reader.  The name is borrowed: "stdin", a path. */
 struct source *lines_new(struct reader *, const char *name, const struct lines_options *);
 
+/* Up to where the input has been given: bytes (unpacked) and lines; a line that is too long is given at its end. */
+struct lines_place { uint64_t bytes, number; };
+struct lines_place lines_tell(const struct source *);
+
+/* Before the first record: goes on from there.  -1: the input ends before, or cannot be read. */
+int lines_seek(struct source *, struct lines_place, struct error *why);
+
 #endif

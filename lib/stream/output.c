@@ -51,6 +51,11 @@ int output_open(struct output *o, int fd, const char *name, struct loop *l, stru
 	if (l->n_outputs == l->outputs_room)
 		l->outputs = alloc_again(l->outputs, l->outputs_room = l->outputs_room * 2 + 8, sizeof *l->outputs);
 	l->outputs[l->n_outputs++] = o;
+	if (l->protocol && l->protocol->opened(l->protocol, o, why)) {
+		l->n_outputs--;
+		o->is_open = false;
+		return -1;
+	}
 	return 0;
 }
 
@@ -214,6 +219,8 @@ int output_close(struct output *o, struct error *why)
 		return 0;
 	if (!o->failed)
 		result = output_flush(o, why);
+	if (!result && l->protocol)
+		result = l->protocol->closing(l->protocol, o, why);
 	o->is_open = false;
 	for (size_t i = 0; i < l->n_outputs; i++)
 		if (l->outputs[i] == o) {

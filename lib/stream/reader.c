@@ -72,6 +72,18 @@ static ssize_t plain_read(struct reader *r, void *bytes, size_t n, struct error 
 	return got;
 }
 
+static int plain_skip(struct reader *r, uint64_t n, struct error *why)
+{
+	struct plain *p = (struct plain *)r;
+	struct stat st;
+	const off_t at = lseek(p->fd, 0, SEEK_CUR);
+
+	if (at < 0 || fstat(p->fd, &st) || (uint64_t)(st.st_size - at) < n || lseek(p->fd, (off_t)n, SEEK_CUR) < 0)
+		return error_set(why, "%s: is shorter than it was when it was read", p->name);
+	r->done += n;
+	return 0;
+}
+
 static void plain_close(struct reader *r)
 {
 	struct plain *p = (struct plain *)r;
@@ -355,7 +367,8 @@ struct reader *reader_open(const char *path, struct error *why)
 		return NULL;
 	struct plain *p = alloc_zeroed(1, sizeof *p);
 	const bool regular = S_ISREG(st.st_mode);
-	p->reader = (struct reader){ .read = plain_read, .close = plain_close, .fd = regular ? -1 : fd, .is_pipe = !regular,
+	p->reader = (struct reader){ .read = plain_read, .close = plain_close, .skip = regular ? plain_skip : NULL,
+	    .fd = regular ? -1 : fd, .is_pipe = !regular,
 	    .total = regular ? (uint64_t)st.st_size : 0 };
 	p->fd = fd;
 	p->name = reader_name(path);

@@ -18,6 +18,8 @@ struct reader {
 	/* Bytes read, 0 at the end, -1 failed, SOURCE_WAIT: none at hand before fd is readable. */
 	ssize_t (*read)(struct reader *, void *, size_t n, struct error *why);
 	void (*close)(struct reader *);
+	/* Passes over n bytes, which are there; NULL: they have to be read. */
+	int (*skip)(struct reader *, uint64_t n, struct error *why);
 	int fd;				/* to poll; -1: something is always at hand */
 	bool is_pipe;			/* or a socket or terminal: somebody else ends it */
 	uint64_t done, total;		/* bytes of the file itself; total 0: not a file */

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 
 struct record;
@@ -35,6 +36,12 @@ struct source {
 	/* Called in every wait, however long the output is blocked: keeps a group membership.  NULL: nothing to keep. */
 	int (*alive)(struct source *, struct error *why);
 	void (*close)(struct source *);
+	/*
+	 * Under a checkpoint: what has been given so far, as items of a JSON array, and going on from there before the first record
+	 * (-2: a retry cannot help).  NULL: this source cannot say.
+	 */
+	int (*tell)(struct source *, struct buf *, struct error *why);
+	int (*seek)(struct source *, const char *json, size_t n, struct error *why);
 	int fd;				/* -1: none */
 	int64_t until;			/* monotonic ns; INT64_MAX: no time */
 	const struct control *control;

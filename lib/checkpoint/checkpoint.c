@@ -1,0 +1,726 @@
+/* SPDX-License-Identifier: MIT */
+#include "checkpoint/checkpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/crc32c.h"
+#include "base/snapshot.h"
+#include "base/wallclock.h"
+#include "checkpoint/control.h"
+#include "checkpoint/crash.h"
+#include "checkpoint/directory.h"
+#include "json/parse.h"
+#include "json/write.h"
+
+#define LOCK_WAIT (5 * NS_PER_S)	/* for a sink that is about to end */
+#define SINK_WAIT (30 * NS_PER_S)	/* for the sink to come up */
+#define TRY_NS (10 * NS_PER_MS)
+#define IDLE_NS (60 * NS_PER_S)		/* between barriers where nothing is read */
+#define EPOCH_BYTES (8u << 20)		/* of input: then a barrier at once */
+#define INLINE_MAX (256u * 1024)	/* bytes of a state that travels in the barrier */
+
+/* A regular file that the sink writes to. */
+struct file {
+	char *name;
+	uint64_t ino, len;
+	struct output *output;		/* NULL: closed since */
+	struct file *next;
+};
+
+/* What a stage put beside the line the last time: where its state has not changed it is named again. */
+struct kept { uint32_t crc; size_t len; struct buf json; };
+
+struct checkpoint {
+	struct protocol protocol;
+	struct checkpoint_options o;
+	struct loop *loop;
+	struct arena arena, line_arena;
+	struct directory_commit committed;	/* as it was at the start */
+	char run[17];
+	uint64_t epoch;				/* of the last barrier, or what was begun with */
+	struct buf via;				/* as `begin` left this process */
+	struct kept *kept;			/* by stage */
+	struct file *files;
+	int lock;
+	bool ended, aborted;
+	int64_t due, barrier_at;		/* a source's */
+	uint64_t done;				/* input bytes at the last barrier */
+	struct buf line, next_line;
+};
+
+static struct checkpoint *of(struct protocol *p)
+{
+	return (struct checkpoint *)p;
+}
+
+static int usage(struct checkpoint *c, int result)
+{
+	if (result)
+		c->loop->verdict = EXIT_USAGE;
+	return result ? -1 : 0;
+}
+
+/* ---- lines ---- */
+
+/* Behind all data so far, and out at once. */
+static int send(struct checkpoint *c, const struct buf *line, struct error *why)
+{
+	struct output *o = c->o.output;
+
+	buf_add(&o->buf, line->data, line->len);
+	buf_add_byte(&o->buf, '\n');
+	return output_try(o, why);
+}
+
+/* What the last stage of this process has left of a line goes on, or stays with a sink. */
+static int forward(struct checkpoint *c, struct error *why)
+{
+	return c->o.is_sink ? 0 : send(c, &c->line, why);
+}
+
+/* A stage's name, and its state, into the line under way. */
+static void pass_stage(struct checkpoint *c, size_t i, const struct buf *state)
+{
+	const struct buf now = c->line;
+
+	buf_clear(&c->next_line);
+	control_pass(&c->next_line, now.data, now.len, c->o.stages[i], state);
+	c->line = c->next_line;
+	c->next_line = now;
+}
+
+static int read_line(struct checkpoint *c, struct control_line *out, struct error *why)
+{
+	arena_clear(&c->line_arena);
+	return control_read(out, c->line.data, c->line.len, &c->line_arena, why) ? error_prefix(why, "a control record") : 0;
+}
+
+static void note_via(struct checkpoint *c, const struct control_line *l)
+{
+	buf_clear(&c->via);
+	buf_add(&c->via, l->via.text, l->via.len);
+}
+
+/* ---- states ---- */
+
+/* The bytes of {"$ref":...} or of base64; free(3). */
+static int state_bytes(struct checkpoint *c, struct control_text json, char **bytes, size_t *n, struct error *why)
+{
+	struct buf decoded = BUF_INIT;
+	struct value v;
+
+	if (json_document(&c->line_arena, json.text, json.len, &v, why))
+		return -1;
+	const struct value ref = json_get(v, "$ref", &c->line_arena), crc = json_get(v, "crc", &c->line_arena);
+	if (ref.type == VALUE_STRING) {
+		*bytes = directory_get_state(c->o.dir, ref.text, ref.len, n, why);
+		if (!*bytes)
+			return -1;
+		if (crc.type == VALUE_INTEGER && crc.integer != crc32c_add(0, *bytes, *n))
+			return error_set(why, "%.*s: is damaged", (int)ref.len, ref.text);
+		return 0;
+	}
+	if (v.type != VALUE_STRING || json_read_base64(&decoded, v.text, v.len) < 0)
+		return error_set(why, "is no state of a stage");
+	*bytes = decoded.data;
+	*n = decoded.len;
+	return 0;
+}
+
+static int restore_stage(struct checkpoint *c, size_t i, const struct control_line *l, struct error *why)
+{
+	const struct stage *s = &c->loop->stages[i];
+	const struct control_text json = control_state(l, c->o.stages[i]);
+	struct snapshot_reader reader;
+	char *bytes = NULL;
+	size_t n = 0;
+	int result = 0;
+
+	if (!json.text || !s->tool->restore)
+		return 0;
+	result = state_bytes(c, json, &bytes, &n, why);
+	if (!result)
+		result = snapshot_open(&reader, bytes, n, why) < 0 || s->tool->restore(s->self, &reader, why) < 0 ? -1 : 0;
+	free(bytes);
+	return result ? error_prefix(why, "the checkpoint's state of %s", c->o.stages[i]) : 0;
+}
+
+/* Beside the line where it is large; by the name of the last time where it is the same. */
+static int write_state(struct checkpoint *c, size_t i, const struct control_line *l, const struct buf *bytes, struct buf *json, struct error *why)
+{
+	struct kept *kept = &c->kept[i];
+
+	if (bytes->len <= INLINE_MAX) {
+		buf_add_byte(json, '"');
+		json_write_base64(json, bytes->data, bytes->len);
+		buf_add_byte(json, '"');
+		return 0;
+	}
+	const uint32_t crc = crc32c_add(0, bytes->data, bytes->len);
+	if (!kept->json.len || kept->crc != crc || kept->len != bytes->len) {
+		char *name = alloc_format("%s.%llu-%.*s.snap", c->o.stages[i], (unsigned long long)l->epoch, (int)l->run.len, l->run.text);
+		const int result = directory_put_state(c->o.dir, name, bytes->data, bytes->len, why);
+		buf_clear(&kept->json);
+		buf_add_text(&kept->json, "{\"$ref\":");
+		json_write_string(&kept->json, name, strlen(name));
+		buf_format(&kept->json, ",\"len\":%zu,\"crc\":%lu}", bytes->len, (unsigned long)crc);
+		kept->crc = crc;
+		kept->len = bytes->len;
+		free(name);
+		if (result)
+			return -1;
+	}
+	buf_add(json, kept->json.data, kept->json.len);
+	return 0;
+}
+
+static int save_stage(struct checkpoint *c, size_t i, const struct control_line *l, struct error *why)
+{
+	struct stage *s = &c->loop->stages[i];
+	struct snapshot_writer w;
+	struct buf json = BUF_INIT;
+	int result = 0;
+
+	if (s->tool->drain && s->tool->drain(s->self, l->is_last, s->behind, why) < 0)
+		return -1;
+	if (s->tool->save) {
+		snapshot_begin(&w, s->tool->name);
+		result = s->tool->save(s->self, &w, why);
+		snapshot_end(&w);
+		if (!result)
+			result = write_state(c, i, l, &w.bytes, &json, why);
+		buf_release(&w.bytes);
+	}
+	if (!result)
+		pass_stage(c, i, &json);
+	buf_release(&json);
+	return result;
+}
+
+/* ---- the sink ---- */
+
+static struct file *find_file(struct checkpoint *c, const char *name)
+{
+	for (struct file *f = c->files; f; f = f->next)
+		if (!strcmp(f->name, name))
+			return f;
+	return NULL;
+}
+
+static struct file *add_file(struct checkpoint *c, const char *name)
+{
+	struct file *f = alloc_zeroed(1, sizeof *f);
+
+	f->name = alloc_text(name);
+	f->next = c->files;
+	return c->files = f;
+}
+
+static void drop_closed(struct checkpoint *c)
+{
+	for (struct file **at = &c->files; *at;) {
+		struct file *f = *at;
+		if (f->output) {
+			at = &f->next;
+			continue;
+		}
+		*at = f->next;
+		free(f->name);
+		free(f);
+	}
+}
+
+static bool is_descriptor(const char *name)
+{
+	return !strcmp(name, "stdout") || !strncmp(name, "descriptor ", 11);
+}
+
+/* What a run that died has written and not committed goes. */
+static int cut_back(struct checkpoint *c, const struct directory_file *f, int fd, const struct stat *st, struct error *why)
+{
+	if ((uint64_t)st->st_ino != f->ino)
+		return usage(c, error_set(why, "%s: is another file than the one that the checkpoint has written to (%s)", f->name, c->o.dir));
+	if ((uint64_t)st->st_size < f->len)
+		return usage(c, error_set(why, "%s: has lost bytes that had been committed: it has %llu of %llu (%s)", f->name,
+		    (unsigned long long)st->st_size, (unsigned long long)f->len, c->o.dir));
+	if ((uint64_t)st->st_size > f->len && (TEMP_FAILURE_RETRY(ftruncate(fd, (off_t)f->len)) || fdatasync(fd)))
+		return error_set(why, "%s: %s", f->name, strerror(errno));
+	return 0;
+}
+
+static int cut_back_path(struct checkpoint *c, const struct directory_file *f, struct error *why)
+{
+	const int fd = TEMP_FAILURE_RETRY(open(f->name, O_WRONLY | O_CLOEXEC));
+	struct stat st;
+	int result;
+
+	if (fd < 0 || fstat(fd, &st))
+		result = error_set(why, "%s: %s, and the checkpoint has written to it (%s)", f->name, strerror(errno), c->o.dir);
+	else
+		result = cut_back(c, f, fd, &st, why);
+	if (fd >= 0)
+		close(fd);
+	return result;
+}
+
+static int prepare(struct protocol *p, struct loop *l, struct error *why)
+{
+	struct checkpoint *c = of(p);
+
+	c->loop = l;
+	c->kept = alloc_zeroed(l->n_stages, sizeof *c->kept);
+	if (usage(c, directory_make(c->o.dir, why)))
+		return -1;
+	if (!c->o.is_sink)
+		return 0;
+	c->lock = directory_lock(c->o.dir, LOCK_WAIT, why);
+	if (c->lock < 0) {
+		const bool another = c->lock == -2;
+		c->lock = -1;
+		return another ? usage(c, -1) : -1;
+	}
+	if (directory_read(c->o.dir, &c->committed, &c->arena, why))
+		return -1;
+	for (size_t i = 0; i < c->committed.n_files; i++)
+		if (!is_descriptor(c->committed.files[i].name) && cut_back_path(c, &c->committed.files[i], why))
+			return -1;
+	return directory_say_authority(c->o.dir, why);
+}
+
+static int sync_folder(const char *path, struct error *why)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash == path ? alloc_text("/") : slash ? alloc_span(path, (size_t)(slash - path)) : alloc_text(".");
+	const int fd = TEMP_FAILURE_RETRY(open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	const int result = fd < 0 || fsync(fd) ? error_set(why, "%s: %s", folder, strerror(errno)) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	free(folder);
+	return result;
+}
+
+/* A file of the sink's: noted before its first byte, so that a run that dies leaves nothing in it. */
+static int opened_by_sink(struct checkpoint *c, struct output *o, const struct stat *st, struct error *why)
+{
+	struct file *f = find_file(c, o->name);
+	struct stat now = *st;
+
+	if (!(fcntl(o->fd, F_GETFL) & O_APPEND))
+		return usage(c, error_set(why, "%s: is a file that is not open for append: it would be emptied at every restart; "
+		    "the shell appends with >>", o->name));
+	for (size_t i = 0; !f && is_descriptor(o->name) && i < c->committed.n_files; i++)
+		if (!strcmp(c->committed.files[i].name, o->name) && (cut_back(c, &c->committed.files[i], o->fd, st, why) || fstat(o->fd, &now)))
+			return -1;
+	if (!f)
+		f = add_file(c, o->name);
+	f->output = o;
+	f->ino = (uint64_t)now.st_ino;
+	f->len = (uint64_t)now.st_size;
+	if (!is_descriptor(o->name) && sync_folder(o->name, why))
+		return -1;
+	return directory_note_opened(c->o.dir, &(struct directory_file){ f->name, f->ino, f->len }, why);
+}
+
+static int opened(struct protocol *p, struct output *o, struct error *why)
+{
+	struct checkpoint *c = of(p);
+	struct stat st;
+
+	if (fstat(o->fd, &st) || !S_ISREG(st.st_mode))
+		return 0;
+	if (!c->o.is_sink)
+		return usage(c, error_set(why, "%s: is a file: under a checkpoint the last stage, which writes files, is sml-route", o->name));
+	return opened_by_sink(c, o, &st, why);
+}
+
+static int sync_file(struct file *f, struct error *why)
+{
+	struct stat st;
+
+	if (fdatasync(f->output->fd) || fstat(f->output->fd, &st))
+		return error_set(why, "%s: %s", f->name, strerror(errno));
+	f->len = (uint64_t)st.st_size;
+	return 0;
+}
+
+static int closing(struct protocol *p, struct output *o, struct error *why)
+{
+	struct checkpoint *c = of(p);
+
+	for (struct file *f = c->files; f; f = f->next)
+		if (f->output == o) {
+			if (sync_file(f, why))
+				return -1;
+			f->output = NULL;
+		}
+	return 0;
+}
+
+/* A reader of a pipe has had the records already: what it has been given is now final. */
+static int tell_commit(struct checkpoint *c, const struct control_line *l, struct error *why)
+{
+	struct buf line = BUF_INIT;
+	int result = 0;
+
+	control_write_commit(&line, l->run.text, l->run.len, l->epoch);
+	buf_add_byte(&line, '\n');
+	for (size_t i = 0; !result && i < c->loop->n_outputs; i++) {
+		struct output *o = c->loop->outputs[i];
+		if (!o->is_pipe || o->closed)
+			continue;
+		buf_add(&o->buf, line.data, line.len);
+		result = output_try(o, why);
+	}
+	buf_release(&line);
+	return result;
+}
+
+static int commit(struct checkpoint *c, const struct control_line *l, struct error *why)
+{
+	size_t n = 0;
+	int result = 0;
+
+	crash_here("sink:before_sync");
+	for (size_t i = 0; i < c->loop->n_outputs; i++)
+		if (output_flush(c->loop->outputs[i], why))
+			return -1;
+	for (struct file *f = c->files; f; f = f->next, n++)
+		if (f->output && sync_file(f, why))
+			return -1;
+	struct directory_file *files = alloc_zeroed(n + 1, sizeof *files);
+	n = 0;
+	for (struct file *f = c->files; f; f = f->next)
+		files[n++] = (struct directory_file){ f->name, f->ino, f->len };
+	crash_here("sink:before_commit");
+	result = directory_commit(c->o.dir, files, n, c->line.data, c->line.len, why);
+	crash_here("sink:after_commit");
+	free(files);
+	if (result)
+		return -1;
+	drop_closed(c);
+	directory_prune(c->o.dir, l->epoch, c->line.data, c->line.len);
+	return tell_commit(c, l, why);
+}
+
+/* The source has read the same commit as the sink: nobody has committed in between. */
+static int verify_begin(struct checkpoint *c, const struct control_line *l, struct error *why)
+{
+	struct directory_commit now;
+	struct control_line last = {0};
+	struct arena arena = ARENA_INIT;
+	int result = directory_read(c->o.dir, &now, &arena, why);
+
+	if (!result && now.barrier.text)
+		result = control_read(&last, now.barrier.text, now.barrier.len, &arena, why);
+	if (!result && (l->epoch != last.epoch || !control_same(l->erun, last.run)))
+		result = error_set(why, "%s: epoch %llu has been committed, the source began behind epoch %llu: another run has gone on meanwhile",
+		    c->o.dir, (unsigned long long)last.epoch, (unsigned long long)l->epoch);
+	arena_release(&arena);
+	return result;
+}
+
+static int verify_barrier(struct checkpoint *c, const struct control_line *l, struct error *why)
+{
+	if (l->run.len != strlen(c->run) || memcmp(l->run.text, c->run, l->run.len))
+		return error_set(why, "a barrier of another run than the one that began");
+	if (l->epoch != c->epoch + 1)
+		return usage(c, error_set(why, "barrier %llu comes behind barrier %llu: something between the stages drops or reorders "
+		    "control records", (unsigned long long)l->epoch, (unsigned long long)c->epoch));
+	if (l->via.len != c->via.len || memcmp(l->via.text, c->via.data, l->via.len))
+		return usage(c, error_set(why, "a barrier came through %.*s, the beginning through %s: something between the stages drops "
+		    "or changes control records", (int)l->via.len, l->via.text, buf_text(&c->via)));
+	return 0;
+}
+
+/* ---- control records ---- */
+
+static int pass_begin(struct checkpoint *c, struct error *why)
+{
+	const struct buf nothing = BUF_INIT;
+	struct control_line l;
+
+	if (read_line(c, &l, why))
+		return -1;
+	if (!l.run.len || l.run.len >= sizeof c->run)
+		return error_set(why, "a begin record without a run");
+	memcpy(c->run, l.run.text, l.run.len);
+	c->run[l.run.len] = '\0';
+	c->epoch = l.epoch;
+	for (size_t i = 0; i < c->loop->n_stages; i++) {
+		if (read_line(c, &l, why))
+			return -1;
+		if (usage(c, restore_stage(c, i, &l, why)))
+			return -1;
+		pass_stage(c, i, &nothing);
+	}
+	if (read_line(c, &l, why) || (c->o.is_sink && verify_begin(c, &l, why)))
+		return -1;
+	note_via(c, &l);
+	c->protocol.has_begun = true;
+	return forward(c, why);
+}
+
+static int pass_barrier(struct checkpoint *c, struct error *why)
+{
+	struct control_line l;
+
+	for (size_t i = 0; i < c->loop->n_stages; i++)
+		if (read_line(c, &l, why) || save_stage(c, i, &l, why))
+			return -1;
+	if (read_line(c, &l, why) || (c->o.is_sink && verify_barrier(c, &l, why)))
+		return -1;
+	c->epoch = l.epoch;
+	crash_here("stage:before_forward");
+	if (c->o.is_sink ? commit(c, &l, why) : forward(c, why))
+		return -1;
+	crash_here("stage:after_forward");
+	return 0;
+}
+
+static int pass_end(struct checkpoint *c, struct error *why)
+{
+	c->ended = true;
+	return forward(c, why);
+}
+
+/* The cause has been told by the stage that it is of: its status goes on. */
+static int pass_abort(struct checkpoint *c, struct error *why)
+{
+	struct control_line l;
+
+	if (read_line(c, &l, why))
+		return -1;
+	c->aborted = true;
+	c->loop->verdict = l.exit == EXIT_USAGE || l.exit == EXIT_STOPPED ? (enum exit_status)l.exit : EXIT_FAILED;
+	error_set(why, "stopped by %.*s: %.*s", (int)l.stage.len, l.stage.text, (int)l.why.len, l.why.text);
+	if (!c->o.is_sink) {
+		struct error ignored;
+		send(c, &c->line, &ignored);
+	}
+	return -1;
+}
+
+static int control(struct protocol *p, const struct control *control, struct error *why)
+{
+	struct checkpoint *c = of(p);
+	const struct record *r = control->record;
+
+	buf_clear(&c->line);
+	buf_add(&c->line, r->line, r->len);
+	if (!p->has_begun && control->kind != CONTROL_BEGIN && control->kind != CONTROL_ABORT)
+		return p->first(p, why);
+	switch (control->kind) {
+	case CONTROL_BEGIN:
+		return p->has_begun ? error_set(why, "a second begin record") : pass_begin(c, why);
+	case CONTROL_BARRIER:
+		return pass_barrier(c, why);
+	case CONTROL_END:
+		return pass_end(c, why);
+	case CONTROL_ABORT:
+		return pass_abort(c, why);
+	case CONTROL_OTHER:
+		break;
+	}
+	return forward(c, why);
+}
+
+static int first(struct protocol *p, struct error *why)
+{
+	return usage(of(p), error_set(why, "the first line is no begin record: this stage runs under a checkpoint, and the one before it "
+	    "does not (--checkpoint DIR, or $SML_CHECKPOINT)"));
+}
+
+/* ---- the source ---- */
+
+static int wait_for_sink(struct checkpoint *c, struct error *why)
+{
+	const int64_t until = wallclock_monotonic() + SINK_WAIT;
+
+	while (!c->o.is_sink) {
+		const int there = directory_authority(c->o.dir, why);
+		if (there)
+			return there < 0 ? -1 : 0;
+		const int64_t now = wallclock_monotonic();
+		if (now >= until)
+			return error_set(why, "%s: no sml-route with this checkpoint has come up in 30 s", c->o.dir);
+		if (loop_sleep(c->loop, now + TRY_NS, why))
+			return c->loop->stopping ? error_set(why, "stopped while it waited for sml-route") : -1;
+	}
+	return 0;
+}
+
+static void make_run(char run[17])
+{
+	uint64_t nonce = 0;
+
+	if (getrandom(&nonce, sizeof nonce, 0) != sizeof nonce)
+		nonce = (uint64_t)wallclock_now() ^ (uint64_t)getpid() << 40;
+	snprintf(run, 17, "%016llx", (unsigned long long)nonce);
+}
+
+static int write_positions(struct checkpoint *c, struct buf *b, struct error *why)
+{
+	struct source *source = c->loop->source;
+
+	buf_clear(b);
+	buf_add_byte(b, '[');
+	if (!source->tell)
+		return usage(c, error_set(why, "this input cannot be read again from where it was: under a checkpoint the first stage is sml-replay"));
+	if (source->tell(source, b, why))
+		return -1;
+	buf_add_byte(b, ']');
+	return 0;
+}
+
+static int begin(struct checkpoint *c, struct error *why)
+{
+	struct source *source = c->loop->source;
+	struct directory_commit committed;
+	struct control_line last = {0};
+	struct buf positions = BUF_INIT;
+	char run[17];
+	char *erun = NULL;
+	int result;
+
+	if (wait_for_sink(c, why) || directory_read(c->o.dir, &committed, &c->arena, why))
+		return -1;
+	if (committed.barrier.text && control_read(&last, committed.barrier.text, committed.barrier.len, &c->arena, why))
+		return error_prefix(why, "%s/COMMIT", c->o.dir);
+	if ((result = write_positions(c, &positions, why)) == 0 && last.src.text)
+		result = source->seek(source, last.src.text, last.src.len, why);
+	buf_release(&positions);
+	if (result)
+		return result == -2 ? usage(c, -1) : -1;
+	make_run(run);
+	erun = last.run.text ? alloc_span(last.run.text, last.run.len) : NULL;
+	buf_clear(&c->line);
+	control_write_begin(&c->line, &(struct control_begin){ run, erun, last.epoch, last.st });
+	free(erun);
+	c->due = wallclock_monotonic() + c->o.interval_ns;
+	c->barrier_at = wallclock_monotonic();
+	c->done = source->done;
+	return pass_begin(c, why);
+}
+
+static int make_barrier(struct checkpoint *c, bool is_last, struct error *why)
+{
+	struct buf positions = BUF_INIT;
+	int result = write_positions(c, &positions, why);
+
+	if (!result) {
+		buf_clear(&c->line);
+		control_write_barrier(&c->line, &(struct control_barrier){ c->run, c->epoch + 1, wallclock_now() / NS_PER_MS, is_last, &positions });
+		result = pass_barrier(c, why);
+	}
+	buf_release(&positions);
+	c->barrier_at = wallclock_monotonic();
+	c->due = c->barrier_at + c->o.interval_ns;
+	c->done = c->loop->source->done;
+	return result;
+}
+
+static int start(struct protocol *p, struct error *why)
+{
+	struct checkpoint *c = of(p);
+
+	return c->o.is_source ? begin(c, why) : 0;
+}
+
+static int64_t due(struct protocol *p)
+{
+	const struct checkpoint *c = of(p);
+
+	if (!c->o.is_source || !p->has_begun)
+		return INT64_MAX;
+	return c->loop->source->done - c->done >= EPOCH_BYTES ? 0 : c->due;
+}
+
+static int tick(struct protocol *p, int64_t now, struct error *why)
+{
+	struct checkpoint *c = of(p);
+
+	if (c->loop->source->done == c->done && now - c->barrier_at < IDLE_NS) {
+		c->due = now + c->o.interval_ns;
+		return 0;
+	}
+	return make_barrier(c, false, why);
+}
+
+static int end(struct protocol *p, enum end *how, struct error *why)
+{
+	struct checkpoint *c = of(p);
+
+	if (c->o.is_source) {
+		if (make_barrier(c, true, why))
+			return -1;
+		buf_clear(&c->line);
+		control_write_end(&c->line, c->run, c->epoch);
+		return pass_end(c, why);
+	}
+	if (c->ended) {
+		*how = END_CLEAN;
+		return 0;
+	}
+	*how = END_LOST;
+	return error_set(why, "the input ended without an end record: a stage before this one has died");
+}
+
+static void abort_stream(struct protocol *p, enum exit_status status, const struct stage *s, const char *why)
+{
+	struct checkpoint *c = of(p);
+	struct buf line = BUF_INIT;
+	struct error ignored;
+	size_t i = s ? (size_t)(s - c->loop->stages) : 0;
+
+	if (c->o.is_sink || c->aborted || c->ended || !c->o.output->is_open)
+		return;
+	control_write_abort(&line, (int)status, c->o.stages[i], why);
+	send(c, &line, &ignored);
+	buf_release(&line);
+}
+
+/* ---- life ---- */
+
+struct checkpoint *checkpoint_new(const struct checkpoint_options *o)
+{
+	struct checkpoint *c = alloc_zeroed(1, sizeof *c);
+
+	c->o = *o;
+	c->lock = -1;
+	c->protocol = (struct protocol){ prepare, start, control, first, due, tick, end, abort_stream, opened, closing, false };
+	return c;
+}
+
+struct protocol *checkpoint_protocol(struct checkpoint *c)
+{
+	return &c->protocol;
+}
+
+void checkpoint_free(struct checkpoint *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; c->kept && i < c->loop->n_stages; i++)
+		buf_release(&c->kept[i].json);
+	for (struct file *f = c->files; f; f = f->next)
+		f->output = NULL;
+	drop_closed(c);
+	if (c->lock >= 0)
+		close(c->lock);
+	free(c->kept);
+	buf_release(&c->via);
+	buf_release(&c->line);
+	buf_release(&c->next_line);
+	arena_release(&c->arena);
+	arena_release(&c->line_arena);
+	free(c);
+}

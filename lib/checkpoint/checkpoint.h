@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * checkpoint.h - a process's part in a checkpoint: exactly-once through pipes, sml-checkpoint(7).
+ *
+ * The first process makes barriers of what it has read; every stage adds its state as one passes; at the last process all
+ * that has been written is made durable together with the barrier, in one rename.  After Carbone et al., "Lightweight
+ * asynchronous snapshots for distributed dataflows", 2015: on a pipe there is one channel, so nothing has to be aligned.
+ *
+ * A chain (`sml A then B`) has several stages in one process, which may be the first and the last one at once.
+ */
+#ifndef CHECKPOINT_CHECKPOINT_H
+#define CHECKPOINT_CHECKPOINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "stream/filter.h"
+
+struct checkpoint_options {
+	const char *dir;			/* borrowed, as all of it */
+	const char *const *stages;		/* the names of the loop's stages */
+	struct output *output;			/* where control records go on to; not of a sink */
+	int64_t interval_ns;			/* between barriers, of a source */
+	bool is_source, is_sink;
+};
+
+struct checkpoint;
+
+/* The loop's protocol; it begins with prepare, when outputs have not been opened. */
+struct checkpoint *checkpoint_new(const struct checkpoint_options *);
+void checkpoint_free(struct checkpoint *);
+struct protocol *checkpoint_protocol(struct checkpoint *);
+
+#endif

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+#include "checkpoint/directory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/fd.h"
+#include "base/number.h"
+#include "base/savefile.h"
+#include "base/wallclock.h"
+#include "json/parse.h"
+#include "json/write.h"
+
+#define SMALL_FILE (64u << 20)
+#define TRY_NS (20 * NS_PER_MS)
+
+static char *path_in(const char *dir, const char *name, size_t len)
+{
+	return alloc_format("%s/%.*s", dir, (int)len, name);
+}
+
+static char *path_of(const char *dir, const char *name)
+{
+	return path_in(dir, name, strlen(name));
+}
+
+int directory_make(const char *dir, struct error *why)
+{
+	struct stat st;
+
+	if (mkdir(dir, 0777) && errno != EEXIST)
+		return error_set(why, "%s: %s", dir, strerror(errno));
+	if (stat(dir, &st))
+		return error_set(why, "%s: %s", dir, strerror(errno));
+	if (!S_ISDIR(st.st_mode))
+		return error_set(why, "%s: is no directory", dir);
+	return access(dir, R_OK | W_OK | X_OK) ? error_set(why, "%s: %s", dir, strerror(errno)) : 0;
+}
+
+/* ---- who commits ---- */
+
+int directory_lock(const char *dir, int64_t wait_ns, struct error *why)
+{
+	char *path = path_of(dir, "COMMIT");
+	const int64_t until = wallclock_monotonic() + wait_ns;
+	int fd;
+
+	while ((fd = savefile_lock(path, why)) == -1 && strstr(why->text, "is in use") && wallclock_monotonic() < until)
+		nanosleep(&(struct timespec){ 0, TRY_NS }, NULL);
+	free(path);
+	if (fd >= 0)
+		return fd;
+	return fd == -1 && strstr(why->text, "is in use") ? -2 : -1;
+}
+
+int directory_say_authority(const char *dir, struct error *why)
+{
+	char *path = path_of(dir, "AUTHORITY"), *text = alloc_format("{\"kind\":\"file\",\"pid\":%ld}\n", (long)getpid());
+	const int result = savefile_write(path, text, strlen(text), why);
+
+	free(text);
+	free(path);
+	return result;
+}
+
+/* The process that holds the lock; 0: none. */
+static int64_t lock_holder(const char *dir)
+{
+	char *path = path_of(dir, "COMMIT.lock"), text[24] = {0};
+	const int fd = TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC));
+	int64_t pid = 0;
+
+	free(path);
+	if (fd < 0)
+		return 0;
+	if (flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK && read(fd, text, sizeof text - 1) > 0)
+		pid = strtol(text, NULL, 10);
+	close(fd);
+	return pid;
+}
+
+int directory_authority(const char *dir, struct error *why)
+{
+	char *path = path_of(dir, "AUTHORITY");
+	struct arena arena = ARENA_INIT;
+	struct value object;
+	struct error ignored;
+	size_t n;
+	int result = 0;
+
+	if (access(path, F_OK) == 0) {
+		char *text = savefile_read(path, SMALL_FILE, &n, why);
+		if (!text)
+			result = -1;
+		else if (!json_document(&arena, text, n, &object, &ignored)) {
+			const struct value pid = json_get(object, "pid", &arena);
+			result = pid.type == VALUE_INTEGER && pid.integer && pid.integer == lock_holder(dir);
+		}
+		free(text);
+	}
+	arena_release(&arena);
+	free(path);
+	return result;
+}
+
+/* ---- what has been committed ---- */
+
+static uint64_t number_of(struct value v)
+{
+	char text[24];
+
+	if (v.type != VALUE_STRING || v.len >= sizeof text)
+		return 0;
+	memcpy(text, v.text, v.len);
+	text[v.len] = '\0';
+	return strtoull(text, NULL, 10);
+}
+
+static void add_file(struct directory_commit *c, struct value object, bool unless_there, struct arena *arena)
+{
+	const struct value name = json_get(object, "name", arena);
+
+	if (name.type != VALUE_STRING)
+		return;
+	const char *text = arena_copy(arena, name.text, name.len);
+	for (size_t i = 0; unless_there && i < c->n_files; i++)
+		if (!strcmp(c->files[i].name, text))
+			return;
+	struct directory_file *files = arena_get(arena, (c->n_files + 1) * sizeof *files);
+	memcpy(files, c->files ? c->files : files, c->n_files * sizeof *files);
+	files[c->n_files++] = (struct directory_file){ text, number_of(json_get(object, "ino", arena)), number_of(json_get(object, "len", arena)) };
+	c->files = files;
+}
+
+/* Behind the last LF there may be the beginning of a line. */
+static void read_opened(const char *text, size_t n, struct directory_commit *c, struct arena *arena)
+{
+	struct value object;
+	struct error ignored;
+
+	for (const char *lf, *end = text + n; (lf = memchr(text, '\n', (size_t)(end - text))); text = lf + 1)
+		if (!json_document(arena, text, (size_t)(lf - text), &object, &ignored))
+			add_file(c, object, true, arena);
+}
+
+static int read_commit(const char *path, const char *text, size_t n, struct directory_commit *c, struct arena *arena, struct error *why)
+{
+	struct value object;
+
+	if (json_document(arena, text, n, &object, why))
+		return error_prefix(why, "%s", path);
+	const char *barrier = memmem(text, n, "\"barrier\":", 10);
+	const struct value out = json_items(json_get(object, "out", arena), arena);
+	if (!barrier || out.type != VALUE_ARRAY)
+		return error_set(why, "%s: is no commit of a checkpoint", path);
+	for (uint32_t i = 0; i < out.len; i++)
+		add_file(c, out.items[i], false, arena);
+	barrier += 10;
+	const char *end = text + n;
+	while (end > barrier && (end[-1] == '\n' || end[-1] == ' '))
+		end--;
+	c->barrier = (struct control_text){ barrier, (size_t)(end - barrier) - 1 };	/* the last brace is COMMIT's own */
+	return 0;
+}
+
+int directory_read(const char *dir, struct directory_commit *c, struct arena *arena, struct error *why)
+{
+	char *path = path_of(dir, "COMMIT"), *opened = path_of(dir, "OPENED"), *text = NULL;
+	int result = 0;
+	size_t n;
+
+	*c = (struct directory_commit){0};
+	if (!access(path, F_OK)) {
+		text = savefile_read(path, SMALL_FILE, &n, why);
+		result = text ? read_commit(path, arena_copy(arena, text, n), n, c, arena, why) : -1;
+		free(text);
+	}
+	if (!result && !access(opened, F_OK)) {
+		text = savefile_read(opened, SMALL_FILE, &n, why);
+		if (text)
+			read_opened(arena_copy(arena, text, n), n, c, arena);
+		result = text ? 0 : -1;
+		free(text);
+	}
+	free(opened);
+	free(path);
+	return result;
+}
+
+/* ---- committing ---- */
+
+static void write_file(struct buf *b, const struct directory_file *f)
+{
+	buf_add_text(b, "{\"name\":");
+	json_write_string(b, f->name, strlen(f->name));
+	buf_format(b, ",\"ino\":\"%llu\",\"len\":\"%llu\"}", (unsigned long long)f->ino, (unsigned long long)f->len);
+}
+
+static int sync_directory(const char *dir, struct error *why)
+{
+	const int fd = TEMP_FAILURE_RETRY(open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	const int result = fd < 0 || fsync(fd) ? error_set(why, "%s: %s", dir, strerror(errno)) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return result;
+}
+
+int directory_note_opened(const char *dir, const struct directory_file *f, struct error *why)
+{
+	char *path = path_of(dir, "OPENED");
+	struct buf line = BUF_INIT;
+	const bool is_new = access(path, F_OK) != 0;
+	const int fd = TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+	int result = 0;
+
+	write_file(&line, f);
+	buf_add_byte(&line, '\n');
+	if (fd < 0 || fd_write(fd, line.data, line.len) || fdatasync(fd))
+		result = error_set(why, "%s: %s", path, strerror(errno));
+	else if (is_new)
+		result = sync_directory(dir, why);
+	if (fd >= 0)
+		close(fd);
+	buf_release(&line);
+	free(path);
+	return result;
+}
+
+int directory_commit(const char *dir, const struct directory_file *files, size_t n, const char *barrier, size_t len, struct error *why)
+{
+	char *path = path_of(dir, "COMMIT"), *opened = path_of(dir, "OPENED");
+	struct buf b = BUF_INIT;
+
+	buf_add_text(&b, "{\"out\":[");
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			buf_add_byte(&b, ',');
+		write_file(&b, &files[i]);
+	}
+	buf_add_text(&b, "],\"barrier\":");
+	buf_add(&b, barrier, len);
+	buf_add_text(&b, "}\n");
+	const int result = savefile_write(path, b.data, b.len, why);
+	/* What it says is said by COMMIT now; if this fails it is only said twice. */
+	if (!result && !access(opened, F_OK) && truncate(opened, 0))
+		unlink(opened);
+	buf_release(&b);
+	free(opened);
+	free(path);
+	return result;
+}
+
+/* ---- states beside the line ---- */
+
+int directory_put_state(const char *dir, const char *name, const void *bytes, size_t n, struct error *why)
+{
+	char *path = path_of(dir, name);
+	const int result = savefile_write(path, bytes, n, why);
+
+	free(path);
+	return result;
+}
+
+char *directory_get_state(const char *dir, const char *name, size_t name_len, size_t *n, struct error *why)
+{
+	char *path = path_in(dir, name, name_len);
+	char *bytes = memchr(name, '/', name_len) ? NULL : savefile_read(path, SIZE_MAX / 2, n, why);
+
+	if (!bytes && memchr(name, '/', name_len))
+		error_set(why, "%s: is no name of a state", path);
+	free(path);
+	return bytes;
+}
+
+/* Of STAGE.EPOCH-RUN.snap; UINT64_MAX: it is no such name. */
+static uint64_t epoch_in(const char *name)
+{
+	const size_t n = strlen(name);
+	const char *dash = strrchr(name, '-'), *dot = dash;
+
+	if (n < 5 || strcmp(name + n - 5, ".snap") || !dash)
+		return UINT64_MAX;
+	while (dot > name && *dot != '.')
+		dot--;
+	return strtoull(dot + 1, NULL, 10);
+}
+
+void directory_prune(const char *dir, uint64_t epoch, const char *barrier, size_t len)
+{
+	DIR *all = opendir(dir);
+
+	for (struct dirent *entry; all && (entry = readdir(all));) {
+		if (epoch_in(entry->d_name) <= epoch && !memmem(barrier, len, entry->d_name, strlen(entry->d_name)))
+			unlinkat(dirfd(all), entry->d_name, 0);
+	}
+	if (all)
+		closedir(all);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * directory.h - the directory of a checkpoint on a local disk: who commits there, what has been committed, what is being written.
+ *
+ *	COMMIT		{"out":[{"name":"vip.jsonl","ino":"81","len":"123456"},...],"barrier":{...}}: replaced by rename, the commit itself
+ *	COMMIT.lock	held (flock) by the sink for as long as it lives
+ *	AUTHORITY	{"kind":"file","pid":123}: written by the sink once it holds the lock
+ *	OPENED		a line {"name":...,"ino":...,"len":...} for each file that an open epoch writes to, before its first byte
+ *	STAGE.E-RUN.snap	a stage's state that is too large for the barrier's line
+ *
+ * Whoever reads COMMIT sees a whole commit.  Knows these files; no stages and no records.
+ */
+#ifndef CHECKPOINT_DIRECTORY_H
+#define CHECKPOINT_DIRECTORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "checkpoint/control.h"
+
+/* A file that is written to: how long it is without what is not committed. */
+struct directory_file { const char *name; uint64_t ino, len; };
+
+struct directory_commit {
+	struct control_text barrier;		/* text NULL: nothing has been committed */
+	struct directory_file *files;
+	size_t n_files;
+};
+
+/* Makes it where it is not there.  -1. */
+int directory_make(const char *dir, struct error *why);
+
+/* The sink's lock, waiting for one that is about to end; a descriptor that holds it, -1: failed, -2: another one goes on. */
+int directory_lock(const char *dir, int64_t wait_ns, struct error *why);
+int directory_say_authority(const char *dir, struct error *why);
+
+/* 1: a sink that lives has said that it commits here; 0: none yet; -1. */
+int directory_authority(const char *dir, struct error *why);
+
+/* What has been committed, and what a run that died had begun: files of OPENED that are not in COMMIT come with the rest. */
+int directory_read(const char *dir, struct directory_commit *, struct arena *, struct error *why);
+
+/* Durable before it returns. */
+int directory_note_opened(const char *dir, const struct directory_file *, struct error *why);
+/* Durable and atomic; then OPENED begins anew. */
+int directory_commit(const char *dir, const struct directory_file *, size_t n, const char *barrier, size_t len, struct error *why);
+
+/* A stage's state beside the barrier; `name` of the file, in the arena. */
+int directory_put_state(const char *dir, const char *name, const void *bytes, size_t n, struct error *why);
+char *directory_get_state(const char *dir, const char *name, size_t name_len, size_t *n, struct error *why);
+/* Removes states of epochs up to the committed one that its barrier does not name. */
+void directory_prune(const char *dir, uint64_t epoch, const char *barrier, size_t len);
+
+#endif
