@@ -15,7 +15,6 @@
 #include "base/snapshot.h"
 #include "base/wallclock.h"
 #include "checkpoint/control.h"
-#include "checkpoint/crash.h"
 #include "checkpoint/directory.h"
 #include "json/parse.h"
 #include "json/write.h"
@@ -389,7 +388,6 @@ static int commit(struct checkpoint *c, const struct control_line *l, struct err
 	size_t n = 0;
 	int result = 0;
 
-	crash_here("sink:before_sync");
 	for (size_t i = 0; i < c->loop->n_outputs; i++)
 		if (output_flush(c->loop->outputs[i], why))
 			return -1;
@@ -400,9 +398,7 @@ static int commit(struct checkpoint *c, const struct control_line *l, struct err
 	n = 0;
 	for (struct file *f = c->files; f; f = f->next)
 		files[n++] = (struct directory_file){ f->name, f->ino, f->len };
-	crash_here("sink:before_commit");
 	result = directory_commit(c->o.dir, files, n, c->line.data, c->line.len, why);
-	crash_here("sink:after_commit");
 	free(files);
 	if (result)
 		return -1;
@@ -479,10 +475,8 @@ static int pass_barrier(struct checkpoint *c, struct error *why)
 	if (read_line(c, &l, why) || (c->o.is_sink && verify_barrier(c, &l, why)))
 		return -1;
 	c->epoch = l.epoch;
-	crash_here("stage:before_forward");
 	if (c->o.is_sink ? commit(c, &l, why) : forward(c, why))
 		return -1;
-	crash_here("stage:after_forward");
 	return 0;
 }
 
