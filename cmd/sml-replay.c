@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/fieldpath.h"
 #include "base/number.h"
+#include "base/snapshot.h"
 #include "base/wallclock.h"
 #include "cli/command.h"
 #include "json/write.h"
@@ -246,6 +247,9 @@ static int check_use(const struct replay *t, struct error *why)
 	if (t->merges && t->n_addresses)
 		return command_misuse(&t->common, why, "--merge: is of files, and kafka:%s is a topic: sml-replay --merge FILE... | "
 		    "sml-replay - kafka:%s", t->topics[0], t->topics[0]);
+	if (t->common.checkpoint && (t->merges || t->n_addresses))
+		return command_misuse(&t->common, why, "--checkpoint: of files one after the other; not of %s", t->merges ? "files side by side (--merge)" :
+		    "topics");
 	if (t->merges && !t->n_files)
 		return command_misuse(&t->common, why, "--merge: names no files");
 	for (size_t i = 0; !t->n_addresses && i < sizeof live / sizeof *live; i++)
@@ -504,7 +508,10 @@ static void tell_merged(void *tool, const char *name, uint64_t n)
 
 static struct source *open_files(struct replay *t, const char *const *files, struct error *why)
 {
-	const struct lines_options lines = { .fields = &t->loop->fields, .intake = t->kafka.intake };
+	/* A barrier may come between any two records that are paced. */
+	const bool is_paced = t->common.checkpoint && (t->rate > 0 || t->speed > 0);
+	const struct lines_options lines = { .fields = &t->loop->fields, .intake = t->kafka.intake, .whole = t->common.checkpoint,
+		.most = is_paced ? 1 : 0 };
 
 	if (!t->merges)
 		return inputs_new(files, t->n_files, &lines, why);
@@ -705,6 +712,13 @@ static int pass(struct replay *t, struct batch *b, size_t from, size_t to, struc
 	return result;
 }
 
+/* The record in hand is not of an epoch that ends while it waits. */
+static void hold(struct replay *t, bool yes)
+{
+	if (t->sequence.files)
+		t->sequence.files->holds = yes;
+}
+
 static int pass_paced(struct replay *t, struct batch *b, struct next *next, struct error *why)
 {
 	int64_t due[BATCH_MAX], now = wallclock_monotonic();
@@ -718,9 +732,12 @@ static int pass_paced(struct replay *t, struct batch *b, struct next *next, stru
 			;
 		if (to > from)
 			result = pass(t, b, from, to, next, why);
-		else
+		else {
 			/* A stop ends the run here: what has not left is not sent. */
+			hold(t, true);
 			result = loop_sleep(t->loop, t->rate * NAP_NS > NS_PER_S && due[from] < now + NAP_NS ? now + NAP_NS : due[from], why);
+			hold(t, result != 0);
+		}
 	}
 	return result;
 }
@@ -871,9 +888,39 @@ static int replay_finish(void *tool, enum end how, struct next *next, struct err
 	(void)why;
 	if (t->consumer && t->sequence.is_live)
 		report(t, true);
+	if (t->common.checkpoint && inputs_torn(t->sequence.files))
+		command_note(&t->common, "%zu bytes at the end of the last file are no whole line: they are left for the next run",
+		    inputs_torn(t->sequence.files));
 	if (!t->met_time && t->n_timeless && t->n_timeless < TIMELESS)
 		tell_timeless(t);
 	return 0;
+}
+
+/* How many records have been sent: -c counts them over all runs of a checkpoint. */
+static int replay_save(void *tool, struct snapshot_writer *w, struct error *why)
+{
+	const struct replay *t = tool;
+	struct buf sent = BUF_INIT;
+
+	(void)why;
+	snapshot_put_varint(&sent, t->sent);
+	snapshot_section(w, "sent", 4);
+	snapshot_row(w, "", 0, sent.data, sent.len);
+	buf_release(&sent);
+	return 0;
+}
+
+static int replay_restore(void *tool, struct snapshot_reader *reader, struct error *why)
+{
+	struct replay *t = tool;
+	int item;
+
+	while ((item = snapshot_next(reader, why)) == SNAPSHOT_SECTION || item == SNAPSHOT_ROW)
+		if (item == SNAPSHOT_ROW && reader->section_len == 4 && !memcmp(reader->section, "sent", 4)) {
+			struct snapshot_bytes in = { (const unsigned char *)reader->value, (const unsigned char *)reader->value + reader->value_len, false };
+			t->sent = snapshot_get_varint(&in);
+		}
+	return item == SNAPSHOT_END ? 0 : -1;
 }
 
 static int replay_commit(void *tool, enum end how, struct error *why)
@@ -973,7 +1020,7 @@ const struct command replay_command = {
 	.setup = replay_setup,
 	.source = replay_source,
 	.tool = { .name = "replay", .start = replay_start, .records = replay_records, .deadline = replay_deadline, .tick = replay_tick,
-	    .finish = replay_finish, .commit = replay_commit, .metrics = replay_metrics, .summary = replay_summary },
+	    .save = replay_save, .restore = replay_restore, .finish = replay_finish, .commit = replay_commit, .metrics = replay_metrics, .summary = replay_summary },
 	.release = replay_release,
 	.parts = kafka_parts,
 };

@@ -24,7 +24,7 @@ struct selected { struct name name; struct fieldpath path; int slot; };
 
 struct route {
 	struct common common;
-	bool check, explain, all, truncates;
+	bool check, explain, all, truncates, stamps;
 	bool given;			/* the rules; else they are the default ones */
 	int on_closed, oversize;
 	const char *select, *message_key, *brokers, *config;
@@ -40,6 +40,8 @@ struct route {
 	struct fieldpath key_path, time_path;
 	int key_slot, time_slot;	/* -1: nobody wants it */
 	struct loop *loop;
+	const struct added *stamp;	/* "_e" of --stamp */
+	uint64_t stamped, stamped_epoch;
 	struct kafka_options kafka;
 	struct sink_pool pool;
 	bool reads;			/* records are parsed */
@@ -98,6 +100,8 @@ static int check_rules(const struct route *t, struct error *why)
 		return -1;
 	for (size_t i = 0; i < t->rules.n; i++) {
 		const struct rule *r = &t->rules.rule[i];
+		if (t->common.checkpoint && (!strncmp(r->dest, "kafka:", 6) || !strncmp(r->dest, "replace:", 8)))
+			return error_set(why, "rule \"%s=%s\": under a checkpoint records go to files and descriptors", r->condition, r->dest);
 		if (sink_check(r->dest, why))
 			return error_prefix(why, "rule \"%s=%s\"", r->condition, r->dest);
 		if (r->near)
@@ -130,6 +134,10 @@ static int route_setup(void *tool, struct setup *setup, struct error *why)
 		return -1;
 	if (check_rules(t, why))
 		return -1;
+	if (t->common.checkpoint && t->truncates)
+		return command_misuse(&t->common, why, "--truncate: under a checkpoint files are appended to, and cut back to what was committed");
+	if (t->stamps && !t->common.checkpoint)
+		return command_misuse(&t->common, why, "--stamp: says which epoch of a checkpoint a record is of, and there is none (--checkpoint DIR)");
 	if (t->select && parse_select(t, why))
 		return -1;
 	if (t->message_key && fieldpath_parse(&t->key_path, t->message_key, &t->arena, why))
@@ -183,6 +191,21 @@ static void select_members(struct route *t, struct record *r)
 	buf_release(&line);
 }
 
+/* "_e":[run, epoch, n]: what a reader of a pipe tells a repeated record by. */
+static void stamp(struct route *t, struct record *r)
+{
+	const struct protocol *p = t->loop->protocol;
+	struct value *items = record_space(r, 3 * sizeof *items);
+
+	if (t->stamped_epoch != p->epoch)
+		t->stamped = 0;
+	t->stamped_epoch = p->epoch;
+	items[0] = value_text(p->run, (uint32_t)strlen(p->run));
+	items[1] = value_integer((int64_t)p->epoch);
+	items[2] = value_integer((int64_t)++t->stamped);
+	record_add(r, t->stamp, (struct value){ .type = VALUE_ARRAY, .len = 3, .items = items });
+}
+
 /* One record to the sinks of its rules. 1: (also) to stdout. */
 static int route_one(struct route *t, struct record *r, uint64_t matched, struct error *why)
 {
@@ -195,6 +218,8 @@ static int route_one(struct route *t, struct record *r, uint64_t matched, struct
 	}
 	if (t->n_selected)
 		select_members(t, r);
+	if (t->stamps)
+		stamp(t, r);
 	for (; matched; matched &= matched - 1) {
 		const int i = __builtin_ctzll(matched);
 		t->rules.rule[i].matched++;
@@ -375,6 +400,8 @@ static int route_start(void *tool, struct loop *loop, struct error *why)
 	bool wants_time = false, wants_key = false;
 
 	t->loop = loop;
+	if (t->stamps && !(t->stamp = fields_add(&loop->fields, "_e")))
+		return error_set(why, "too many added members");
 	if (rules_bind(&t->rules, &loop->fields, why))
 		return -1;
 	if (open_sinks(t, loop, why))
@@ -506,6 +533,7 @@ static const struct opt route_options[] = {
 	OPT_TEXT(0, "select", "LIST", struct route, select, "write only these members: a,b,NAME=PATH"),
 	OPT_FLAG(0, "truncate", struct route, truncates, "paths start anew instead of being appended to"),
 	OPT_CHOICE(0, "on-closed", "stop|drop", struct route, on_closed, "when a destination's reader has gone: stop (1), or drop and count"),
+	OPT_FLAG(0, "stamp", struct route, stamps, "under a checkpoint add _e: run, epoch, number, for readers of pipes"),
 	OPT_TEXT(0, "message-key", "PATH", struct route, message_key, "Kafka message key: a string's bytes, else canonical text"),
 	OPT_CHOICE(0, "oversize", "stop|error", struct route, oversize, "a record too large for the broker: stop (1), or an error record"),
 	OPT_BROKERS(struct route, brokers),

@@ -20,7 +20,7 @@
 #include "json/write.h"
 
 #define LOCK_WAIT (5 * NS_PER_S)	/* for a sink that is about to end */
-#define SINK_WAIT (30 * NS_PER_S)	/* for the sink to come up */
+#define SINK_WAIT (10 * NS_PER_S)	/* for the sink to come up */
 #define TRY_NS (10 * NS_PER_MS)
 #define IDLE_NS (60 * NS_PER_S)		/* between barriers where nothing is read */
 #define EPOCH_BYTES (8u << 20)		/* of input: then a barrier at once */
@@ -462,6 +462,8 @@ static int pass_begin(struct checkpoint *c, struct error *why)
 		return -1;
 	note_via(c, &l);
 	c->protocol.has_begun = true;
+	c->protocol.run = c->run;
+	c->protocol.epoch = c->epoch + 1;
 	return forward(c, why);
 }
 
@@ -475,6 +477,7 @@ static int pass_barrier(struct checkpoint *c, struct error *why)
 	if (read_line(c, &l, why) || (c->o.is_sink && verify_barrier(c, &l, why)))
 		return -1;
 	c->epoch = l.epoch;
+	c->protocol.epoch = l.epoch + 1;
 	if (c->o.is_sink ? commit(c, &l, why) : forward(c, why))
 		return -1;
 	return 0;
@@ -545,7 +548,7 @@ static int wait_for_sink(struct checkpoint *c, struct error *why)
 			return there < 0 ? -1 : 0;
 		const int64_t now = wallclock_monotonic();
 		if (now >= until)
-			return error_set(why, "%s: no sml-route with this checkpoint has come up in 30 s", c->o.dir);
+			return error_set(why, "%s: no sml-route with this checkpoint has come up in 10 s", c->o.dir);
 		if (loop_sleep(c->loop, now + TRY_NS, why))
 			return c->loop->stopping ? error_set(why, "stopped while it waited for sml-route") : -1;
 	}
@@ -569,10 +572,9 @@ static int write_positions(struct checkpoint *c, struct buf *b, struct error *wh
 	buf_add_byte(b, '[');
 	if (!source->tell)
 		return usage(c, error_set(why, "this input cannot be read again from where it was: under a checkpoint the first stage is sml-replay"));
-	if (source->tell(source, b, why))
-		return -1;
+	const int result = source->tell(source, b, why);
 	buf_add_byte(b, ']');
-	return 0;
+	return result == -2 ? usage(c, -1) : result;
 }
 
 static int begin(struct checkpoint *c, struct error *why)
@@ -593,7 +595,7 @@ static int begin(struct checkpoint *c, struct error *why)
 		result = source->seek(source, last.src.text, last.src.len, why);
 	buf_release(&positions);
 	if (result)
-		return result == -2 ? usage(c, -1) : -1;
+		return usage(c, result == -2 ? -1 : 0) ? -1 : result;
 	make_run(run);
 	erun = last.run.text ? alloc_span(last.run.text, last.run.len) : NULL;
 	buf_clear(&c->line);
@@ -690,7 +692,7 @@ struct checkpoint *checkpoint_new(const struct checkpoint_options *o)
 
 	c->o = *o;
 	c->lock = -1;
-	c->protocol = (struct protocol){ prepare, start, control, first, due, tick, end, abort_stream, opened, closing, false };
+	c->protocol = (struct protocol){ prepare, start, control, first, due, tick, end, abort_stream, opened, closing, false, NULL, 0 };
 	return c;
 }
 

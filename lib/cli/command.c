@@ -20,6 +20,7 @@
 #include "base/suggest.h"
 #include "base/wallclock.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/control.h"
 #include "cli/progress.h"
 #include "cli/version.h"
 #include "stream/inputs.h"
@@ -341,6 +342,43 @@ static int check_stage(const char *name, struct error *why)
 	return 0;
 }
 
+/* The stage that has failed before its stream began, as stages behind it hear of it; NULL: they have heard, or nobody is there. */
+static const char *unheard;
+
+/* Options end the process where they are parsed. */
+static void tell_unheard(int status, void *unused)
+{
+	struct buf line = BUF_INIT;
+	struct stat st;
+
+	(void)unused;
+	if (!status || !unheard || fstat(STDOUT_FILENO, &st) || !S_ISFIFO(st.st_mode))
+		return;
+	control_write_abort(&line, status, unheard, "it could not begin");
+	buf_add_byte(&line, '\n');
+	if (fd_write(STDOUT_FILENO, line.data, line.len))
+		errno = 0;	/* whoever stood there has gone, too */
+	buf_release(&line);
+}
+
+static bool asks_for_checkpoint(int argc, char **argv)
+{
+	const char *set = getenv("SML_CHECKPOINT");
+	bool asks = set && *set;
+
+	for (int i = 1; i < argc; i++)
+		asks |= !strncmp(argv[i], "--checkpoint", 12);
+	return asks;
+}
+
+static void listen_for_failure(const struct command *last, int argc, char **argv)
+{
+	if (last->checkpoints && !last->is_sink && asks_for_checkpoint(argc, argv)) {
+		unheard = last->tool.name;
+		on_exit(tell_unheard, NULL);
+	}
+}
+
 /* All stages of a process are under the same checkpoint, or none is.  1: under one, 0: none is, -1. */
 static int checkpoint_check(const struct part *parts, size_t n, const char **names, struct error *why)
 {
@@ -403,7 +441,8 @@ static int run(struct part *parts, size_t n)
 	if (first->command->source) {
 		source = first->command->source(first->tool, &loop, &first->setup, &why);
 	} else {
-		struct lines_options lines = { .fields = &loop.fields, .intake = { .max_line = common_of(first)->max_line } };
+		struct lines_options lines = { .fields = &loop.fields, .intake = { .max_line = common_of(first)->max_line },
+			.whole = common_of(first)->checkpoint };
 
 		source = inputs_new(first->setup.inputs, first->setup.n_inputs, &lines, &why);
 	}
@@ -438,7 +477,13 @@ static int run(struct part *parts, size_t n)
 			loop_add_service(&loop, &metrics[i].service);
 		}
 	progress = progress_new(&loop, first->tool);
+	if (checkpoint)
+		unheard = NULL;		/* from here on the protocol tells */
 	status = (int)filter_run(&loop, source, stages, n, final->command->writes_no_records ? NULL : &last.next, &why);
+	if (loop.refused_begin && output.is_open) {
+		control_write_abort(&output.buf, status, short_name(final->command), "it was started without a checkpoint");
+		buf_add_byte(&output.buf, '\n');
+	}
 	if (output.is_open && output_close(&output, status == EXIT_DONE ? &why : &later) && status == EXIT_DONE)
 		status = EXIT_FAILED;
 	progress_end(progress);
@@ -485,6 +530,7 @@ int command_main(const struct command *c, int argc, char **argv)
 	struct part part = { .command = c, .argc = argc, .argv = argv };
 
 	hold_descriptors();
+	listen_for_failure(c, argc, argv);
 	return run_parts(c->name, &part, 1);
 }
 
@@ -649,6 +695,8 @@ int command_chain(const struct command *const *commands, int argc, char **argv)
 		return chain_misuse("a tool is missing");
 	parts = alloc_zeroed((size_t)argc, sizeof *parts);
 	status = chain_cut(commands, argc, argv, own, parts, &n);
+	if (!status && n)
+		listen_for_failure(parts[n - 1].command, argc, argv);
 	if (!status)
 		status = run_parts("sml", parts, n);
 	free(parts);

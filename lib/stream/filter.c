@@ -261,9 +261,13 @@ void loop_end_at_once(bool yes)
 
 int loop_sleep(struct loop *l, int64_t until, struct error *why)
 {
-	while (!l->stopping && wallclock_monotonic() < until)
-		if (loop_wait(l, &(struct wait_for){0}, until, why))
+	struct protocol *p = l->protocol && l->protocol->has_begun ? l->protocol : NULL;
+
+	for (int64_t now; !l->stopping && (now = wallclock_monotonic()) < until;) {
+		const int64_t due = p ? p->due(p) : INT64_MAX;
+		if (due <= now ? p->tick(p, now, why) : loop_wait(l, &(struct wait_for){0}, due < until ? due : until, why))
 			return -1;
+	}
 	return l->stopping;
 }
 
@@ -497,10 +501,12 @@ static int control_line(struct loop *l, struct source *source, struct error *why
 
 	if (l->protocol)
 		return blame(l, l->stages, l->protocol->control(l->protocol, source->control, why));
-	if (source->control->kind == CONTROL_BEGIN && !l->stages[0].tally.records) {
+	const enum control_kind kind = source->control->kind;
+	if ((kind == CONTROL_BEGIN || kind == CONTROL_ABORT) && !l->stages[0].tally.records) {
 		l->verdict = EXIT_USAGE;
-		error_set(why, "%s: the first line is a begin record: this is a stream under a checkpoint, and this tool "
-		    "was started without one", r->at.source);
+		l->refused_begin = true;
+		error_set(why, "%s: the first line is %s record: this is a stream under a checkpoint, and this tool "
+		    "was started without one", r->at.source, kind == CONTROL_BEGIN ? "a begin" : "an abort");
 		return blame(l, l->stages, -1);
 	}
 	r->kind = RECORD_REFUSED;
@@ -683,8 +689,12 @@ enum exit_status filter_run(struct loop *l, struct source *source, struct stage 
 	l->running = NULL;
 	if (!result && l->protocol)
 		result = l->protocol->start(l->protocol, why);
-	if (result)
-		return result > 0 || l->verdict ? l->verdict : EXIT_FAILED;
+	if (result) {
+		const enum exit_status status = result > 0 || l->verdict ? l->verdict : EXIT_FAILED;
+		if (l->protocol)
+			l->protocol->abort(l->protocol, status, l->failed_in, why->text);
+		return status;
+	}
 	result = run(l, source, &how, why);
 	if (result >= 0 && l->protocol && !l->stopped_by && l->protocol->end(l->protocol, &how, why))
 		result = -1;

@@ -129,6 +129,8 @@ struct protocol {
 	int (*opened)(struct protocol *, struct output *, struct error *why);
 	int (*closing)(struct protocol *, struct output *, struct error *why);	/* all of it has been written */
 	bool has_begun;						/* data may pass */
+	const char *run;					/* once it has: the run, and the epoch that is open */
+	uint64_t epoch;
 };
 
 struct wait_for {
@@ -150,6 +152,7 @@ struct loop {
 	struct service *services;
 	struct protocol *protocol;	/* NULL: no checkpoint */
 	bool refuses_control;		/* sml-replay: {"_sml": in its input is data (RESERVED), never control */
+	bool refused_begin;		/* the stream is under a checkpoint, and this process is not */
 	bool stopping;			/* a signal has come */
 	bool failed;			/* a hook or the source has: outputs alone are still served */
 	enum exit_status verdict;	/* a status that a hook has chosen for its "enough" or failure; 0: the usual one */
@@ -179,7 +182,7 @@ void loop_release(struct loop *);
  */
 int loop_wait(struct loop *, const struct wait_for *, int64_t until, struct error *why);
 
-/* Waits until a time whatever comes, for pacing; 1: a stop was asked for meanwhile. */
+/* Waits until a time whatever comes, for pacing, and makes barriers meanwhile; 1: a stop was asked for. */
 int loop_sleep(struct loop *, int64_t until, struct error *why);
 
 /* For work that waits for somebody else than the loop knows (a broker's answer): lets signals in; true: a stop was asked for. */

@@ -33,7 +33,9 @@ static int open_next(struct inputs *in, struct error *why)
 
 	if (!reader)
 		return -1;
-	in->now = lines_new(reader, reader_name(in->paths[in->at]), &in->o);
+	struct lines_options o = in->o;
+	o.whole &= in->at + 1 == in->n;		/* nothing can be appended to the others */
+	in->now = lines_new(reader, reader_name(in->paths[in->at]), &o);
 	in->at++;
 	in->source.fd = in->now->fd;
 	in->source.drains = in->now->drains;
@@ -96,14 +98,15 @@ static int inputs_tell(struct source *source, struct buf *b, struct error *why)
 
 	for (size_t i = 0; i < in->at; i++) {
 		struct print p;
-		if (take_print(in->paths[i], PRINT_BYTES, &p, why))
-			return -1;
+		const int result = take_print(in->paths[i], PRINT_BYTES, &p, why);
+		if (result)
+			return result;
 		json_write_comma(b);
 		buf_add_text(b, "{\"f\":");
 		json_write_string(b, in->paths[i], strlen(in->paths[i]));
 		buf_format(b, ",\"ino\":\"%llu\",\"fp\":\"%u:%08x\"", (unsigned long long)p.ino, p.len, p.crc);
 		if (i + 1 == in->at && in->now) {
-			const struct lines_place place = lines_tell(in->now);
+			const struct lines_place place = lines_tell(in->now, in->source.holds);
 			buf_format(b, ",\"off\":\"%llu\",\"line\":\"%llu\"", (unsigned long long)place.bytes, (unsigned long long)place.number);
 		}
 		buf_add_byte(b, '}');
@@ -171,6 +174,13 @@ static int inputs_seek(struct source *source, const char *json, size_t n, struct
 	}
 	arena_release(&arena);
 	return result;
+}
+
+size_t inputs_torn(const struct source *source)
+{
+	const struct inputs *in = (const struct inputs *)source;
+
+	return in->now ? lines_torn(in->now) : 0;
 }
 
 static void inputs_close(struct source *source)

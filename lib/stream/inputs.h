@@ -11,4 +11,7 @@
  */
 struct source *inputs_new(const char *const *paths, size_t n, const struct lines_options *, struct error *why);
 
+/* Bytes at the end of the last input that are no whole line and have not been given. */
+size_t inputs_torn(const struct source *);
+
 #endif

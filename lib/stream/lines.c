@@ -26,6 +26,8 @@ struct lines {
 	size_t start, end, size, scanned;	/* scanned: bytes from start known to hold no LF */
 	uint64_t number;			/* of the last line, blank ones counted */
 	uint64_t fetched;			/* bytes that the reader has given */
+	struct lines_place before;		/* the last batch */
+	size_t most;
 	bool at_eof, begun;
 	bool dropping;				/* inside a line that is too long */
 	size_t dropped;				/* its bytes so far */
@@ -137,6 +139,22 @@ static void see_control(struct lines *l, const char *line, size_t len)
 	l->source.control = &l->control;
 }
 
+size_t lines_torn(const struct source *source)
+{
+	const struct lines *l = (const struct lines *)source;
+
+	return l->at_eof && l->o.whole ? l->end - l->start + (l->dropping ? l->dropped : 0) : 0;
+}
+
+struct lines_place lines_tell(const struct source *source, bool before_last)
+{
+	const struct lines *l = (const struct lines *)source;
+
+	if (before_last)
+		return l->before;
+	return (struct lines_place){ l->fetched - (l->end - l->start) - (l->dropping ? l->dropped : 0), l->number };
+}
+
 static int lines_next(struct source *source, struct record **out, struct error *why)
 {
 	struct lines *l = (struct lines *)source;
@@ -144,12 +162,13 @@ static int lines_next(struct source *source, struct record **out, struct error *
 
 	arena_clear(&l->arena);
 	source->until = INT64_MAX;
+	l->before = lines_tell(source, false);
 	for (int reads = 0;; reads++) {
 		char *p = l->block + l->start, *end = l->block + l->end, *lf;
-		while (n < BATCH_MAX && (p < end || (l->dropping && l->at_eof))) {
+		while (n < (int)l->most && (p < end || (l->dropping && l->at_eof))) {
 			if (!(lf = memchr(p + l->scanned, '\n', (size_t)(end - p) - l->scanned))) {
 				l->scanned = (size_t)(end - p);
-				if (!l->at_eof)
+				if (!l->at_eof || l->o.whole)
 					break;
 				lf = end;	/* the last line has no LF */
 			}
@@ -221,16 +240,10 @@ struct source *lines_new(struct reader *reader, const char *name, const struct l
 	l->o = *o;
 	if (!l->o.intake.max_line)
 		l->o.intake.max_line = INTAKE_MAX_LINE;
+	l->most = o->most ? o->most : BATCH_MAX;
 	l->size = 2 * WANT;
 	l->block = alloc_bytes(l->size + SLACK);
 	return &l->source;
-}
-
-struct lines_place lines_tell(const struct source *source)
-{
-	const struct lines *l = (const struct lines *)source;
-
-	return (struct lines_place){ l->fetched - (l->end - l->start) - (l->dropping ? l->dropped : 0), l->number };
 }
 
 int lines_seek(struct source *source, struct lines_place place, struct error *why)

@@ -20,14 +20,20 @@
 struct lines_options {
 	const struct fields *fields;
 	struct intake intake;		/* max_line 0: INTAKE_MAX_LINE */
+	bool whole;			/* a last line without LF is not given */
+	size_t most;			/* records of a batch; 0: BATCH_MAX */
 };
 
 /* Takes over the reader.  The name is borrowed: "stdin", a path. */
 struct source *lines_new(struct reader *, const char *name, const struct lines_options *);
 
-/* Up to where the input has been given: bytes (unpacked) and lines; a line that is too long is given at its end. */
+/* Up to where the input has been given, or had been before the last batch: bytes (unpacked) and lines.  A line that is too long is
+ * given at its end. */
 struct lines_place { uint64_t bytes, number; };
-struct lines_place lines_tell(const struct source *);
+struct lines_place lines_tell(const struct source *, bool before_last);
+
+/* Bytes at the end that are no whole line and have not been given. */
+size_t lines_torn(const struct source *);
 
 /* Before the first record: goes on from there.  -1: the input ends before, or cannot be read. */
 int lines_seek(struct source *, struct lines_place, struct error *why);
