@@ -24,6 +24,8 @@
 #define TRY_NS (10 * NS_PER_MS)
 #define IDLE_NS (60 * NS_PER_S)		/* between barriers where nothing is read */
 #define EPOCH_BYTES (8u << 20)		/* of input: then a barrier at once */
+#define LOOK_NS (5 * NS_PER_MS)		/* between looks whether it has been committed */
+#define AT_WORK 4			/* between barriers at least so many times what the last one took, until it was committed */
 #define INLINE_MAX (256u * 1024)	/* bytes of a state that travels in the barrier */
 
 /* A regular file that the sink writes to. */
@@ -51,6 +53,9 @@ struct checkpoint {
 	int lock;
 	bool ended, aborted;
 	int64_t due, barrier_at;		/* a source's */
+	bool is_open;				/* the last barrier has not been committed yet, as far as the source has seen */
+	uint64_t mark;				/* of the commit before it */
+	int64_t hurries;			/* from when on much input alone is reason enough for one */
 	uint64_t done;				/* input bytes at the last barrier */
 	struct buf line, next_line;
 };
@@ -612,16 +617,31 @@ static int make_barrier(struct checkpoint *c, bool is_last, struct error *why)
 	struct buf positions = BUF_INIT;
 	int result = write_positions(c, &positions, why);
 
+	c->mark = directory_mark(c->o.dir);
+	c->barrier_at = wallclock_monotonic();
 	if (!result) {
 		buf_clear(&c->line);
 		control_write_barrier(&c->line, &(struct control_barrier){ c->run, c->epoch + 1, wallclock_now() / NS_PER_MS, is_last, &positions });
 		result = pass_barrier(c, why);
 	}
 	buf_release(&positions);
-	c->barrier_at = wallclock_monotonic();
-	c->due = c->barrier_at + c->o.interval_ns;
 	c->done = c->loop->source->done;
+	c->is_open = true;
+	c->due = 0;
 	return result;
+}
+
+/* The next barrier waits for the commit of the last one, and then so long that barriers are the smaller part of the work. */
+static void look_for_commit(struct checkpoint *c, int64_t now)
+{
+	if (directory_mark(c->o.dir) == c->mark) {
+		c->due = now + LOOK_NS;
+		return;
+	}
+	const int64_t took = now - c->barrier_at, rest = AT_WORK * took;
+	c->is_open = false;
+	c->due = rest > c->o.interval_ns ? now + rest : c->barrier_at + c->o.interval_ns;
+	c->hurries = now + rest;
 }
 
 static int start(struct protocol *p, struct error *why)
@@ -637,13 +657,17 @@ static int64_t due(struct protocol *p)
 
 	if (!c->o.is_source || !p->has_begun)
 		return INT64_MAX;
-	return c->loop->source->done - c->done >= EPOCH_BYTES ? 0 : c->due;
+	return !c->is_open && c->loop->source->done - c->done >= EPOCH_BYTES ? c->hurries : c->due;
 }
 
 static int tick(struct protocol *p, int64_t now, struct error *why)
 {
 	struct checkpoint *c = of(p);
 
+	if (c->is_open) {
+		look_for_commit(c, now);
+		return 0;
+	}
 	if (c->loop->source->done == c->done && now - c->barrier_at < IDLE_NS) {
 		c->due = now + c->o.interval_ns;
 		return 0;

@@ -261,6 +261,16 @@ int directory_commit(const char *dir, const struct directory_file *files, size_t
 	return result;
 }
 
+uint64_t directory_mark(const char *dir)
+{
+	char *path = path_of(dir, "COMMIT");
+	struct stat st;
+	const bool there = !stat(path, &st);
+
+	free(path);
+	return there ? (uint64_t)st.st_ino * 31 + (uint64_t)st.st_mtim.tv_sec * NS_PER_S + (uint64_t)st.st_mtim.tv_nsec : 0;
+}
+
 /* ---- states beside the line ---- */
 
 int directory_put_state(const char *dir, const char *name, const void *bytes, size_t n, struct error *why)

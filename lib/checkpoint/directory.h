@@ -49,6 +49,9 @@ int directory_note_opened(const char *dir, const struct directory_file *, struct
 /* Durable and atomic; then OPENED begins anew. */
 int directory_commit(const char *dir, const struct directory_file *, size_t n, const char *barrier, size_t len, struct error *why);
 
+/* Tells one commit from the next, without reading it; 0: there is none. */
+uint64_t directory_mark(const char *dir);
+
 /* A stage's state beside the barrier; `name` of the file, in the arena. */
 int directory_put_state(const char *dir, const char *name, const void *bytes, size_t n, struct error *why);
 char *directory_get_state(const char *dir, const char *name, size_t name_len, size_t *n, struct error *why);
