@@ -508,10 +508,10 @@ static void tell_merged(void *tool, const char *name, uint64_t n)
 
 static struct source *open_files(struct replay *t, const char *const *files, struct error *why)
 {
-	/* A barrier may come between any two records that are paced. */
-	const bool is_paced = t->common.checkpoint && (t->rate > 0 || t->speed > 0);
+	/* A barrier may come between any two records that are paced, and the last one behind any that is the last. */
+	const bool one_by_one = t->common.checkpoint && (t->rate > 0 || t->speed > 0 || t->count || t->until != INT64_MAX);
 	const struct lines_options lines = { .fields = &t->loop->fields, .intake = t->kafka.intake, .whole = t->common.checkpoint,
-		.most = is_paced ? 1 : 0 };
+		.most = one_by_one ? 1 : 0 };
 
 	if (!t->merges)
 		return inputs_new(files, t->n_files, &lines, why);
@@ -771,6 +771,7 @@ static bool pick(struct replay *t, struct record **r, size_t n, struct batch *b)
 		if (live && (consumer_ended(t->consumer, i) || consumer_drops(t->consumer, i, r[i]->line, r[i]->len)))
 			continue;
 		if (is_past(t, r[i])) {
+			hold(t, true);
 			if (!live)
 				return true;
 			consumer_end_partition(t->consumer, i);

@@ -56,7 +56,7 @@ struct checkpoint {
 	bool is_open;				/* the last barrier has not been committed yet, as far as the source has seen */
 	uint64_t mark;				/* of the commit before it */
 	int64_t hurries;			/* from when on much input alone is reason enough for one */
-	uint64_t done;				/* input bytes at the last barrier */
+	uint64_t done, records;			/* input bytes and records at the last barrier */
 	struct buf line, next_line;
 };
 
@@ -115,7 +115,7 @@ static void note_via(struct checkpoint *c, const struct control_line *l)
 
 /* ---- states ---- */
 
-/* The bytes of {"$ref":...} or of base64; free(3). */
+/* The bytes that {"n":...,"bytes":"<base64>"} or {"n":...,"$ref":...} stands for; free(3). */
 static int state_bytes(struct checkpoint *c, struct control_text json, char **bytes, size_t *n, struct error *why)
 {
 	struct buf decoded = BUF_INIT;
@@ -123,7 +123,8 @@ static int state_bytes(struct checkpoint *c, struct control_text json, char **by
 
 	if (json_document(&c->line_arena, json.text, json.len, &v, why))
 		return -1;
-	const struct value ref = json_get(v, "$ref", &c->line_arena), crc = json_get(v, "crc", &c->line_arena);
+	const struct value ref = json_get(v, "$ref", &c->line_arena), crc = json_get(v, "crc", &c->line_arena),
+		text = json_get(v, "bytes", &c->line_arena);
 	if (ref.type == VALUE_STRING) {
 		*bytes = directory_get_state(c->o.dir, ref.text, ref.len, n, why);
 		if (!*bytes)
@@ -132,23 +133,38 @@ static int state_bytes(struct checkpoint *c, struct control_text json, char **by
 			return error_set(why, "%.*s: is damaged", (int)ref.len, ref.text);
 		return 0;
 	}
-	if (v.type != VALUE_STRING || json_read_base64(&decoded, v.text, v.len) < 0)
+	if (text.type != VALUE_STRING || json_read_base64(&decoded, text.text, text.len) < 0)
 		return error_set(why, "is no state of a stage");
 	*bytes = decoded.data;
 	*n = decoded.len;
 	return 0;
 }
 
+/* How many records the stage had seen. */
+static uint64_t records_in(struct checkpoint *c, struct control_text json)
+{
+	struct value v, n;
+	struct error ignored;
+
+	if (json_document(&c->line_arena, json.text, json.len, &v, &ignored))
+		return 0;
+	n = json_get(v, "n", &c->line_arena);
+	return n.type == VALUE_INTEGER && n.integer > 0 ? (uint64_t)n.integer : 0;
+}
+
 static int restore_stage(struct checkpoint *c, size_t i, const struct control_line *l, struct error *why)
 {
-	const struct stage *s = &c->loop->stages[i];
+	struct stage *s = &c->loop->stages[i];
 	const struct control_text json = control_state(l, c->o.stages[i]);
 	struct snapshot_reader reader;
 	char *bytes = NULL;
 	size_t n = 0;
 	int result = 0;
 
-	if (!json.text || !s->tool->restore)
+	if (!json.text)
+		return 0;
+	s->before = records_in(c, json);
+	if (!s->tool->restore)
 		return 0;
 	result = state_bytes(c, json, &bytes, &n, why);
 	if (!result)
@@ -163,6 +179,7 @@ static int write_state(struct checkpoint *c, size_t i, const struct control_line
 	struct kept *kept = &c->kept[i];
 
 	if (bytes->len <= INLINE_MAX) {
+		json_write_name(json, "bytes");
 		buf_add_byte(json, '"');
 		json_write_base64(json, bytes->data, bytes->len);
 		buf_add_byte(json, '"');
@@ -173,15 +190,16 @@ static int write_state(struct checkpoint *c, size_t i, const struct control_line
 		char *name = alloc_format("%s.%llu-%.*s.snap", c->o.stages[i], (unsigned long long)l->epoch, (int)l->run.len, l->run.text);
 		const int result = directory_put_state(c->o.dir, name, bytes->data, bytes->len, why);
 		buf_clear(&kept->json);
-		buf_add_text(&kept->json, "{\"$ref\":");
+		buf_add_text(&kept->json, "\"$ref\":");
 		json_write_string(&kept->json, name, strlen(name));
-		buf_format(&kept->json, ",\"len\":%zu,\"crc\":%lu}", bytes->len, (unsigned long)crc);
+		buf_format(&kept->json, ",\"len\":%zu,\"crc\":%lu", bytes->len, (unsigned long)crc);
 		kept->crc = crc;
 		kept->len = bytes->len;
 		free(name);
 		if (result)
 			return -1;
 	}
+	json_write_comma(json);
 	buf_add(json, kept->json.data, kept->json.len);
 	return 0;
 }
@@ -195,6 +213,7 @@ static int save_stage(struct checkpoint *c, size_t i, const struct control_line 
 
 	if (s->tool->drain && s->tool->drain(s->self, l->is_last, s->behind, why) < 0)
 		return -1;
+	buf_format(&json, "{\"n\":%llu", (unsigned long long)(s->before + s->tally.records));
 	if (s->tool->save) {
 		snapshot_begin(&w, s->tool->name);
 		result = s->tool->save(s->self, &w, why);
@@ -203,6 +222,7 @@ static int save_stage(struct checkpoint *c, size_t i, const struct control_line 
 			result = write_state(c, i, l, &w.bytes, &json, why);
 		buf_release(&w.bytes);
 	}
+	buf_add_byte(&json, '}');
 	if (!result)
 		pass_stage(c, i, &json);
 	buf_release(&json);
@@ -626,6 +646,7 @@ static int make_barrier(struct checkpoint *c, bool is_last, struct error *why)
 	}
 	buf_release(&positions);
 	c->done = c->loop->source->done;
+	c->records = c->loop->stages->tally.records;
 	c->is_open = true;
 	c->due = 0;
 	return result;
@@ -668,7 +689,7 @@ static int tick(struct protocol *p, int64_t now, struct error *why)
 		look_for_commit(c, now);
 		return 0;
 	}
-	if (c->loop->source->done == c->done && now - c->barrier_at < IDLE_NS) {
+	if (c->loop->stages->tally.records == c->records && now - c->barrier_at < IDLE_NS) {
 		c->due = now + c->o.interval_ns;
 		return 0;
 	}
@@ -716,7 +737,7 @@ struct checkpoint *checkpoint_new(const struct checkpoint_options *o)
 
 	c->o = *o;
 	c->lock = -1;
-	c->protocol = (struct protocol){ prepare, start, control, first, due, tick, end, abort_stream, opened, closing, false, NULL, 0 };
+	c->protocol = (struct protocol){ prepare, start, control, first, due, tick, end, abort_stream, opened, closing, false, !o->is_source, NULL, 0 };
 	return c;
 }
 

@@ -441,8 +441,8 @@ static int run(struct part *parts, size_t n)
 	if (first->command->source) {
 		source = first->command->source(first->tool, &loop, &first->setup, &why);
 	} else {
-		struct lines_options lines = { .fields = &loop.fields, .intake = { .max_line = common_of(first)->max_line },
-			.whole = common_of(first)->checkpoint };
+		struct lines_options lines = { .fields = &loop.fields, .intake = { .max_line = common_of(first)->max_line,
+			.takes_control = common_of(first)->checkpoint }, .whole = common_of(first)->checkpoint };
 
 		source = inputs_new(first->setup.inputs, first->setup.n_inputs, &lines, &why);
 	}

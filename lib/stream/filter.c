@@ -354,7 +354,7 @@ static void make_error(struct stage *s, struct record *r)
 static int stage_pass(struct next *next, struct record **r, size_t n, struct error *why)
 {
 	struct stage *s = (struct stage *)next;
-	const bool is_first = s == s->loop->stages;
+	const bool is_first = s == s->loop->stages, counts = s->loop->protocol && s->loop->protocol->counts;
 	const char *name = s->tool->name;
 
 	for (size_t i = 0; i < n; i++) {
@@ -362,9 +362,11 @@ static int stage_pass(struct next *next, struct record **r, size_t n, struct err
 		at->stage = name;
 		at->tally = &s->tally;
 		s->tally.records++;
-		if (!is_first) {	/* the first stage takes the source's count, the others count as on a pipe */
+		if (!is_first || counts) {	/* the first stage takes the source's count, the others count as on a pipe */
 			at->source = "stdin";
-			at->line = s->tally.records;
+			at->line = s->before + s->tally.records;
+		}
+		if (!is_first) {
 			/* Half is for the members added: where lines may be large, these are small. */
 			if (r[i]->len > s->policy.max_line / 2 || s->policy.max_line < SMALL_LINE)
 				hold_to_limit(s, r[i]);

@@ -98,6 +98,7 @@ struct stage {
 	void *self;
 	struct policy policy;
 	struct tally tally;
+	uint64_t before;		/* records of earlier runs of a checkpoint: lines are counted on */
 	uint64_t gated, let_out;	/* records that the gate has seen; of them error records of its own */
 	bool allows_itself;		/* by loop_allow: the gate counts nothing again */
 	struct next *behind;		/* the gate, where a policy may stop the run; else the neighbour */
@@ -129,6 +130,7 @@ struct protocol {
 	int (*opened)(struct protocol *, struct output *, struct error *why);
 	int (*closing)(struct protocol *, struct output *, struct error *why);	/* all of it has been written */
 	bool has_begun;						/* data may pass */
+	bool counts;						/* not a source: records are counted from the stream's beginning */
 	const char *run;					/* once it has: the run, and the epoch that is open */
 	uint64_t epoch;
 };

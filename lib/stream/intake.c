@@ -17,8 +17,10 @@ static bool has_prefix(const char *p, size_t n, const char *prefix)
 size_t intake_limit(const struct intake *in, const char *start, size_t n)
 {
 	/* As far as it is known: what may yet become an error record has the limit of one, in however small pieces it comes. */
-	const size_t head = sizeof ERROR_HEAD - 1;
+	const size_t head = sizeof ERROR_HEAD - 1, control = sizeof INTAKE_CONTROL - 1;
 
+	if (in->takes_control && !memcmp(start, INTAKE_CONTROL, n < control ? n : control))
+		return SIZE_MAX;
 	return !memcmp(start, ERROR_HEAD, n < head ? n : head) ? 8 * in->max_line : in->max_line;
 }
 

@@ -19,6 +19,7 @@
 struct intake {
 	size_t max_line;		/* bytes without LF; an error record may have eight times as many */
 	bool refuses_control;		/* {"_sml": is data: RESERVED; so is what ends like an error record without being one */
+	bool takes_control;		/* under a checkpoint: control records are as long as they like */
 	bool retries;			/* error records become their originals */
 };
 

@@ -173,13 +173,13 @@ static int lines_next(struct source *source, struct record **out, struct error *
 				lf = end;	/* the last line has no LF */
 			}
 			const size_t len = (size_t)(lf - p);
-			const bool control = !l->dropping && !l->o.intake.refuses_control && len >= 8 && len <= l->o.intake.max_line &&
-			    p[2] == '_' && has_prefix(p, len, CONTROL);
+			const bool control = !l->dropping && !l->o.intake.refuses_control && len >= 8 &&
+			    (len <= l->o.intake.max_line || l->o.intake.takes_control) && p[2] == '_' && has_prefix(p, len, CONTROL);
 			if (control && n)
 				goto out;	/* what came before it goes first */
 			bool given = true;
 			l->scanned = 0;
-			l->number++;
+			l->number += !(control && l->o.intake.takes_control);
 			if (l->dropping) {
 				drop(l, p, len);
 				give_dropped(l, n);
