@@ -244,8 +244,10 @@ has_read() {
 @test "control lines are refused where there is no checkpoint, forged error records by sml-replay" {
 	for t in $filters chain train; do
 		run -2 --separate-stderr tool "$t" <<<$'{"_sml":"begin"}\n{}'
-		[[ -z $output && $stderr == "$(reader "$t"): "*"begin record"* ]]
-		[ "$t" != train ] || continue
+		[[ $stderr == "$(reader "$t"): "*"begin record"* ]]
+		[ "$t" != train ] || { [ -z "$output" ] && continue; }
+		# Stages behind it, under the checkpoint, hear why.
+		[[ $output == '{"_sml":"abort","exit":2,"stage":'*',"why":"it was started without a checkpoint"}' ]]
 		run -0 tool "$t" -q <<<"$(records 1 1)"$'\n{"_sml":"begin"}\n{"_sml":"x"}'
 		equal '1 RESERVED@2 RESERVED@3' "$(ids <<<"$output")" "$t"
 	done

@@ -480,8 +480,8 @@ static int run(struct part *parts, size_t n)
 	if (checkpoint)
 		unheard = NULL;		/* from here on the protocol tells */
 	status = (int)filter_run(&loop, source, stages, n, final->command->writes_no_records ? NULL : &last.next, &why);
-	if (loop.refused_begin && output.is_open) {
-		control_write_abort(&output.buf, status, short_name(final->command), "it was started without a checkpoint");
+	if (loop.refused_begin && output.is_open && output.is_pipe) {
+		control_write_abort(&output.buf, status, loop.failed_in->tool->name, "it was started without a checkpoint");
 		buf_add_byte(&output.buf, '\n');
 	}
 	if (output.is_open && output_close(&output, status == EXIT_DONE ? &why : &later) && status == EXIT_DONE)

@@ -66,7 +66,7 @@ static int drain(struct source *s, struct buf *out)
 
 static void in_pieces(const char *bytes, size_t n, size_t most, struct lines_options *o, struct buf *out)
 {
-	struct pieces p = { { pieces_read, pieces_close, -1, true, 0, 0 }, bytes, n, 0, most, 0 };
+	struct pieces p = { { .read = pieces_read, .close = pieces_close, .fd = -1, .is_pipe = true }, bytes, n, 0, most, 0 };
 
 	CHECK(!drain(lines_new(&p.reader, "stdin", o), out));
 }
@@ -128,7 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 
 	if (!n)
 		return 0;
-	struct lines_options o = { &fields, { limits[bytes[0] & 3], bytes[0] & 4, bytes[0] & 8 } };
+	struct lines_options o = { .fields = &fields, .intake = { .max_line = limits[bytes[0] & 3], .refuses_control = bytes[0] & 4, .retries = bytes[0] & 8 } };
 	const char *text = (const char *)bytes + 1;
 	n--;
 	fields_init(&fields);

@@ -298,7 +298,7 @@ static void try_line(const char *line, size_t n)
 		bits = (bits ^ (unsigned char)line[i]) * 16777619u;
 	bits ^= bits >> 16;
 	for (int i = 0; i < 4; i++)
-		as_source(line, n, &(struct intake){ 1000, i & 1, i & 2 }, &tally);
+		as_source(line, n, &(struct intake){ .max_line = 1000, .refuses_control = i & 1, .retries = i & 2 }, &tally);
 	record_init(&r, line, n, &fields, &arena);
 	r.at = (struct place){ "features", "st\xff" "din", 17, &tally };
 	const bool is_error = r.kind == RECORD_ERROR;

@@ -41,7 +41,7 @@ static const char *cut(const char *text, size_t len, size_t most, struct lines_o
 {
 	static struct buf out;
 	struct fields fields;
-	struct pieces p = { { pieces_read, pieces_close, -1, true, 0, 0 }, text, len, 0, most, { { 0 } } };
+	struct pieces p = { { .read = pieces_read, .close = pieces_close, .fd = -1, .is_pipe = true }, text, len, 0, most, { { 0 } } };
 	struct record *r[BATCH_MAX];
 	struct error why;
 	int n;
