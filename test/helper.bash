@@ -18,7 +18,7 @@ PATH=$SML_BIN:$SML_BIN/test:$PATH
 export SML_ROOT SML_BIN PATH
 
 # What these say must not leak into a test.
-unset SML_TIME KAFKA_BOOTSTRAP_SERVERS
+unset SML_TIME SML_CHECKPOINT KAFKA_BOOTSTRAP_SERVERS
 export LC_ALL=C.UTF-8 TZ=UTC
 
 setup() {

@@ -17,7 +17,7 @@
  * INJECT_TRACE appends a line "CALL PATH" for each of these calls that is made or failed ("rename FROM TO"), so the
  * number of lines is the number of WHENs there are to try.  Calls are counted from the start of main.
  *
- * fsync does nothing else.  All this stands between the program and its C library.  Calls inside the library are not
+ * fsync and fdatasync do nothing else.  All this stands between the program and its C library.  Calls inside the library are not
  * seen, stdio's writes among them: stdout is replaced by a stream that writes through here.  As the kernel restarts a
  * call that a handler of SA_RESTART has interrupted, and stdio relies on it, stdout sees no EINTR.  Memory: memory.c.
  */
@@ -215,6 +215,8 @@ type name parameters \
 }
 
 CALL(int, ftruncate, (int fd, off_t n), (fd, n), -1, fd, NULL, NULL)
+CALL(int, truncate, (const char *path, off_t n), (path, n), -1, -1, path, NULL)
+CALL(int, mkdir, (const char *path, mode_t mode), (path, mode), -1, -1, path, NULL)
 CALL(int, fchmod, (int fd, mode_t mode), (fd, mode), -1, fd, NULL, NULL)
 CALL(int, fchown, (int fd, uid_t user, gid_t group), (fd, user, group), -1, fd, NULL, NULL)
 CALL(int, fstat, (int fd, struct stat *st), (fd, st), -1, fd, NULL, NULL)
@@ -256,6 +258,14 @@ TRANSFER(pwrite, (int fd, const void *bytes, size_t n, off_t at), fd, fd, bytes,
 int fsync(int fd)
 {
 	const enum fault f = begin("fsync", fd, NULL, NULL);
+
+	end(f);
+	return f == FAIL ? -1 : 0;
+}
+
+int fdatasync(int fd)
+{
+	const enum fault f = begin("fdatasync", fd, NULL, NULL);
 
 	end(f);
 	return f == FAIL ? -1 : 0;

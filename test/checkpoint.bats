@@ -1,0 +1,701 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# sml-checkpoint(7): whatever a pipeline dies of and however often it is started again, its files are those of a run without a
+# checkpoint that nothing has happened to.  That run is the oracle of nearly all tests here.
+# shellcheck disable=SC1010,SC2034,SC2154 # "then" is a word of sml; $victim and $rule are of stage(); $stderr is of bats
+load helper
+
+setup_file() {
+	export SOURCE_DATE_EPOCH=1700000000
+	SPEC=$SML_ROOT/data/purchases.features
+	MODEL=$SML_ROOT/data/model.json
+	INPUT=$BATS_FILE_TMPDIR/in.jsonl
+	PLAIN=$BATS_FILE_TMPDIR/plain
+	export SPEC MODEL INPUT PLAIN
+	purchases -n 20000 --users 200 --invalid 0.01 --malformed 0.005 >"$INPUT"
+	mkdir "$PLAIN"
+	cd "$PLAIN" || return
+	four_of "$INPUT"
+}
+
+setup() {
+	common_setup
+	cp "$INPUT" in.jsonl
+	export SML_CHECKPOINT=$PWD/ck
+}
+
+# stage NAME ARGUMENTS...: that tool; where it is the $victim, with the fault of $rule between it and the system
+stage() {
+	[ -z "${pids-}" ] || echo "$BASHPID" >"$pids/$1"
+	if [ "$1" != "${victim-}" ]; then
+		exec "sml-$1" "${@:2}"
+	fi
+	ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0 INJECT=$rule LD_PRELOAD=$SML_BIN/test/inject.so exec "sml-$1" "${@:2}"
+}
+
+# four_of REPLAY'S ARGUMENTS...: a pipeline of four processes into three files, a path, a descriptor, standard output
+four_of() (
+	set -o pipefail
+	stage replay "$@" 3>&- | stage features -q "$SPEC" 3>&- | stage classify -q -m "$MODEL" 3>&- |
+		stage route -q HIGH_VALUE=vip.jsonl error=4 '*=-' 4>>bad.jsonl >>rest.jsonl 3>&-
+)
+
+# The same, with many barriers, as it is paced.
+four() {
+	four_of --interval 2ms --rate 200000/s in.jsonl
+}
+
+# In one process: the same stages, the same files.
+chain() {
+	sml replay --interval 2ms --rate 200000/s in.jsonl then features -q "$SPEC" then classify -q -m "$MODEL" then \
+		route -q HIGH_VALUE=vip.jsonl error=4 '*=-' 4>>bad.jsonl >>rest.jsonl 3>&-
+}
+
+# Two stages and one file, for what is not about the others.
+short_of() (
+	set -o pipefail
+	stage replay "$@" 3>&- 4>&- | stage features -q -k userId -d 'n = count()' 3>&- 4>&- | stage route -q '*=-' >>out.jsonl 3>&- 4>&-
+)
+
+# anew: as if nothing had been run here
+anew() {
+	rm -rf ck vip.jsonl bad.jsonl rest.jsonl out.jsonl
+}
+
+# until_done COMMAND...: again while it ends with 1 or by a signal, as a supervisor would
+until_done() {
+	local tries
+	for ((tries = 0; tries < 20; tries++)); do
+		run "$@"
+		[ "$status" -ne 0 ] || return 0
+		[ "$status" -eq 1 ] || [ "$status" -gt 128 ] || break
+	done
+	echo "status $status after $tries tries: $output"
+	return 1
+}
+
+# same_as [FOLDER]: the three files are those that a run without a checkpoint has made there
+same_as() {
+	local file
+	for file in vip.jsonl rest.jsonl; do
+		cmp "${1-$PLAIN}/$file" "$file" || return
+	done
+	same_records "${1-$PLAIN}/bad.jsonl" bad.jsonl
+}
+
+# same_records EXPECTED GOT: but for what error records say of their line; there is a test about that
+same_records() {
+	cmp <(unnumbered "$1") <(unnumbered "$2")
+}
+
+unnumbered() {
+	sed '/"_sml":"error"}$/ s/,"source":"[a-z.]*","line":[0-9]*//' "$1"
+}
+
+# broken: a run that is killed when something has been committed
+broken() {
+	victim=classify rule="write before ${1-40}" run ! four
+	[ "$(epoch)" -gt 0 ]
+}
+
+# plain_of LINES: the files of a run without a checkpoint over the first so many lines, in plain.LINES/
+plain_of() {
+	mkdir -p "plain.$1"
+	(unset SML_CHECKPOINT && head -n "$1" "$INPUT" >"plain.$1/in.jsonl" && cd "plain.$1" && four_of in.jsonl)
+}
+
+epoch() {
+	jq .barrier.e ck/COMMIT
+}
+
+# told STATUS TEXT COMMAND...: it ends so, and says so
+told() {
+	run "${@:3}"
+	[ "$status" -eq "$1" ] || { echo "status $status, not $1: $output" && return 1; }
+	[[ $output == *"$2"* ]] || { echo "not said: $2: $output" && return 1; }
+}
+
+# ---- without an accident ----
+
+@test "with a checkpoint the files are those without one, at many barriers" {
+	run -0 four
+	equal '' "$output"
+	same_as
+	[ "$(epoch)" -gt 3 ]
+}
+
+@test "a chain in one process is the same, and goes on where the pipe has ended and the other way round" {
+	run -0 chain
+	same_as
+	anew
+	local lines
+	for lines in 6000 12000 17000 20000; do
+		# The same file, longer: what has been read stays where it is.
+		head -n $lines "$INPUT" >part
+		cat part >in.jsonl
+		if [ $((lines % 2000)) = 0 ] && [ $lines != 20000 ]; then run -0 four; else run -0 chain; fi
+	done
+	same_as
+}
+
+@test "started again with nothing new it writes nothing, and with lines appended it goes on with these" {
+	head -n 15000 "$INPUT" >part
+	cat part >in.jsonl
+	run -0 four
+	sha256sum vip.jsonl bad.jsonl rest.jsonl >before
+	run -0 four
+	sha256sum -c --quiet before
+	tail -n +15001 "$INPUT" >>in.jsonl
+	run -0 four
+	same_as
+}
+
+@test "several files are one input, and more may follow" {
+	head -n 7000 "$INPUT" >a
+	sed -n 7001,9000p "$INPUT" | gzip >b.gz
+	tail -n +9001 "$INPUT" >c
+	run -0 four_of --interval 2ms a b.gz
+	run -0 four_of --interval 2ms a b.gz c
+	same_as
+}
+
+@test "packed input is read again up to where it was" {
+	gzip -c "$INPUT" >in.gz
+	victim=classify rule='write before 40' run ! four_of --interval 2ms --rate 200000/s in.gz
+	[ "$(epoch)" -gt 0 ]
+	until_done four_of --interval 2ms in.gz
+	same_as
+}
+
+@test "standard input may be the source where it is a file" {
+	run -0 four_of --interval 2ms - <in.jsonl
+	same_as
+	run -0 four_of --interval 2ms - <in.jsonl
+	same_as
+}
+
+@test "a last line that is not whole waits for its rest" {
+	head -n 100 "$INPUT" | head -c -40 >in.jsonl
+	run -0 four
+	equal 99 "$(cat vip.jsonl bad.jsonl rest.jsonl | wc -l)"
+	head -n 100 "$INPUT" | tail -c 40 >>in.jsonl
+	run -0 four
+	plain_of 100
+	same_as plain.100
+}
+
+@test "error records count the lines as without a checkpoint, also after a restart" {
+	broken
+	until_done four
+	cmp "$PLAIN/bad.jsonl" bad.jsonl
+}
+
+# ---- stopped ----
+
+@test "SIGTERM to the source: a last barrier, status 0, and the next run goes on" {
+	local i
+	mkdir pids
+	for i in 1 2 3; do
+		pids=$PWD/pids four_of --interval 20ms --rate 20000/s in.jsonl 3>&- &
+		stop_later $!
+		wait_for 10 test -s pids/replay
+		wait_for 10 test -s ck/COMMIT
+		pause 0.1
+		kill -TERM "$(cat pids/replay)"
+		wait $!
+		[ "$(jq .barrier.last ck/COMMIT)" = true ]
+		[ "$(cat vip.jsonl bad.jsonl rest.jsonl | wc -l)" -lt 20000 ]
+		# Nothing is in the files that is not committed.
+		equal "$(jq -r '.out[].len' ck/COMMIT | sort)" "$(stat -c %s vip.jsonl bad.jsonl rest.jsonl | sort)"
+	done
+	run -0 four
+	same_as
+}
+
+# ---- killed ----
+
+# The calls that change something outside of a process, or tell it what is there.
+KILLS=open,write,fsync,fdatasync,fchmod,ftruncate,truncate,flock,rename,unlink,mkdir,close
+
+# calls NAME COMMAND...: how many of these the stage makes in a run of its own from the start
+calls() {
+	rm -f trace
+	anew
+	victim=$1 rule="$KILLS none" INJECT_TRACE=$PWD/trace run -0 "${@:2}"
+	wc -l <trace
+}
+
+# killed_everywhere STAGE STEP: at every STEP-th call, and in the middle of writes; each run is then started again
+killed_everywhere() {
+	local n k when rules=() died=0
+	n=$(calls "$1" four)
+	for ((k = 1; k <= n; k += $2)); do
+		rules+=("$KILLS before $k")
+	done
+	for when in 1 2 3 5 8 13; do
+		rules+=("write torn $when")
+	done
+	rules+=('rename after 1' 'rename after 2' 'rename after 3' 'ftruncate after 1' 'ftruncate after 2')
+	for when in "${rules[@]}"; do
+		anew
+		victim=$1 rule=$when run four
+		[ "$status" -eq 0 ] || died=$((died + 1))
+		[ "$status" -eq 0 ] || [ "$status" -eq 1 ] || [ "$status" -gt 128 ] || { echo "$1: $when: status $status: $output" && return 1; }
+		# And once more as it begins again, when there is something to be cut back.
+		victim=$1 rule=$when run four
+		until_done four || { echo "$1: $when" && return 1; }
+		same_as plain.1000 || { echo "$1: $when" && return 1; }
+	done
+	[ "$died" -ge $((n / $2 / 2)) ]
+}
+
+small() {
+	plain_of 1000
+	cp plain.1000/in.jsonl in.jsonl
+	four() {
+		four_of --interval 2ms --rate 100000/s in.jsonl
+	}
+}
+
+@test "sml-route killed at any call" {
+	small
+	killed_everywhere route 3
+}
+
+@test "sml-replay killed at any call" {
+	small
+	killed_everywhere replay 3
+}
+
+@test "sml-features and sml-classify killed at any call" {
+	small
+	killed_everywhere features 4
+	killed_everywhere classify 4
+}
+
+@test "killed at random places, one stage or all of them, with the run not once disturbed as its equal" {
+	local round k pid end=$((SECONDS + 20)) names=(replay features classify route)
+	mkdir pids
+	RANDOM=7
+	for ((round = 0; round < 6 && SECONDS < end; round++)); do
+		anew
+		for ((k = 0; k < 5; k++)); do
+			rm -f pids/*
+			pids=$PWD/pids four_of --interval 10ms --rate 80000/s in.jsonl 2>/dev/null 3>&- &
+			pid=$!
+			sleep "0.$(printf %03d $((20 + RANDOM % 200)))"
+			if [ $((RANDOM % 5)) = 0 ]; then
+				cat pids/* | xargs kill -9 2>/dev/null || true
+			else
+				kill -9 "$(cat "pids/${names[RANDOM % 4]}")" 2>/dev/null || true
+			fi
+			wait $pid || true
+		done
+		until_done four
+		same_as || { echo "round $round" && return 1; }
+	done
+	[ "$round" -ge 2 ]
+}
+
+@test "a state too large for the line is beside it, and goes when it is not needed" {
+	purchases -n 20000 --users 20000 >in.jsonl
+	mkdir plain
+	(unset SML_CHECKPOINT && sml-features -q -k userId -d 'n = count()' -d 'm = mean(totalValue) over last 5' in.jsonl >plain/out.jsonl)
+	large() (
+		set -o pipefail
+		stage replay --interval 10ms in.jsonl 3>&- 4>&- |
+			stage features -q -k userId -d 'n = count()' -d 'm = mean(totalValue) over last 5' 3>&- 4>&- |
+			stage route '*=-' >>out.jsonl 3>&- 4>&-
+	)
+	victim=features rule='rename before 2 *.snap*' run ! large
+	victim=features rule='rename after 3 *.snap*' run ! large
+	until_done large
+	cmp plain/out.jsonl out.jsonl
+	equal "$(jq -r '.barrier.st.features["$ref"]' ck/COMMIT)" "$(cd ck && echo features.*)"
+	# One that is damaged is found.
+	snap=$(echo ck/features.*.snap)
+	printf x | dd of="$snap" bs=1 seek=1000 conv=notrunc status=none
+	told 2 'is damaged' large
+}
+
+@test "what has been committed is never cut, what has not been always" {
+	broken
+	# What a run that died may have written behind it.
+	printf '{"not":"committed"}\n{"half' | tee -a vip.jsonl bad.jsonl >>rest.jsonl
+	until_done four
+	same_as
+}
+
+# ---- what these tests would find ----
+
+@test "with a commit that says something else, the comparison of these tests fails" {
+	broken
+	cp -r ck was
+	mkdir saved
+	cp vip.jsonl bad.jsonl rest.jsonl saved
+
+	# The place in the input a line earlier, and later: records twice, and missing.
+	for change in -500 500; do
+		place=$(jq -r '.barrier.src[0].off' was/COMMIT)
+		changed=$(head -c $((place + change)) in.jsonl | sed '$d' | wc -c)
+		sed "s/\"off\":\"$place\"/\"off\":\"$changed\"/" was/COMMIT >ck/COMMIT
+		: >ck/OPENED
+		[ "$changed" != "$place" ]
+		cat saved/vip.jsonl >vip.jsonl
+		cat saved/bad.jsonl >bad.jsonl
+		cat saved/rest.jsonl >rest.jsonl
+		until_done four
+		run ! same_as
+	done
+
+	# A file that is cut back too far.
+	len=$(jq -r '.out[] | select(.name == "vip.jsonl").len' was/COMMIT)
+	[ "$len" -gt 1000 ]
+	sed "s/\"len\":\"$len\"/\"len\":\"$((len - 1000))\"/" was/COMMIT >ck/COMMIT
+	cat saved/vip.jsonl >vip.jsonl
+	cat saved/bad.jsonl >bad.jsonl
+	cat saved/rest.jsonl >rest.jsonl
+	until_done four
+	run ! same_as
+
+	# As it was: equal.
+	cp was/* ck
+	cat saved/vip.jsonl >vip.jsonl
+	cat saved/bad.jsonl >bad.jsonl
+	cat saved/rest.jsonl >rest.jsonl
+	until_done four
+	same_as
+}
+
+# ---- features ----
+
+# windows SPEC OPTIONS...: the trucks, of which the file trucks holds as many as it holds
+windows() (
+	set -o pipefail
+	stage replay --interval 2ms ${rate-} trucks 3>&- 4>&- | stage features -q "${@:2}" "$1" 3>&- 4>&- | stage route -q '*=-' >>out.jsonl 3>&- 4>&-
+)
+
+@test "events that are held, windows and sessions go on over kills, and --final closes them" {
+	local rate='--rate 2000/s' spec
+	cp "$SML_ROOT/data/trucks.features" "$SML_ROOT/data/trucks-minute.features" .
+	printf '%s\n' 'key truckId' 'time timestamp' 'late 5m' 'emit windows' 'pings = count() over session 2m' >session.features
+	for spec in trucks.features trucks-minute.features session.features; do
+		rm -rf ck out.jsonl
+		cp "$SML_ROOT/data/trucks.jsonl" trucks
+		(unset SML_CHECKPOINT && sml-features -q $spec trucks >plain)
+		for k in 1 3 5; do
+			victim=features rule="write before $k" run windows $spec --final
+		done
+		until_done windows $spec --final
+		same_records plain out.jsonl
+	done
+}
+
+@test "without --final what is open stays open for the lines to come" {
+	local spec
+	cp "$SML_ROOT/data/trucks.features" "$SML_ROOT/data/trucks-minute.features" .
+	for spec in trucks.features trucks-minute.features; do
+		rm -rf ck out.jsonl
+		(unset SML_CHECKPOINT && sml-features -q $spec "$SML_ROOT/data/trucks.jsonl" >plain)
+		head -n 200 "$SML_ROOT/data/trucks.jsonl" >trucks
+		run -0 windows $spec
+		[ "$(wc -l <out.jsonl)" -lt "$(unset SML_CHECKPOINT && sml-features -q $spec trucks | wc -l)" ]
+		tail -n +201 "$SML_ROOT/data/trucks.jsonl" >>trucks
+		run -0 windows $spec --final
+		same_records plain out.jsonl
+	done
+}
+
+@test "a specification that has changed: what it adds begins empty, the rest goes on" {
+	defined() (
+		set -o pipefail
+		stage replay in.jsonl 3>&- 4>&- | stage features -q -k userId "$@" 3>&- 4>&- | stage route -q '*=-' >>out.jsonl 3>&- 4>&-
+	)
+	purchases -n 4000 --users 50 >all
+	head -n 3000 all >in.jsonl
+	run -0 defined -d 'n = count()'
+	tail -n +3001 all >>in.jsonl
+	run -0 defined -d 'n = count()' -d 'm = sum(basketSize)'
+	(
+		unset SML_CHECKPOINT
+		sml-features -q -k userId -d 'n = count()' all | tail -n +3001 | jq -c .features.n >n
+		tail -n +3001 all | sml-features -q -k userId -d 'm = sum(basketSize)' | jq -c .features.m >m
+	)
+	equal "$(paste -d , n m)" "$(tail -n +3001 out.jsonl | jq -r '.features | "\(.n),\(.m)"')"
+}
+
+@test "a tool that stands twice has a name for each" {
+	twice() (
+		set -o pipefail
+		stage replay in.jsonl 3>&- 4>&- | stage features -q -k userId -d 'n = count()' 3>&- 4>&- |
+			stage features "$@" -q -k sessionId -d 'n = sum(features.n)' 3>&- 4>&- | stage route -q '*=-' >>out.jsonl 3>&- 4>&-
+	)
+	head -n 1000 "$INPUT" >part
+	cat part >in.jsonl
+	told 2 '--stage' twice
+	anew
+	run -0 twice --stage sums
+	sed -n 1001,2000p "$INPUT" >>in.jsonl
+	run -0 twice --stage sums
+	head -n 2000 "$INPUT" >both
+	(unset SML_CHECKPOINT && sml-features -q -k userId -d 'n = count()' both | sml-features -q -k sessionId -d 'n = sum(features.n)') >plain
+	equal "$(jq -c .features plain)" "$(jq -c .features out.jsonl)"
+	equal replay,features,sums,route "$(jq -r .barrier.via ck/COMMIT)"
+}
+
+# ---- files ----
+
+@test "files of days are opened, closed and cut back over kills" {
+	days() (
+		set -o pipefail
+		stage replay --interval 2ms in.jsonl 3>&- 4>&- | stage features -q -k userId -d 'n = count()' 3>&- 4>&- |
+			stage route -q '*=day-{date}.jsonl' 3>&- 4>&-
+	)
+	purchases -n 8000 --step 300000 >in.jsonl
+	mkdir plain
+	(unset SML_CHECKPOINT && cp in.jsonl plain && cd plain && days)
+	[ "$(find plain -name 'day*' | wc -l)" -gt 20 ]
+	local k
+	for k in 30 60 90 120 150 180; do
+		victim=route rule="open,write,fdatasync,rename before $k" run days
+	done
+	until_done days
+	equal "$(cd plain && sha256sum day*)" "$(sha256sum day*)"
+}
+
+@test "an output that has lost bytes, is another file or is gone: 2" {
+	run -0 four
+	cp vip.jsonl kept
+	truncate -s -1 vip.jsonl
+	told 2 'vip.jsonl: has lost bytes' four
+	cat kept >vip.jsonl
+	mv vip.jsonl moved
+	told 2 'vip.jsonl' four
+	cp moved vip.jsonl
+	told 2 'vip.jsonl: is another file' four
+	mv moved vip.jsonl
+	mv rest.jsonl moved
+	told 2 'stdout: is another file' four
+	mv moved rest.jsonl
+	run -0 four
+	same_as
+}
+
+@test "a descriptor that would be emptied at each start: 2, and the line to type" {
+	emptied() (
+		set -o pipefail
+		stage replay in.jsonl 4>&- | stage route -q 'totalValue > 0=4' '*=null' 4>out.jsonl
+	)
+	told 2 'the shell appends with >>' emptied
+	emptied() (
+		set -o pipefail
+		stage replay in.jsonl | stage route -q '*=-' >out.jsonl
+	)
+	told 2 'the shell appends with >>' emptied
+}
+
+@test "readers of a pipe get what they can drop repetitions by: stamps, and a line for each commit" {
+	stamped() (
+		set -o pipefail
+		stage replay --interval 2ms in.jsonl 3>&- 4>&- | stage features -q -k userId -d 'n = count()' 3>&- 4>&- |
+			stage route -q --stamp '*=-' 3>&- 4>&- | cat >>pipe
+	)
+	(unset SML_CHECKPOINT && sml-features -q -k userId -d 'n = count()' in.jsonl) >plain
+	local k
+	for k in 10 25; do
+		victim=features rule="write before $k" run ! stamped
+	done
+	run -0 stamped
+	# What has been given and committed by the run that gave it.  A run that died may have torn a line.
+	jq -cR 'fromjson? | if ._sml == "commit" then [.run, .e] else empty end' pipe >commits
+	jq -cR 'fromjson? | select(._e)' pipe >records
+	[ "$(wc -l <records)" -gt "$(wc -l <plain)" ]
+	jq -c --slurpfile c commits '([$c[] | {(.[0] + " " + (.[1] | tostring)): true}] | add) as $done |
+		select($done[._e[0] + " " + (._e[1] | tostring)])' records >taken
+	equal "$(jq -c 'del(.line, .source)' plain | sort | sha256sum)" "$(jq -c 'del(._e, .line, .source)' taken | sort | sha256sum)"
+	equal "$(wc -l <taken)" "$(jq -c ._e taken | sort -u | wc -l)"
+}
+
+# ---- mistakes ----
+
+@test "an input that has changed, has become shorter or is another one: 2" {
+	run -0 four
+	cp in.jsonl kept
+	purchases -n 100 --seed 9 >in.jsonl
+	told 2 'in.jsonl: is another file than the one that the checkpoint has read' four
+	head -n 1000 kept >in.jsonl
+	told 2 'in.jsonl: is shorter' four
+	cp kept in.jsonl
+	cp kept other.jsonl
+	told 2 'input 1 was in.jsonl, not other.jsonl' four_of other.jsonl
+	run -0 four
+	same_as
+}
+
+@test "standard input that is a pipe, topics, --merge, replace:, --truncate, --state: 2" {
+	piped() (
+		set -o pipefail
+		cat in.jsonl | stage replay | stage route '*=-' >>out.jsonl
+	)
+	told 2 'stdin: is no regular file' piped
+	told 2 kafka sml-route '*=kafka:x' </dev/null
+	told 2 replace sml-route '*=replace:x' </dev/null
+	told 2 --truncate sml-route --truncate '*=x' </dev/null
+	told 2 --checkpoint sml-replay kafka:x
+	told 2 --merge sml-replay --merge in.jsonl in.jsonl
+	told 2 --state sml-features --state s -d 'n = count()' </dev/null
+	told 2 sml-replay sml-features -d 'n = count()' in.jsonl
+	told 2 --stage sml-features --stage 'a b' -d 'n = count()' </dev/null
+	unset SML_CHECKPOINT
+	told 2 --stage sml-features --stage ab -d 'n = count()' </dev/null
+	told 2 --stamp sml-route --stamp '*=-' </dev/null
+}
+
+# with WHICH: the pipeline in which only these stages are told of the checkpoint
+with() (
+	dir=$SML_CHECKPOINT
+	unset SML_CHECKPOINT
+	set -o pipefail
+	at() {
+		[[ ${which#"$1"} == "$which" && $which != *" $1"* ]] || set -- "$@" --checkpoint "$dir"
+		stage "$@" 3>&- 4>&-
+	}
+	which=$1
+	at replay in.jsonl | at features -q -k userId -d 'n = count()' | at route -q '*=-' >>out.jsonl
+)
+
+@test "a stage without the checkpoint, and one with it behind one without: 2" {
+	run -0 with 'replay features route'
+	local which
+	for which in 'replay route' 'replay features' 'features route' features route; do
+		anew
+		run with "$which"
+		[ "$status" -eq 2 ] || { echo "$which: status $status: $output" && return 1; }
+	done
+}
+
+@test "filters between the stages: what passes control records on works, what drops them is found" {
+	between() (
+		set -o pipefail
+		stage replay --interval 2ms in.jsonl 3>&- 4>&- | "$@" | stage features -q -k userId -d 'n = count()' 3>&- 4>&- |
+			stage route -q '*=-' >>out.jsonl 3>&- 4>&-
+	)
+	purchases -n 20000 >in.jsonl
+	grep HIGH_VALUE in.jsonl | (unset SML_CHECKPOINT && sml-features -q -k userId -d 'n = count()') >plain
+	local filter
+	for filter in "grep --line-buffered -E '^\{\"_sml\":|HIGH_VALUE'" "awk '/^\{\"_sml\":/ || /HIGH_VALUE/ { print; fflush() }'" \
+		"sed -un '/^{\"_sml\":/p; /HIGH_VALUE/p'" \
+		"jq -c --unbuffered 'if has(\"_sml\") then . else select(.label == \"HIGH_VALUE\") end'"; do
+		anew
+		run -0 between bash -c "$filter"
+		equal "$(jq -c . plain)" "$(jq -c . out.jsonl)" "$filter"
+		# Again: nothing is read twice.
+		run -0 between bash -c "$filter"
+		equal "$(wc -l <plain)" "$(wc -l <out.jsonl)"
+	done
+	anew
+	run -0 between tee copy
+	equal 20000 "$(grep -cv '^{"_sml":' copy)"
+	for filter in 'grep HIGH_VALUE' "jq -c --unbuffered 'select(._sml != \"barrier\")'" "jq -c --unbuffered 'select(.e != 2)'" \
+		'head -n 100'; do
+		anew
+		run between bash -c "$filter"
+		[ "$status" -eq 2 ] || { echo "$filter: status $status: $output" && return 1; }
+	done
+}
+
+@test "another list of stages over a checkpoint: 2" {
+	run -0 four
+	fewer() (
+		set -o pipefail
+		stage replay in.jsonl 3>&- 4>&- | stage classify -q -m "$MODEL" 3>&- 4>&- | stage route -q '*=-' >>rest.jsonl 3>&- 4>&-
+	)
+	told 2 'replay,classify,route' fewer
+	run -0 four
+	same_as
+}
+
+@test "two pipelines with one directory: the second ends with 2, the first goes on" {
+	mkdir pids
+	pids=$PWD/pids short_of --rate 2500/s in.jsonl 3>&- &
+	pid=$!
+	stop_later $pid
+	wait_for 10 test -s ck/COMMIT
+	told 2 'is in use by process' four
+	wait $pid
+	(unset SML_CHECKPOINT && sml-features -q -k userId -d 'n = count()' in.jsonl) >plain
+	same_records plain out.jsonl
+}
+
+@test "a disk that is full, or fails: 1, a message, and the next run goes on" {
+	small
+	local fault
+	for fault in 'write ENOSPC 1+ */vip.jsonl' 'write ENOSPC 2+ */bad.jsonl' 'write ENOSPC 1+ */COMMIT*' 'write ENOSPC 1+ */OPENED' \
+		'fdatasync EIO 2 */rest.jsonl' 'fsync EIO 2' 'rename ENOSPC 2' 'ftruncate EIO 1+ */vip.jsonl' 'open EMFILE 9+'; do
+		anew
+		victim=route rule=$fault run four
+		if [[ $fault == ftruncate* ]]; then
+			printf more >>vip.jsonl
+			victim=route rule=$fault run four
+		fi
+		[ "$status" -eq 1 ] || { echo "$fault: status $status: $output" && return 1; }
+		[[ $output == *'sml-route: '*@(No space left on device|Input/output error|Too many open files)* ]] || { echo "$fault: $output" && return 1; }
+		until_done four
+		same_as plain.1000 || { echo "$fault" && return 1; }
+	done
+}
+
+@test "a file that grows beyond a real disk: 1, and with room it goes on" {
+	mountpoint=$PWD/disk
+	mkdir disk
+	run unshare -rm bash -c 'mount -t tmpfs -o size=64k tmpfs "$1"' bash "$mountpoint"
+	[ "$status" -eq 0 ] || skip "no file system can be mounted here"
+	cat >inside.sh <<-'SH'
+	mount -t tmpfs -o size=1m tmpfs disk
+	set -o pipefail
+	go() {
+		sml-replay --interval 2ms in.jsonl | sml-features -q -k userId -d 'n = count()' | sml-route -q '*=disk/out.jsonl'
+	}
+	go
+	echo "status $?"
+	mount -o remount,size=64m disk
+	go
+	echo "status $?"
+	cp disk/out.jsonl .
+	SH
+	run -0 unshare -rm bash inside.sh 3>&- 4>&-
+	[[ $output == *'No space left on device'*'status 1'*'status 0' ]]
+	(unset SML_CHECKPOINT && sml-features -q -k userId -d 'n = count()' in.jsonl) >plain
+	same_records plain out.jsonl
+}
+
+@test "the pipeline's status is the cause's" {
+	status_of() (
+		set -o pipefail
+		stage replay in.jsonl 3>&- 4>&- | stage features -q "$@" "$SPEC" 3>&- 4>&- | stage classify -q -m "$MODEL" 3>&- 4>&- |
+			stage route -q '*=-' >>out.jsonl 3>&- 4>&-
+	)
+	told 3 'stopped by features' status_of --max-errors 3
+	anew
+	told 3 'stopped by features' status_of --on-bad stop
+	anew
+	# A killed stage: 1 of those behind it, or the signal where it was the last.  Half a line is no bad line.
+	local k
+	for k in 2 3 4; do
+		anew
+		victim=classify rule="write torn $k" told 1 'a stage before this one has died' stopping
+	done
+	anew
+	victim=route rule='write before 2' run four
+	equal 137 "$status"
+	# What is wrong with the source is known behind it.
+	anew
+	run -0 four
+	purchases -n 100 --seed 9 >in.jsonl
+	told 2 'stopped by replay' four
+}
+
+stopping() (
+	set -o pipefail
+	stage replay in.jsonl 3>&- 4>&- | stage classify -q -m "$MODEL" 3>&- 4>&- | stage route -q --on-bad stop 'userId == ""=null' '*=-' >>out.jsonl 3>&- 4>&-
+)
