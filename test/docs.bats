@@ -300,7 +300,8 @@ variables() {
 		"$(variables "$SML_ROOT/man/sml.7")" "(- getenv, + sml.7)"
 	for tool in "${tools[@]}"; do
 		want=SML_TIME
-		! listed "$tool" | grep -q ' brokers ' || want=$'KAFKA_BOOTSTRAP_SERVERS\nSML_TIME'
+		! listed "$tool" | grep -q ' checkpoint ' || want=$'SML_CHECKPOINT\n'$want
+		! listed "$tool" | grep -q ' brokers ' || want=$'KAFKA_BOOTSTRAP_SERVERS\n'$want
 		equal "$want" "$(variables "$SML_ROOT/man/$tool.1")" "$tool"
 	done
 }
@@ -347,8 +348,8 @@ measured() {
 # What came of an example: it printed something or left files, and none of them is empty.
 has_done_something() {
 	local files
-	files=$(find . -type f ! -name '*.lock' ! -path './data/*')
-	[ -z "$files" ] || [ -z "$(find . -type f -empty ! -name '*.lock' ! -path './data/*')" ] || return 1
+	files=$(find . -type f ! -name '*.lock' ! -name OPENED ! -path './data/*')
+	[ -z "$files" ] || [ -z "$(find . -type f -empty ! -name '*.lock' ! -name OPENED ! -path './data/*')" ] || return 1
 	[ -n "$output$files" ]
 }
 
