@@ -493,6 +493,39 @@ windows() (
 	told 2 'the shell appends with >>' emptied
 }
 
+@test "lines that are no JSON are stamped or pass, and a pipe that is no destination gets no commit lines" {
+	printf '%s\n' '{"a":1}' 'no JSON' '{"a":2}' >in.jsonl
+	stage_two() {
+		sml-replay in.jsonl 3>&- 4>&- | sml-route "$@" 3>&- 4>&-
+	}
+	run -0 --separate-stderr stage_two -q --stamp '*=-'
+	equal 4 "${#lines[@]}"
+	[[ ${lines[0]} == '{"a":1,"_e":["'*'",1,1]}' && ${lines[3]} == '{"_sml":"commit",'* ]]
+	anew
+	run -0 --separate-stderr stage_two -q '*=out.jsonl'
+	equal '' "$output"
+	equal 3 "$(wc -l <out.jsonl)"
+}
+
+@test "-c counts over all runs, and what only looks is not under the checkpoint" {
+	run -0 short_of -c 1000 in.jsonl
+	run -0 short_of -c 1000 in.jsonl
+	equal 1000 "$(wc -l <out.jsonl)"
+	run -0 short_of -c 1500 in.jsonl
+	equal 1500 "$(wc -l <out.jsonl)"
+	run -0 short_of in.jsonl
+	(unset SML_CHECKPOINT && sml-features -q -k userId -d 'n = count()' <in.jsonl) >plain
+	cmp plain out.jsonl
+
+	jq -r .barrier.st.features.bytes ck/COMMIT | base64 -d >state
+	run -0 --separate-stderr sml-features --state state --dump-state -k userId -d 'n = count()'
+	equal "$(jq -r .userId in.jsonl 2>/dev/null | sort -u | wc -l)" "$(grep -c '"keys"' <<<"$output")"
+	run -0 sml-features --check -k userId -d 'n = count()'
+	run -0 sml-route --explain '*=x.jsonl'
+	run -0 sml-classify -m "$MODEL" --explain
+	run ! grep -q _sml <<<"$output"
+}
+
 @test "readers of a pipe get what they can drop repetitions by: stamps, and a line for each commit" {
 	stamped() (
 		set -o pipefail
@@ -567,11 +600,14 @@ with() (
 @test "a stage without the checkpoint, and one with it behind one without: 2" {
 	run -0 with 'replay features route'
 	local which
-	for which in 'replay route' 'replay features' 'features route' features route; do
+	for which in 'replay route' 'features route' features route; do
 		anew
 		run with "$which"
 		[ "$status" -eq 2 ] || { echo "$which: status $status: $output" && return 1; }
 	done
+	unset SML_CHECKPOINT
+	told 2 'the first line is a begin record' sml-route '*=-' <<<'{"_sml":"begin","v":1,"run":"a","e":0,"via":"replay","st":{}}'
+	told 2 'the first line is an abort record' sml-route '*=-' <<<'{"_sml":"abort","exit":2,"stage":"replay","why":"x"}'
 }
 
 @test "filters between the stages: what passes control records on works, what drops them is found" {
@@ -596,12 +632,14 @@ with() (
 	anew
 	run -0 between tee copy
 	equal 20000 "$(grep -cv '^{"_sml":' copy)"
-	for filter in 'grep HIGH_VALUE' "jq -c --unbuffered 'select(._sml != \"barrier\")'" "jq -c --unbuffered 'select(.e != 2)'" \
-		'head -n 100'; do
+	for filter in 'grep HIGH_VALUE' "jq -c --unbuffered 'select(._sml != \"barrier\")'" "jq -c --unbuffered 'select(.e != 2)'" sort; do
 		anew
 		run between bash -c "$filter"
 		[ "$status" -eq 2 ] || { echo "$filter: status $status: $output" && return 1; }
 	done
+	# One that ends early is as a stage that has died.
+	anew
+	told 1 'a stage before this one has died' between head -n 100
 }
 
 @test "another list of stages over a checkpoint: 2" {
@@ -617,12 +655,14 @@ with() (
 
 @test "two pipelines with one directory: the second ends with 2, the first goes on" {
 	mkdir pids
-	pids=$PWD/pids short_of --rate 2500/s in.jsonl 3>&- &
+	pids=$PWD/pids short_of --rate 1000/s in.jsonl 3>&- &
 	pid=$!
 	stop_later $pid
 	wait_for 10 test -s ck/COMMIT
 	told 2 'is in use by process' four
+	kill -TERM "$(cat pids/replay)"
 	wait $pid
+	run -0 short_of in.jsonl
 	(unset SML_CHECKPOINT && sml-features -q -k userId -d 'n = count()' <in.jsonl) >plain
 	cmp plain out.jsonl
 }
