@@ -27,10 +27,12 @@ setup() {
 # stage NAME ARGUMENTS...: that tool; where it is the $victim, with the fault of $rule between it and the system
 stage() {
 	[ -z "${pids-}" ] || echo "$BASHPID" >"$pids/$1"
+	local tool=sml-$1
+	[ "$1" != chain ] || tool=sml
 	if [ "$1" != "${victim-}" ]; then
-		exec "sml-$1" "${@:2}"
+		exec "$tool" "${@:2}"
 	fi
-	ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0 INJECT=$rule LD_PRELOAD=$SML_BIN/test/inject.so exec "sml-$1" "${@:2}"
+	ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0 INJECT=$rule LD_PRELOAD=$SML_BIN/test/inject.so exec "$tool" "${@:2}"
 }
 
 # four_of REPLAY'S ARGUMENTS...: a pipeline of four processes into three files, a path, a descriptor, standard output
@@ -46,10 +48,10 @@ four() {
 }
 
 # In one process: the same stages, the same files.
-chain() {
-	sml replay --interval 2ms --rate 100000/s in.jsonl then features -q "$SPEC" then classify -q -m "$MODEL" then \
+chain() (
+	stage chain replay --interval 2ms --rate 100000/s in.jsonl then features -q "$SPEC" then classify -q -m "$MODEL" then \
 		route -q HIGH_VALUE=vip.jsonl error=4 '*=-' 4>>bad.jsonl >>rest.jsonl 3>&-
-}
+)
 
 # Two stages and one file, for what is not about the others.
 short_of() (
@@ -225,11 +227,13 @@ calls() {
 	wc -l <trace
 }
 
-# killed_everywhere STAGE STEP: at every STEP-th call, and in the middle of writes; each run is then started again
+# killed_everywhere STAGE STEP PIPELINE: at every STEP-th call, and in the middle of writes; each run is then started again
 killed_everywhere() {
-	local n k when rules=() died=0
-	n=$(calls "$1" four)
-	for ((k = 1; k <= n; k += $2)); do
+	local n k when rules=() died=0 step=$2
+	# A sanitized build is slow to start.
+	[ -z "${SML_SANITIZED-}" ] || step=$((step * 5))
+	n=$(calls "$1" "$3")
+	for ((k = 1; k <= n; k += step)); do
 		rules+=("$KILLS before $k")
 	done
 	for when in 1 2 3 5 8 13; do
@@ -238,15 +242,15 @@ killed_everywhere() {
 	rules+=('rename after 1' 'rename after 2' 'rename after 3' 'ftruncate after 1' 'ftruncate after 2')
 	for when in "${rules[@]}"; do
 		anew
-		victim=$1 rule=$when run four
+		victim=$1 rule=$when run "$3"
 		[ "$status" -eq 0 ] || died=$((died + 1))
 		[ "$status" -eq 0 ] || [ "$status" -eq 1 ] || [ "$status" -gt 128 ] || { echo "$1: $when: status $status: $output" && return 1; }
 		# And once more as it begins again, when there is something to be cut back.
-		victim=$1 rule=$when run four
-		until_done four || { echo "$1: $when" && return 1; }
+		victim=$1 rule=$when run "$3"
+		until_done "$3" || { echo "$1: $when" && return 1; }
 		same_as plain.1000 || { echo "$1: $when" && return 1; }
 	done
-	[ "$died" -ge $((n / $2 / 2)) ]
+	[ "$died" -ge $((n / step / 2)) ]
 }
 
 small() {
@@ -257,20 +261,25 @@ small() {
 	}
 }
 
+@test "a chain killed at any call" {
+	small
+	killed_everywhere chain 4 chain
+}
+
 @test "sml-route killed at any call" {
 	small
-	killed_everywhere route 3
+	killed_everywhere route 3 four
 }
 
 @test "sml-replay killed at any call" {
 	small
-	killed_everywhere replay 3
+	killed_everywhere replay 3 four
 }
 
 @test "sml-features and sml-classify killed at any call" {
 	small
-	killed_everywhere features 4
-	killed_everywhere classify 4
+	killed_everywhere features 4 four
+	killed_everywhere classify 4 four
 }
 
 @test "killed at random places, one stage or all of them, with the run not once disturbed as its equal" {
