@@ -186,6 +186,25 @@ told() {
 	same_as plain.100
 }
 
+@test "blank lines, carriage returns, a byte order mark, lines that are too long or reserved: the same over kills" {
+	odd() (
+		set -o pipefail
+		stage replay -q --interval 2ms --rate 20000/s --max-line 200 odd.jsonl 3>&- 4>&- |
+			stage features -q -k n -d 'c = count()' 3>&- 4>&- | stage route -q '*=-' >>out.jsonl 3>&- 4>&-
+	)
+	printf '\xef\xbb\xbf' >odd.jsonl
+	local i k
+	for ((i = 0; i < 400; i++)); do
+		printf '{"n":%d}\r\n\n{"x":"%0300d"}\n  \n{"_sml":"barrier"}\n' $i $i
+	done >>odd.jsonl
+	(unset SML_CHECKPOINT && sml-replay -q --max-line 200 odd.jsonl | sml-features -q -k n -d 'c = count()') >plain
+	for k in 3 9 15 22 30; do
+		victim=features rule="write before $k" run odd
+	done
+	until_done odd
+	cmp plain out.jsonl
+}
+
 @test "error records count the lines as without a checkpoint, also after a restart" {
 	broken
 	until_done four
