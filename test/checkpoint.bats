@@ -521,18 +521,36 @@ windows() (
 	told 2 'the shell appends with >>' emptied 'totalValue > 0=null' /dev/null out.jsonl
 }
 
-@test "lines that are no JSON are stamped or pass, and a pipe that is no destination gets no commit lines" {
+two() (
+	set -o pipefail
+	stage replay in.jsonl 3>&- 4>&- | stage route -q "$@" 3>&- 4>&-
+)
+
+@test "lines that are no JSON are stamped, or pass" {
 	printf '%s\n' '{"a":1}' 'no JSON' '{"a":2}' >in.jsonl
-	stage_two() {
-		sml-replay in.jsonl 3>&- 4>&- | sml-route "$@" 3>&- 4>&-
-	}
-	run -0 --separate-stderr stage_two -q --stamp '*=-'
+	run -0 --separate-stderr two --stamp '*=-'
 	equal 4 "${#lines[@]}"
 	[[ ${lines[0]} == '{"a":1,"_e":["'*'",1,1]}' && ${lines[3]} == '{"_sml":"commit",'* ]]
-	anew
-	run -0 --separate-stderr stage_two -q '*=out.jsonl'
+}
+
+@test "standard output that is no destination gets no commit lines, and may be any file" {
+	printf '%s\n' '{"a":1}' '{"a":2}' >in.jsonl
+	run -0 --separate-stderr two '*=out.jsonl'
 	equal '' "$output"
-	equal 3 "$(wc -l <out.jsonl)"
+	equal 2 "$(wc -l <out.jsonl)"
+	two '*=out.jsonl' >log
+	equal '' "$(cat log)"
+}
+
+@test "a checkpoint that cannot be read: 2" {
+	run -0 two '*=null'
+	cp ck/COMMIT whole
+	head -c 100 whole >ck/COMMIT
+	told 2 COMMIT two '*=null'
+	echo '{}' >ck/COMMIT
+	told 2 COMMIT two '*=null'
+	cp whole ck/COMMIT
+	run -0 two '*=null'
 }
 
 @test "-c counts over all runs, and what only looks is not under the checkpoint" {
