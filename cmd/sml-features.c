@@ -184,7 +184,7 @@ static int features_setup(void *tool, struct setup *setup, struct error *why)
 	if (!t->spec_path && setup->n_inputs && ends_in(setup->inputs[0], ".features"))
 		return command_misuse(&t->common, why, "%s is a spec by its name, and with -d all operands are input: give it with -f",
 		    setup->inputs[0]);
-	if (t->common.checkpoint && (t->state || t->state_out))
+	if (t->common.checkpoint && (t->state || t->state_out) && !(t->check || t->explain || t->dump))
 		return command_misuse(&t->common, why, "--state: under a checkpoint the state is in the checkpoint");
 	if (t->dump && !t->state)
 		return command_misuse(&t->common, why, "--dump-state prints the file of --state FILE");

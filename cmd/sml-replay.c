@@ -354,6 +354,8 @@ static int sequence_next(struct source *source, struct record **out, struct erro
 	struct source *now = s->files ? s->files : s->live;
 	int got;
 
+	if (s->replay->common.checkpoint && s->replay->count && s->replay->sent >= (uint64_t)s->replay->count)
+		return SOURCE_END;
 	for (;;) {
 		got = now->next(now, out, why);
 		copy_state(s, now);

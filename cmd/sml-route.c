@@ -218,7 +218,7 @@ static int route_one(struct route *t, struct record *r, uint64_t matched, struct
 	}
 	if (t->n_selected)
 		select_members(t, r);
-	if (t->stamps)
+	if (t->stamps && r->kind != RECORD_ERROR)
 		stamp(t, r);
 	for (; matched; matched &= matched - 1) {
 		const int i = __builtin_ctzll(matched);
@@ -418,7 +418,7 @@ static int route_start(void *tool, struct loop *loop, struct error *why)
 		t->selected[i].slot = fields_read(&loop->fields, &t->selected[i].path);
 		fields_expect(&loop->fields, t->selected[i].slot, &t->selected[i].path);
 	}
-	t->reads = t->rules.reads || wants_time || t->key_slot >= 0 || t->n_selected;
+	t->reads = t->rules.reads || t->stamps || wants_time || t->key_slot >= 0 || t->n_selected;
 	return 0;
 }
 

@@ -32,6 +32,7 @@
 struct file {
 	char *name;
 	uint64_t ino, len;
+	bool is_noted;			/* it is written to */
 	struct output *output;		/* NULL: closed since */
 	struct file *next;
 };
@@ -213,7 +214,8 @@ static int save_stage(struct checkpoint *c, size_t i, const struct control_line 
 
 	if (s->tool->drain && s->tool->drain(s->self, l->is_last, s->behind, why) < 0)
 		return -1;
-	buf_format(&json, "{\"n\":%llu", (unsigned long long)(s->before + s->tally.records));
+	const uint64_t records = s->before + s->tally.records;
+	buf_format(&json, "{\"n\":%llu", (unsigned long long)records);
 	if (s->tool->save) {
 		snapshot_begin(&w, s->tool->name);
 		result = s->tool->save(s->self, &w, why);
@@ -287,7 +289,7 @@ static int cut_back_path(struct checkpoint *c, const struct directory_file *f, s
 	int result;
 
 	if (fd < 0 || fstat(fd, &st))
-		result = error_set(why, "%s: %s, and the checkpoint has written to it (%s)", f->name, strerror(errno), c->o.dir);
+		result = usage(c, error_set(why, "%s: %s, and the checkpoint has written to it (%s)", f->name, strerror(errno), c->o.dir));
 	else
 		result = cut_back(c, f, fd, &st, why);
 	if (fd >= 0)
@@ -311,7 +313,7 @@ static int prepare(struct protocol *p, struct loop *l, struct error *why)
 		c->lock = -1;
 		return another ? usage(c, -1) : -1;
 	}
-	if (directory_read(c->o.dir, &c->committed, &c->arena, why))
+	if (usage(c, directory_read(c->o.dir, &c->committed, &c->arena, why)))
 		return -1;
 	for (size_t i = 0; i < c->committed.n_files; i++)
 		if (!is_descriptor(c->committed.files[i].name) && cut_back_path(c, &c->committed.files[i], why))
@@ -332,15 +334,12 @@ static int sync_folder(const char *path, struct error *why)
 	return result;
 }
 
-/* A file of the sink's: noted before its first byte, so that a run that dies leaves nothing in it. */
+/* A file of the sink's; noted before its first byte, so that a run that dies leaves nothing in it. */
 static int opened_by_sink(struct checkpoint *c, struct output *o, const struct stat *st, struct error *why)
 {
 	struct file *f = find_file(c, o->name);
 	struct stat now = *st;
 
-	if (!(fcntl(o->fd, F_GETFL) & O_APPEND))
-		return usage(c, error_set(why, "%s: is a file that is not open for append: it would be emptied at every restart; "
-		    "the shell appends with >>", o->name));
 	for (size_t i = 0; !f && is_descriptor(o->name) && i < c->committed.n_files; i++)
 		if (!strcmp(c->committed.files[i].name, o->name) && (cut_back(c, &c->committed.files[i], o->fd, st, why) || fstat(o->fd, &now)))
 			return -1;
@@ -349,8 +348,23 @@ static int opened_by_sink(struct checkpoint *c, struct output *o, const struct s
 	f->output = o;
 	f->ino = (uint64_t)now.st_ino;
 	f->len = (uint64_t)now.st_size;
-	if (!is_descriptor(o->name) && sync_folder(o->name, why))
-		return -1;
+	return !is_descriptor(o->name) ? sync_folder(o->name, why) : 0;
+}
+
+/* Its first bytes. */
+static int writing(struct protocol *p, struct output *o, struct error *why)
+{
+	struct checkpoint *c = of(p);
+	struct file *f = c->files;
+
+	while (f && f->output != o)
+		f = f->next;
+	if (!f || f->is_noted)
+		return 0;
+	if (!(fcntl(o->fd, F_GETFL) & O_APPEND))
+		return usage(c, error_set(why, "%s: is a file that is not open for append: it would be emptied at every restart; "
+		    "the shell appends with >>", o->name));
+	f->is_noted = true;
 	return directory_note_opened(c->o.dir, &(struct directory_file){ f->name, f->ino, f->len }, why);
 }
 
@@ -399,13 +413,21 @@ static int tell_commit(struct checkpoint *c, const struct control_line *l, struc
 	buf_add_byte(&line, '\n');
 	for (size_t i = 0; !result && i < c->loop->n_outputs; i++) {
 		struct output *o = c->loop->outputs[i];
-		if (!o->is_pipe || o->closed)
+		if (!o->is_pipe || o->closed || !(o->written || output_left(o)))
 			continue;
 		buf_add(&o->buf, line.data, line.len);
 		result = output_try(o, why);
 	}
 	buf_release(&line);
 	return result;
+}
+
+static bool was_committed(const struct checkpoint *c, const char *name)
+{
+	for (size_t i = 0; i < c->committed.n_files; i++)
+		if (!strcmp(c->committed.files[i].name, name))
+			return true;
+	return false;
 }
 
 static int commit(struct checkpoint *c, const struct control_line *l, struct error *why)
@@ -417,12 +439,13 @@ static int commit(struct checkpoint *c, const struct control_line *l, struct err
 		if (output_flush(c->loop->outputs[i], why))
 			return -1;
 	for (struct file *f = c->files; f; f = f->next, n++)
-		if (f->output && sync_file(f, why))
+		if (f->is_noted && f->output && sync_file(f, why))
 			return -1;
 	struct directory_file *files = alloc_zeroed(n + 1, sizeof *files);
 	n = 0;
 	for (struct file *f = c->files; f; f = f->next)
-		files[n++] = (struct directory_file){ f->name, f->ino, f->len };
+		if (f->is_noted || was_committed(c, f->name))
+			files[n++] = (struct directory_file){ f->name, f->ino, f->len };
 	result = directory_commit(c->o.dir, files, n, c->line.data, c->line.len, why);
 	free(files);
 	if (result)
@@ -445,6 +468,9 @@ static int verify_begin(struct checkpoint *c, const struct control_line *l, stru
 	if (!result && (l->epoch != last.epoch || !control_same(l->erun, last.run)))
 		result = error_set(why, "%s: epoch %llu has been committed, the source began behind epoch %llu: another run has gone on meanwhile",
 		    c->o.dir, (unsigned long long)last.epoch, (unsigned long long)l->epoch);
+	if (!result && last.via.text && !control_same(last.via, l->via))
+		result = usage(c, error_set(why, "%s: is the checkpoint of %.*s, and these stages are %.*s", c->o.dir, (int)last.via.len, last.via.text,
+		    (int)l->via.len, l->via.text));
 	arena_release(&arena);
 	return result;
 }
@@ -464,6 +490,21 @@ static int verify_barrier(struct checkpoint *c, const struct control_line *l, st
 
 /* ---- control records ---- */
 
+/* Whether a list of names has this one. */
+static bool is_in(struct control_text list, const char *name)
+{
+	const size_t n = strlen(name);
+
+	for (const char *at = list.text, *end = at + list.len; at && at < end;) {
+		const char *comma = memchr(at, ',', (size_t)(end - at));
+		const size_t len = (size_t)((comma ? comma : end) - at);
+		if (len == n && !memcmp(at, name, n))
+			return true;
+		at += len + 1;
+	}
+	return false;
+}
+
 static int pass_begin(struct checkpoint *c, struct error *why)
 {
 	const struct buf nothing = BUF_INIT;
@@ -479,6 +520,8 @@ static int pass_begin(struct checkpoint *c, struct error *why)
 	for (size_t i = 0; i < c->loop->n_stages; i++) {
 		if (read_line(c, &l, why))
 			return -1;
+		if (is_in(l.via, c->o.stages[i]))
+			return usage(c, error_set(why, "two stages of the checkpoint are called %s: --stage NAME tells them apart", c->o.stages[i]));
 		if (usage(c, restore_stage(c, i, &l, why)))
 			return -1;
 		pass_stage(c, i, &nothing);
@@ -510,6 +553,13 @@ static int pass_barrier(struct checkpoint *c, struct error *why)
 
 static int pass_end(struct checkpoint *c, struct error *why)
 {
+	struct control_line l;
+
+	if (read_line(c, &l, why))
+		return -1;
+	if (l.epoch != c->epoch)
+		return usage(c, error_set(why, "the stream ends behind barrier %llu, and the last one here was %llu: something between the stages "
+		    "drops control records", (unsigned long long)l.epoch, (unsigned long long)c->epoch));
 	c->ended = true;
 	return forward(c, why);
 }
@@ -612,10 +662,10 @@ static int begin(struct checkpoint *c, struct error *why)
 	char *erun = NULL;
 	int result;
 
-	if (wait_for_sink(c, why) || directory_read(c->o.dir, &committed, &c->arena, why))
+	if (wait_for_sink(c, why) || usage(c, directory_read(c->o.dir, &committed, &c->arena, why)))
 		return -1;
 	if (committed.barrier.text && control_read(&last, committed.barrier.text, committed.barrier.len, &c->arena, why))
-		return error_prefix(why, "%s/COMMIT", c->o.dir);
+		return usage(c, error_prefix(why, "%s/COMMIT", c->o.dir));
 	if ((result = write_positions(c, &positions, why)) == 0 && last.src.text)
 		result = source->seek(source, last.src.text, last.src.len, why);
 	buf_release(&positions);
@@ -712,6 +762,8 @@ static int end(struct protocol *p, enum end *how, struct error *why)
 		return 0;
 	}
 	*how = END_LOST;
+	if (c->loop->stopping)
+		return error_set(why, "stopped, while the stages before it go on");
 	return error_set(why, "the input ended without an end record: a stage before this one has died");
 }
 
@@ -737,7 +789,7 @@ struct checkpoint *checkpoint_new(const struct checkpoint_options *o)
 
 	c->o = *o;
 	c->lock = -1;
-	c->protocol = (struct protocol){ prepare, start, control, first, due, tick, end, abort_stream, opened, closing, false, !o->is_source, NULL, 0 };
+	c->protocol = (struct protocol){ prepare, start, control, first, due, tick, end, abort_stream, opened, writing, closing, false, !o->is_source, NULL, 0 };
 	return c;
 }
 

@@ -293,13 +293,12 @@ char *directory_get_state(const char *dir, const char *name, size_t name_len, si
 	return bytes;
 }
 
-/* Of STAGE.EPOCH-RUN.snap; UINT64_MAX: it is no such name. */
+/* Of STAGE.EPOCH-RUN.snap, and of one that was being written; UINT64_MAX: it is no such name. */
 static uint64_t epoch_in(const char *name)
 {
-	const size_t n = strlen(name);
-	const char *dash = strrchr(name, '-'), *dot = dash;
+	const char *dash = strrchr(name, '-'), *dot = dash, *end = strstr(name, ".snap");
 
-	if (n < 5 || strcmp(name + n - 5, ".snap") || !dash)
+	if (!dash || !end || (strcmp(end, ".snap") && strcmp(end, ".snap.sml.tmp")))
 		return UINT64_MAX;
 	while (dot > name && *dot != '.')
 		dot--;

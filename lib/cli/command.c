@@ -69,10 +69,17 @@ static void say(const char *name, const char *fmt, va_list ap)
 
 static void complain(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The first line of what was said last, for stages behind this one. */
+static char last_said[256];
+
 static void complain(const char *name, const char *fmt, ...)
 {
 	va_list ap;
 
+	va_start(ap, fmt);
+	vsnprintf(last_said, sizeof last_said, fmt, ap);
+	last_said[strcspn(last_said, "\n")] = '\0';
+	va_end(ap);
 	va_start(ap, fmt);
 	say(name, fmt, ap);
 	va_end(ap);
@@ -354,7 +361,7 @@ static void tell_unheard(int status, void *unused)
 	(void)unused;
 	if (!status || !unheard || fstat(STDOUT_FILENO, &st) || !S_ISFIFO(st.st_mode))
 		return;
-	control_write_abort(&line, status, unheard, "it could not begin");
+	control_write_abort(&line, status, unheard, *last_said ? last_said : "it could not begin");
 	buf_add_byte(&line, '\n');
 	if (fd_write(STDOUT_FILENO, line.data, line.len))
 		errno = 0;	/* whoever stood there has gone, too */
@@ -367,7 +374,7 @@ static bool asks_for_checkpoint(int argc, char **argv)
 	bool asks = set && *set;
 
 	for (int i = 1; i < argc; i++)
-		asks |= !strncmp(argv[i], "--checkpoint", 12);
+		asks |= !strcmp(argv[i], "--checkpoint") || !strncmp(argv[i], "--checkpoint=", 13);
 	return asks;
 }
 

@@ -128,6 +128,7 @@ struct protocol {
 	/* The last thing where a run has failed: what stands behind hears why. */
 	void (*abort)(struct protocol *, enum exit_status, const struct stage *, const char *why);
 	int (*opened)(struct protocol *, struct output *, struct error *why);
+	int (*writing)(struct protocol *, struct output *, struct error *why);	/* its first bytes, before they are */
 	int (*closing)(struct protocol *, struct output *, struct error *why);	/* all of it has been written */
 	bool has_begun;						/* data may pass */
 	bool counts;						/* not a source: records are counted from the stream's beginning */

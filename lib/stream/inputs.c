@@ -23,6 +23,7 @@ struct inputs {
 	struct lines_options o;
 	struct source *now;	/* NULL: the next one is to be opened */
 	uint64_t done_before;	/* bytes of inputs that have ended */
+	uint64_t *sizes;	/* of each that has ended */
 };
 
 static const char *const standard_input[] = { "-" };
@@ -55,6 +56,7 @@ static int inputs_next(struct source *source, struct record **out, struct error 
 		source->done = in->done_before + in->now->done;
 		if (got != SOURCE_END || in->at == in->n)
 			return got;
+		in->sizes[in->at - 1] = in->now->done;
 		in->done_before = source->done;
 		in->now->close(in->now);
 		in->now = NULL;
@@ -108,7 +110,8 @@ static int inputs_tell(struct source *source, struct buf *b, struct error *why)
 		if (i + 1 == in->at && in->now) {
 			const struct lines_place place = lines_tell(in->now, in->source.holds);
 			buf_format(b, ",\"off\":\"%llu\",\"line\":\"%llu\"", (unsigned long long)place.bytes, (unsigned long long)place.number);
-		}
+		} else
+			buf_format(b, ",\"len\":\"%llu\"", (unsigned long long)in->sizes[i]);
 		buf_add_byte(b, '}');
 	}
 	return 0;
@@ -143,6 +146,10 @@ static int same_file(const struct inputs *in, size_t i, struct value item, struc
 	const int result = take_print(in->paths[i], len, &p, why);
 	if (result)
 		return result;
+	const uint64_t size = number_at(item, "len", arena);
+	if (size && p.size != size)
+		return error_set(why, "%s: has changed since it was read to its end; only the last input may grow", in->paths[i]), -2;
+	in->sizes[i] = size;
 	if (p.len != len || p.crc != crc)
 		return error_set(why, "%s: is another file than the one that the checkpoint has read", in->paths[i]), -2;
 	return 0;
@@ -169,8 +176,9 @@ static int inputs_seek(struct source *source, const char *json, size_t n, struct
 			in->now = NULL;
 			result = open_next(in, why);
 		}
-		if (!result)
-			result = lines_seek(in->now, (struct lines_place){ number_at(all.items[i], "off", &arena), number_at(all.items[i], "line", &arena) }, why);
+		const struct lines_place place = { number_at(all.items[i], "off", &arena), number_at(all.items[i], "line", &arena) };
+		if (!result && lines_seek(in->now, place, why))
+			result = -2;
 	}
 	arena_release(&arena);
 	return result;
@@ -189,6 +197,7 @@ static void inputs_close(struct source *source)
 
 	if (in->now)
 		in->now->close(in->now);
+	free(in->sizes);
 	free(in);
 }
 
@@ -200,14 +209,17 @@ struct source *inputs_new(const char *const *paths, size_t n, const struct lines
 		.fd = -1, .until = INT64_MAX, .lag = -1 };
 	in->paths = n ? paths : standard_input;
 	in->n = n ? n : 1;
+	in->sizes = alloc_zeroed(in->n, sizeof *in->sizes);
 	in->o = *o;
 	for (size_t i = 0; i < in->n; i++)
 		if (reader_check(in->paths[i], why)) {
+			free(in->sizes);
 			free(in);
 			return NULL;
 		}
 	in->source.total = reader_size(in->paths, in->n);
 	if (open_next(in, why)) {
+		free(in->sizes);
 		free(in);
 		return NULL;
 	}

@@ -156,6 +156,10 @@ int output_try(struct output *o, struct error *why)
 		return error_set(why, "%s: an earlier write failed", o->name);
 	if (o->closed)
 		o->buf.len = o->done = 0;
+	if (!o->written && output_left(o) && o->loop->protocol && o->loop->protocol->writing(o->loop->protocol, o, why)) {
+		o->failed = true;
+		return -1;
+	}
 	if (!o->written && !o->is_pipe && output_left(o) && end_torn_line(o, why))
 		return -1;
 	while (o->done < o->buf.len) {
