@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "checkpoint/checkpoint.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +14,7 @@
 #include "base/wallclock.h"
 #include "checkpoint/control.h"
 #include "checkpoint/directory.h"
+#include "checkpoint/written.h"
 #include "json/parse.h"
 #include "json/write.h"
 
@@ -28,15 +27,6 @@
 #define AT_WORK 4			/* between barriers at least so many times what the last one took, until it was committed */
 #define INLINE_MAX (256u * 1024)	/* bytes of a state that travels in the barrier */
 
-/* A regular file that the sink writes to. */
-struct file {
-	char *name;
-	uint64_t ino, len;
-	bool is_noted;			/* it is written to */
-	struct output *output;		/* NULL: closed since */
-	struct file *next;
-};
-
 /* What a stage put beside the line the last time: where its state has not changed it is named again. */
 struct kept { uint32_t crc; size_t len; struct buf json; };
 
@@ -45,12 +35,11 @@ struct checkpoint {
 	struct checkpoint_options o;
 	struct loop *loop;
 	struct arena arena, line_arena;
-	struct directory_commit committed;	/* as it was at the start */
 	char run[17];
 	uint64_t epoch;				/* of the last barrier, or what was begun with */
 	struct buf via;				/* as `begin` left this process */
 	struct kept *kept;			/* by stage */
-	struct file *files;
+	struct written *written;		/* a sink's files; NULL: it is none */
 	int lock;
 	bool ended, aborted;
 	int64_t due, barrier_at;		/* a source's */
@@ -64,6 +53,14 @@ struct checkpoint {
 static struct checkpoint *of(struct protocol *p)
 {
 	return (struct checkpoint *)p;
+}
+
+/* What tells -2 from -1. */
+static int by(struct checkpoint *c, int result)
+{
+	if (result == -2)
+		c->loop->verdict = EXIT_USAGE;
+	return result ? -1 : 0;
 }
 
 static int usage(struct checkpoint *c, int result)
@@ -233,70 +230,6 @@ static int save_stage(struct checkpoint *c, size_t i, const struct control_line 
 
 /* ---- the sink ---- */
 
-static struct file *find_file(struct checkpoint *c, const char *name)
-{
-	for (struct file *f = c->files; f; f = f->next)
-		if (!strcmp(f->name, name))
-			return f;
-	return NULL;
-}
-
-static struct file *add_file(struct checkpoint *c, const char *name)
-{
-	struct file *f = alloc_zeroed(1, sizeof *f);
-
-	f->name = alloc_text(name);
-	f->next = c->files;
-	return c->files = f;
-}
-
-static void drop_closed(struct checkpoint *c)
-{
-	for (struct file **at = &c->files; *at;) {
-		struct file *f = *at;
-		if (f->output) {
-			at = &f->next;
-			continue;
-		}
-		*at = f->next;
-		free(f->name);
-		free(f);
-	}
-}
-
-static bool is_descriptor(const char *name)
-{
-	return !strcmp(name, "stdout") || !strncmp(name, "descriptor ", 11);
-}
-
-/* What a run that died has written and not committed goes. */
-static int cut_back(struct checkpoint *c, const struct directory_file *f, int fd, const struct stat *st, struct error *why)
-{
-	if ((uint64_t)st->st_ino != f->ino)
-		return usage(c, error_set(why, "%s: is another file than the one that the checkpoint has written to (%s)", f->name, c->o.dir));
-	if ((uint64_t)st->st_size < f->len)
-		return usage(c, error_set(why, "%s: has lost bytes that had been committed: it has %llu of %llu (%s)", f->name,
-		    (unsigned long long)st->st_size, (unsigned long long)f->len, c->o.dir));
-	if ((uint64_t)st->st_size > f->len && (TEMP_FAILURE_RETRY(ftruncate(fd, (off_t)f->len)) || fdatasync(fd)))
-		return error_set(why, "%s: %s", f->name, strerror(errno));
-	return 0;
-}
-
-static int cut_back_path(struct checkpoint *c, const struct directory_file *f, struct error *why)
-{
-	const int fd = TEMP_FAILURE_RETRY(open(f->name, O_WRONLY | O_CLOEXEC));
-	struct stat st;
-	int result;
-
-	if (fd < 0 || fstat(fd, &st))
-		result = usage(c, error_set(why, "%s: %s, and the checkpoint has written to it (%s)", f->name, strerror(errno), c->o.dir));
-	else
-		result = cut_back(c, f, fd, &st, why);
-	if (fd >= 0)
-		close(fd);
-	return result;
-}
-
 static int prepare(struct protocol *p, struct loop *l, struct error *why)
 {
 	struct checkpoint *c = of(p);
@@ -313,59 +246,8 @@ static int prepare(struct protocol *p, struct loop *l, struct error *why)
 		c->lock = -1;
 		return another ? usage(c, -1) : -1;
 	}
-	if (usage(c, directory_read(c->o.dir, &c->committed, &c->arena, why)))
-		return -1;
-	for (size_t i = 0; i < c->committed.n_files; i++)
-		if (!is_descriptor(c->committed.files[i].name) && cut_back_path(c, &c->committed.files[i], why))
-			return -1;
-	return directory_say_authority(c->o.dir, why);
-}
-
-static int sync_folder(const char *path, struct error *why)
-{
-	const char *slash = strrchr(path, '/');
-	char *folder = slash == path ? alloc_text("/") : slash ? alloc_span(path, (size_t)(slash - path)) : alloc_text(".");
-	const int fd = TEMP_FAILURE_RETRY(open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	const int result = fd < 0 || fsync(fd) ? error_set(why, "%s: %s", folder, strerror(errno)) : 0;
-
-	if (fd >= 0)
-		close(fd);
-	free(folder);
-	return result;
-}
-
-/* A file of the sink's; noted before its first byte, so that a run that dies leaves nothing in it. */
-static int opened_by_sink(struct checkpoint *c, struct output *o, const struct stat *st, struct error *why)
-{
-	struct file *f = find_file(c, o->name);
-	struct stat now = *st;
-
-	for (size_t i = 0; !f && is_descriptor(o->name) && i < c->committed.n_files; i++)
-		if (!strcmp(c->committed.files[i].name, o->name) && (cut_back(c, &c->committed.files[i], o->fd, st, why) || fstat(o->fd, &now)))
-			return -1;
-	if (!f)
-		f = add_file(c, o->name);
-	f->output = o;
-	f->ino = (uint64_t)now.st_ino;
-	f->len = (uint64_t)now.st_size;
-	return !is_descriptor(o->name) ? sync_folder(o->name, why) : 0;
-}
-
-/* Its first bytes. */
-static int writing(struct protocol *p, struct output *o, struct error *why)
-{
-	struct checkpoint *c = of(p);
-	struct file *f = c->files;
-
-	while (f && f->output != o)
-		f = f->next;
-	if (!f || f->is_noted)
-		return 0;
-	if (!(fcntl(o->fd, F_GETFL) & O_APPEND))
-		return usage(c, error_set(why, "%s: is a file that is not open for append: it would be emptied at every restart; "
-		    "the shell appends with >>", o->name));
-	f->is_noted = true;
-	return directory_note_opened(c->o.dir, &(struct directory_file){ f->name, f->ino, f->len }, why);
+	c->written = written_new(c->o.dir);
+	return by(c, written_take_back(c->written, why)) ? -1 : directory_say_authority(c->o.dir, why);
 }
 
 static int opened(struct protocol *p, struct output *o, struct error *why)
@@ -377,30 +259,21 @@ static int opened(struct protocol *p, struct output *o, struct error *why)
 		return 0;
 	if (!c->o.is_sink)
 		return usage(c, error_set(why, "%s: is a file: under a checkpoint the last stage, which writes files, is sml-route", o->name));
-	return opened_by_sink(c, o, &st, why);
+	return by(c, written_opened(c->written, o, why));
 }
 
-static int sync_file(struct file *f, struct error *why)
+static int writing(struct protocol *p, struct output *o, struct error *why)
 {
-	struct stat st;
+	struct checkpoint *c = of(p);
 
-	if (fdatasync(f->output->fd) || fstat(f->output->fd, &st))
-		return error_set(why, "%s: %s", f->name, strerror(errno));
-	f->len = (uint64_t)st.st_size;
-	return 0;
+	return c->written ? by(c, written_begins(c->written, o, why)) : 0;
 }
 
 static int closing(struct protocol *p, struct output *o, struct error *why)
 {
 	struct checkpoint *c = of(p);
 
-	for (struct file *f = c->files; f; f = f->next)
-		if (f->output == o) {
-			if (sync_file(f, why))
-				return -1;
-			f->output = NULL;
-		}
-	return 0;
+	return c->written ? by(c, written_closes(c->written, o, why)) : 0;
 }
 
 /* A reader of a pipe has had the records already: what it has been given is now final. */
@@ -422,35 +295,13 @@ static int tell_commit(struct checkpoint *c, const struct control_line *l, struc
 	return result;
 }
 
-static bool was_committed(const struct checkpoint *c, const char *name)
-{
-	for (size_t i = 0; i < c->committed.n_files; i++)
-		if (!strcmp(c->committed.files[i].name, name))
-			return true;
-	return false;
-}
-
 static int commit(struct checkpoint *c, const struct control_line *l, struct error *why)
 {
-	size_t n = 0;
-	int result = 0;
-
 	for (size_t i = 0; i < c->loop->n_outputs; i++)
 		if (output_flush(c->loop->outputs[i], why))
 			return -1;
-	for (struct file *f = c->files; f; f = f->next, n++)
-		if (f->is_noted && f->output && sync_file(f, why))
-			return -1;
-	struct directory_file *files = alloc_zeroed(n + 1, sizeof *files);
-	n = 0;
-	for (struct file *f = c->files; f; f = f->next)
-		if (f->is_noted || was_committed(c, f->name))
-			files[n++] = (struct directory_file){ f->name, f->ino, f->len };
-	result = directory_commit(c->o.dir, files, n, c->line.data, c->line.len, why);
-	free(files);
-	if (result)
+	if (written_commit(c->written, c->line.data, c->line.len, why))
 		return -1;
-	drop_closed(c);
 	directory_prune(c->o.dir, l->epoch, c->line.data, c->line.len);
 	return tell_commit(c, l, why);
 }
@@ -649,7 +500,7 @@ static int write_positions(struct checkpoint *c, struct buf *b, struct error *wh
 		return usage(c, error_set(why, "this input cannot be read again from where it was: under a checkpoint the first stage is sml-replay"));
 	const int result = source->tell(source, b, why);
 	buf_add_byte(b, ']');
-	return result == -2 ? usage(c, -1) : result;
+	return by(c, result);
 }
 
 static int begin(struct checkpoint *c, struct error *why)
@@ -670,7 +521,7 @@ static int begin(struct checkpoint *c, struct error *why)
 		result = source->seek(source, last.src.text, last.src.len, why);
 	buf_release(&positions);
 	if (result)
-		return usage(c, result == -2 ? -1 : 0) ? -1 : result;
+		return by(c, result);
 	make_run(run);
 	erun = last.run.text ? alloc_span(last.run.text, last.run.len) : NULL;
 	buf_clear(&c->line);
@@ -804,9 +655,7 @@ void checkpoint_free(struct checkpoint *c)
 		return;
 	for (size_t i = 0; c->kept && i < c->loop->n_stages; i++)
 		buf_release(&c->kept[i].json);
-	for (struct file *f = c->files; f; f = f->next)
-		f->output = NULL;
-	drop_closed(c);
+	written_free(c->written);
 	if (c->lock >= 0)
 		close(c->lock);
 	free(c->kept);
