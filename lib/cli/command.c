@@ -374,7 +374,7 @@ static bool asks_for_checkpoint(int argc, char **argv)
 	bool asks = set && *set;
 
 	for (int i = 1; i < argc; i++)
-		asks |= !strcmp(argv[i], "--checkpoint") || !strncmp(argv[i], "--checkpoint=", 13);
+		asks |= (!strcmp(argv[i], "--checkpoint") && i + 1 < argc) || (!strncmp(argv[i], "--checkpoint=", 13) && argv[i][13]);
 	return asks;
 }
 

@@ -138,6 +138,7 @@ static int restored(struct run *r, const struct buf *bytes)
 	CHECK(!result == !*why.text);
 	buf_release(&news.fresh);
 	buf_release(&news.dropped);
+	buf_release(&news.theirs);
 	return result;
 }
 
