@@ -366,7 +366,7 @@ small() {
 	cp vip.jsonl bad.jsonl rest.jsonl saved
 
 	# The place in the input a line earlier, and later: records twice, and missing.
-	for change in -500 500; do
+	for change in -3000 3000; do
 		place=$(jq -r '.barrier.src[0].off' was/COMMIT)
 		changed=$(head -c $((place + change)) in.jsonl | sed '$d' | wc -c)
 		sed "s/\"off\":\"$place\"/\"off\":\"$changed\"/" was/COMMIT >ck/COMMIT
