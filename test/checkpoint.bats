@@ -756,6 +756,30 @@ with() (
 	cmp plain out.jsonl
 }
 
+@test "a share of errors that is too large only at the end stops the run before its last epoch is committed" {
+	head -n 900 "$INPUT" >in.jsonl	# less than is judged on the way
+	share_in() (
+		set -o pipefail
+		local b=() c=()
+		case $1 in features) b=(--max-errors 0.01%) ;; route) c=(--max-errors 0.01%) ;; esac
+		if [ "$2" = chain ]; then
+			sml replay in.jsonl then features -q "${b[@]}" "$SPEC" then route -q "${c[@]}" 'userId > 1=null' '*=-' >>out.jsonl
+		else
+			stage replay in.jsonl | stage features -q "${b[@]}" "$SPEC" | stage route -q "${c[@]}" 'userId > 1=null' '*=-' >>out.jsonl
+		fi
+	)
+	local name kind
+	for kind in pipe chain; do
+		for name in features route; do
+			anew
+			told 3 'over --max-errors' share_in $name $kind
+			[ ! -e ck/COMMIT ] || { echo "$kind, $name: committed" && return 1; }
+			run -0 share_in none $kind
+			[ -e ck/COMMIT ]
+		done
+	done
+}
+
 @test "the pipeline's status is the cause's" {
 	status_of() (
 		set -o pipefail

@@ -386,6 +386,7 @@ static int pass_begin(struct checkpoint *c, struct error *why)
 	return forward(c, why);
 }
 
+/* 1: a policy ends the run, and this epoch is not committed. */
 static int pass_barrier(struct checkpoint *c, struct error *why)
 {
 	struct control_line l;
@@ -395,6 +396,8 @@ static int pass_barrier(struct checkpoint *c, struct error *why)
 			return -1;
 	if (read_line(c, &l, why) || (c->o.is_sink && verify_barrier(c, &l, why)))
 		return -1;
+	if (l.is_last && loop_judge(c->loop))
+		return 1;
 	c->epoch = l.epoch;
 	c->protocol.epoch = l.epoch + 1;
 	if (c->o.is_sink ? commit(c, &l, why) : forward(c, why))
@@ -602,8 +605,9 @@ static int end(struct protocol *p, enum end *how, struct error *why)
 	struct checkpoint *c = of(p);
 
 	if (c->o.is_source) {
-		if (make_barrier(c, true, why))
-			return -1;
+		const int result = make_barrier(c, true, why);
+		if (result)
+			return result;
 		buf_clear(&c->line);
 		control_write_end(&c->line, c->run, c->epoch);
 		return pass_end(c, why);

@@ -407,6 +407,11 @@ static int judge(struct loop *l, bool at_end)
 	return 0;
 }
 
+bool loop_judge(struct loop *l)
+{
+	return l->stopped_by || judge(l, true);
+}
+
 static void explain_stop(const struct loop *l, struct error *why)
 {
 	const struct stage *s = l->stopped_by;
@@ -621,7 +626,7 @@ static int finish(struct loop *l, enum end how, struct error *why)
 		if (s->tool->finish && blame(l, s, s->tool->finish(s->self, how, s->behind, why)) < 0)
 			return -1;
 		/* Errors among the last records count as well. */
-		if (l->stopped_by || judge(l, true))
+		if (loop_judge(l))
 			break;
 	}
 	return 0;
@@ -698,10 +703,10 @@ enum exit_status filter_run(struct loop *l, struct source *source, struct stage 
 		return status;
 	}
 	result = run(l, source, &how, why);
-	if (result >= 0 && l->protocol && !l->stopped_by && l->protocol->end(l->protocol, &how, why))
-		result = -1;
+	if (result >= 0 && l->protocol && !l->stopped_by)
+		result = l->protocol->end(l->protocol, &how, why);
 	/* A stop by policy is no good end: nothing is finished, no state saved, no model written. */
-	if (result >= 0 && !l->stopped_by && !judge(l, true))
+	if (result >= 0 && !loop_judge(l))
 		result = finish(l, how, why);
 	if (result >= 0 && l->stopped_by) {
 		explain_stop(l, why);

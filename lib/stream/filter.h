@@ -115,7 +115,7 @@ struct service {
 
 /*
  * Who reads, makes and passes on control records under a checkpoint; without one they are data, or a mistake.  Each hook returns
- * 0 or -1 with `why`; it chooses the status by loop->verdict.
+ * 0 or -1 with `why`, and chooses the status by loop->verdict; control and end also 1 where a policy ends the run.
  */
 struct protocol {
 	int (*prepare)(struct protocol *, struct loop *, struct error *why);	/* before any output is opened */
@@ -206,6 +206,9 @@ void loop_end_services(struct loop *);
 /* How many of a batch the stage may let out: all, or those before the record that ends the run (then `verdict` is set and
  * the caller writes these and returns 1).  For tools that write records themselves; next_pass does it for others. */
 size_t loop_allow(struct stage *, struct record **, size_t n);
+
+/* Whether a policy ends the run, now that all records have been counted; says so in the loop. */
+bool loop_judge(struct loop *);
 
 /* The stage that a tool runs as. */
 struct stage *loop_stage(struct loop *, const void *tool);
