@@ -756,6 +756,30 @@ with() (
 	cmp plain out.jsonl
 }
 
+@test "two runs that die when they have committed, and the file of the first is not touched again: it stays as it is" {
+	dated() (
+		set -o pipefail
+		stage replay in.jsonl | stage features -q -k d -d 'n = count()' | stage route -q '*=day-{date}.jsonl'
+	)
+	# day N: a hundred events of that day more
+	day() {
+		jq -cn --argjson day "$1" 'range(100) | {d: "a", timestamp: ($day * 86400000 + 1719964800000 + .)}' >>in.jsonl
+	}
+	: >in.jsonl
+	day 0
+	victim=route rule='truncate before 1' run dated
+	equal 137 "$status"
+	cp day-2024-07-03.jsonl was
+	day 1
+	victim=route rule='truncate before 1' run dated
+	equal 137 "$status"
+	day 2
+	run -0 dated
+	cmp was day-2024-07-03.jsonl
+	equal 100 "$(wc -l <day-2024-07-04.jsonl)"
+	equal 100 "$(wc -l <day-2024-07-05.jsonl)"
+}
+
 @test "a share of errors that is too large only at the end stops the run before its last epoch is committed" {
 	head -n 900 "$INPUT" >in.jsonl	# less than is judged on the way
 	share_in() (

@@ -35,7 +35,7 @@ struct checkpoint {
 	struct checkpoint_options o;
 	struct loop *loop;
 	struct arena arena, line_arena;
-	char run[17];
+	char run[CONTROL_RUN];
 	uint64_t epoch;				/* of the last barrier, or what was begun with */
 	struct buf via;				/* as `begin` left this process */
 	struct kept *kept;			/* by stage */
@@ -300,7 +300,8 @@ static int commit(struct checkpoint *c, const struct control_line *l, struct err
 	for (size_t i = 0; i < c->loop->n_outputs; i++)
 		if (output_flush(c->loop->outputs[i], why))
 			return -1;
-	if (written_commit(c->written, c->line.data, c->line.len, why))
+	const struct control_point at = control_point(l);
+	if (written_commit(c->written, &at, c->line.data, c->line.len, why))
 		return -1;
 	directory_prune(c->o.dir, l->epoch, c->line.data, c->line.len);
 	return tell_commit(c, l, why);
@@ -316,9 +317,9 @@ static int verify_begin(struct checkpoint *c, const struct control_line *l, stru
 
 	if (!result && now.barrier.text)
 		result = control_read(&last, now.barrier.text, now.barrier.len, &arena, why);
-	if (!result && (l->epoch != last.epoch || !control_same(l->erun, last.run)))
+	if (!result && !control_same_point(control_began(l), now.at))
 		result = error_set(why, "%s: epoch %llu has been committed, the source began behind epoch %llu: another run has gone on meanwhile",
-		    c->o.dir, (unsigned long long)last.epoch, (unsigned long long)l->epoch);
+		    c->o.dir, (unsigned long long)now.at.epoch, (unsigned long long)l->epoch);
 	if (!result && last.via.text && !control_same(last.via, l->via))
 		result = usage(c, error_set(why, "%s: is the checkpoint of %.*s, and these stages are %.*s", c->o.dir, (int)last.via.len, last.via.text,
 		    (int)l->via.len, l->via.text));
@@ -484,13 +485,13 @@ static int wait_for_sink(struct checkpoint *c, struct error *why)
 	return 0;
 }
 
-static void make_run(char run[17])
+static void make_run(char run[CONTROL_RUN])
 {
 	uint64_t nonce = 0;
 
 	if (getrandom(&nonce, sizeof nonce, 0) != sizeof nonce)
 		nonce = (uint64_t)wallclock_now() ^ (uint64_t)getpid() << 40;
-	snprintf(run, 17, "%016llx", (unsigned long long)nonce);
+	snprintf(run, CONTROL_RUN, "%016llx", (unsigned long long)nonce);
 }
 
 static int write_positions(struct checkpoint *c, struct buf *b, struct error *why)
@@ -512,7 +513,7 @@ static int begin(struct checkpoint *c, struct error *why)
 	struct directory_commit committed;
 	struct control_line last = {0};
 	struct buf positions = BUF_INIT;
-	char run[17];
+	char run[CONTROL_RUN];
 	char *erun = NULL;
 	int result;
 

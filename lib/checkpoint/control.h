@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -25,6 +26,10 @@
 #define CONTROL_VERSION 1
 
 struct control_text { const char *text; size_t len; };	/* not terminated; text NULL: the member is not there */
+
+/* A checkpoint is named by both: runs that died have used the same epochs. */
+#define CONTROL_RUN 17		/* bytes, terminated */
+struct control_point { uint64_t epoch; char run[CONTROL_RUN]; };	/* epoch 0, run "": before the first one */
 
 /* A record taken apart.  What it points to lives in the arena or in the line. */
 struct control_line {
@@ -46,6 +51,15 @@ static inline bool control_is(const struct control_line *c, const char *kind)
 static inline bool control_same(struct control_text a, struct control_text b)
 {
 	return a.len == b.len && (!a.len || !memcmp(a.text, b.text, a.len));
+}
+
+/* Of a barrier, or what `begin` goes on from; of a run too long to be one of ours, its beginning. */
+struct control_point control_point(const struct control_line *);
+struct control_point control_began(const struct control_line *);
+
+static inline bool control_same_point(struct control_point a, struct control_point b)
+{
+	return a.epoch == b.epoch && !strcmp(a.run, b.run);
 }
 
 /* The state of a stage in `st`: JSON as it stands; text NULL: there is none. */

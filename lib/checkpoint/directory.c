@@ -142,19 +142,30 @@ static void add_file(struct directory_commit *c, struct value object, bool unles
 	c->files = files;
 }
 
+static struct control_point point_of(struct value object, struct arena *arena)
+{
+	const struct value epoch = json_get(object, "e", arena), run = json_get(object, "run", arena);
+
+	return control_point(&(struct control_line){
+		.epoch = epoch.type == VALUE_INTEGER ? (uint64_t)epoch.integer : UINT64_MAX,
+		.run = { run.type == VALUE_STRING ? run.text : NULL, run.type == VALUE_STRING ? run.len : 0 } });
+}
+
 /* Behind the last LF there may be the beginning of a line. */
 static void read_opened(const char *text, size_t n, struct directory_commit *c, struct arena *arena)
 {
 	struct value object;
 	struct error ignored;
 
+	/* What follows another commit than the present one has been left by a run that died behind its own. */
 	for (const char *lf, *end = text + n; (lf = memchr(text, '\n', (size_t)(end - text))); text = lf + 1)
-		if (!json_document(arena, text, (size_t)(lf - text), &object, &ignored))
+		if (!json_document(arena, text, (size_t)(lf - text), &object, &ignored) && control_same_point(point_of(object, arena), c->at))
 			add_file(c, object, true, arena);
 }
 
 static int read_commit(const char *path, const char *text, size_t n, struct directory_commit *c, struct arena *arena, struct error *why)
 {
+	struct control_line line;
 	struct value object;
 
 	if (json_document(arena, text, n, &object, why))
@@ -170,6 +181,9 @@ static int read_commit(const char *path, const char *text, size_t n, struct dire
 	while (end > barrier && (end[-1] == '\n' || end[-1] == ' '))
 		end--;
 	c->barrier = (struct control_text){ barrier, (size_t)(end - barrier) - 1 };	/* the last brace is COMMIT's own */
+	if (control_read(&line, c->barrier.text, c->barrier.len, arena, why))
+		return error_prefix(why, "%s", path);
+	c->at = control_point(&line);
 	return 0;
 }
 
@@ -199,11 +213,12 @@ int directory_read(const char *dir, struct directory_commit *c, struct arena *ar
 
 /* ---- committing ---- */
 
+/* Without its last brace. */
 static void write_file(struct buf *b, const struct directory_file *f)
 {
 	buf_add_text(b, "{\"name\":");
 	json_write_string(b, f->name, strlen(f->name));
-	buf_format(b, ",\"ino\":\"%llu\",\"len\":\"%llu\"}", (unsigned long long)f->ino, (unsigned long long)f->len);
+	buf_format(b, ",\"ino\":\"%llu\",\"len\":\"%llu\"", (unsigned long long)f->ino, (unsigned long long)f->len);
 }
 
 static int sync_directory(const char *dir, struct error *why)
@@ -216,7 +231,7 @@ static int sync_directory(const char *dir, struct error *why)
 	return result;
 }
 
-int directory_note_opened(const char *dir, const struct directory_file *f, struct error *why)
+int directory_note_opened(const char *dir, const struct directory_file *f, const struct control_point *behind, struct error *why)
 {
 	char *path = path_of(dir, "OPENED");
 	struct buf line = BUF_INIT;
@@ -225,7 +240,7 @@ int directory_note_opened(const char *dir, const struct directory_file *f, struc
 	int result = 0;
 
 	write_file(&line, f);
-	buf_add_byte(&line, '\n');
+	buf_format(&line, ",\"e\":%llu,\"run\":\"%s\"}\n", (unsigned long long)behind->epoch, behind->run);
 	if (fd < 0 || fd_write(fd, line.data, line.len) || fdatasync(fd))
 		result = error_set(why, "%s: %s", path, strerror(errno));
 	else if (is_new)
@@ -247,12 +262,13 @@ int directory_commit(const char *dir, const struct directory_file *files, size_t
 		if (i)
 			buf_add_byte(&b, ',');
 		write_file(&b, &files[i]);
+		buf_add_byte(&b, '}');
 	}
 	buf_add_text(&b, "],\"barrier\":");
 	buf_add(&b, barrier, len);
 	buf_add_text(&b, "}\n");
 	const int result = savefile_write(path, b.data, b.len, why);
-	/* What it says is said by COMMIT now; if this fails it is only said twice. */
+	/* What it says holds no more behind this commit. */
 	if (!result && !access(opened, F_OK) && truncate(opened, 0))
 		unlink(opened);
 	buf_release(&b);

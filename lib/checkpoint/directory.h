@@ -5,7 +5,8 @@
  *	COMMIT		{"out":[{"name":"vip.jsonl","ino":"81","len":"123456"},...],"barrier":{...}}: replaced by rename, the commit itself
  *	COMMIT.lock	held (flock) by the sink for as long as it lives
  *	AUTHORITY	{"kind":"file","pid":123}: written by the sink once it holds the lock
- *	OPENED		a line {"name":...,"ino":...,"len":...} for each file that an open epoch writes to, before its first byte
+ *	OPENED		a line {"name":...,"ino":...,"len":...,"e":...,"run":...} for each file that an open epoch writes to, before its
+ *			first byte; e and run say what had been committed then: behind another commit it counts no more
  *	STAGE.E-RUN.snap	a stage's state that is too large for the barrier's line
  *
  * Whoever reads COMMIT sees a whole commit.  Knows these files; no stages and no records.
@@ -27,6 +28,7 @@ struct directory_file { const char *name; uint64_t ino, len; };
 
 struct directory_commit {
 	struct control_text barrier;		/* text NULL: nothing has been committed */
+	struct control_point at;
 	struct directory_file *files;
 	size_t n_files;
 };
@@ -44,8 +46,8 @@ int directory_authority(const char *dir, struct error *why);
 /* What has been committed, and what a run that died had begun: files of OPENED that are not in COMMIT come with the rest. */
 int directory_read(const char *dir, struct directory_commit *, struct arena *, struct error *why);
 
-/* Durable before it returns. */
-int directory_note_opened(const char *dir, const struct directory_file *, struct error *why);
+/* Durable before it returns; what has been committed by then. */
+int directory_note_opened(const char *dir, const struct directory_file *, const struct control_point *, struct error *why);
 /* Durable and atomic; then OPENED begins anew. */
 int directory_commit(const char *dir, const struct directory_file *, size_t n, const char *barrier, size_t len, struct error *why);
 

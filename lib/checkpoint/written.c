@@ -23,6 +23,7 @@ struct written {
 	const char *dir;
 	struct arena arena;
 	struct directory_commit committed;	/* as it was at the start */
+	struct control_point at;		/* of the last commit */
 	struct file *files;
 };
 
@@ -143,7 +144,7 @@ int written_begins(struct written *w, struct output *o, struct error *why)
 		return usage(error_set(why, "%s: is a file that is not open for append: it would be emptied at every restart; "
 		    "the shell appends with >>", o->name));
 	f->is_noted = true;
-	return directory_note_opened(w->dir, &(struct directory_file){ f->name, f->ino, f->len }, why);
+	return directory_note_opened(w->dir, &(struct directory_file){ f->name, f->ino, f->len }, &w->at, why);
 }
 
 static int sync_file(struct file *f, struct error *why)
@@ -182,13 +183,14 @@ int written_take_back(struct written *w, struct error *why)
 {
 	int result = usage(directory_read(w->dir, &w->committed, &w->arena, why));
 
+	w->at = w->committed.at;
 	for (size_t i = 0; !result && i < w->committed.n_files; i++)
 		if (!is_descriptor(w->committed.files[i].name))
 			result = cut_back_path(w, &w->committed.files[i], why);
 	return result;
 }
 
-int written_commit(struct written *w, const char *barrier, size_t len, struct error *why)
+int written_commit(struct written *w, const struct control_point *at, const char *barrier, size_t len, struct error *why)
 {
 	size_t n = 0;
 
@@ -202,9 +204,11 @@ int written_commit(struct written *w, const char *barrier, size_t len, struct er
 			files[n++] = (struct directory_file){ f->name, f->ino, f->len };
 	const int result = directory_commit(w->dir, files, n, barrier, len, why);
 	free(files);
-	if (!result)
-		drop_closed(w);
-	return result;
+	if (result)
+		return result;
+	w->at = *at;
+	drop_closed(w);
+	return 0;
 }
 
 /* ---- life ---- */
