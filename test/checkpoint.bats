@@ -773,11 +773,39 @@ with() (
 	day 1
 	victim=route rule='truncate before 1' run dated
 	equal 137 "$status"
+	# One of which nothing has been committed may go.
 	day 2
+	victim=route rule='fdatasync before 2' run dated
+	equal 137 "$status"
+	grep -q 07-05 ck/OPENED
+	rm day-2024-07-05.jsonl
 	run -0 dated
 	cmp was day-2024-07-03.jsonl
 	equal 100 "$(wc -l <day-2024-07-04.jsonl)"
 	equal 100 "$(wc -l <day-2024-07-05.jsonl)"
+}
+
+@test "files that are called as descriptors are" {
+	into() (
+		set -o pipefail
+		stage replay --interval 2ms --rate 100000/s in.jsonl 4>&- |
+			stage route -q 'totalValue > 80=stdout' 'totalValue > 40=descriptor 4' 'totalValue > 20=4' '*=-' 4>>out.4 >>out.1
+	)
+	run -0 into
+	mkdir was
+	mv stdout 'descriptor 4' out.* was
+	rm -rf ck
+	local k
+	for k in 20 60 100; do
+		victim=route rule="write after $k" run into
+		equal 137 "$status"
+	done
+	until_done into
+	for file in stdout 'descriptor 4' out.1 out.4; do
+		[ -s "$file" ]
+		cmp "was/$file" "$file"
+	done
+	equal './descriptor 4,./stdout,descriptor 4,stdout' "$(jq -r '[.out[].name] | sort | join(",")' ck/COMMIT)"
 }
 
 @test "a share of errors that is too large only at the end stops the run before its last epoch is committed" {

@@ -131,8 +131,10 @@ static int state_bytes(struct checkpoint *c, struct control_text json, char **by
 			return error_set(why, "%.*s: is damaged", (int)ref.len, ref.text);
 		return 0;
 	}
-	if (text.type != VALUE_STRING || json_read_base64(&decoded, text.text, text.len) < 0)
+	if (text.type != VALUE_STRING || json_read_base64(&decoded, text.text, text.len) < 0) {
+		buf_release(&decoded);
 		return error_set(why, "is no state of a stage");
+	}
 	*bytes = decoded.data;
 	*n = decoded.len;
 	return 0;

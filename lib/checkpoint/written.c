@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,6 +28,11 @@ struct written {
 	struct file *files;
 };
 
+static bool is_descriptor(const char *name)
+{
+	return !strcmp(name, "stdout") || !strncmp(name, "descriptor ", 11);
+}
+
 /* A retry cannot help. */
 static int usage(int result)
 {
@@ -39,6 +45,15 @@ static struct file *find_file(struct written *w, const char *name)
 		if (!strcmp(f->name, name))
 			return f;
 	return NULL;
+}
+
+/* A path that is called as a descriptor is has a folder before it. */
+static char *recorded_name(const struct output *o)
+{
+	char own[24];
+
+	snprintf(own, sizeof own, "descriptor %d", o->fd);
+	return alloc_format(is_descriptor(o->name) && !o->is_stdout && strcmp(o->name, own) ? "./%s" : "%s", o->name);
 }
 
 static struct file *add_file(struct written *w, const char *name)
@@ -64,11 +79,6 @@ static void drop_closed(struct written *w)
 	}
 }
 
-static bool is_descriptor(const char *name)
-{
-	return !strcmp(name, "stdout") || !strncmp(name, "descriptor ", 11);
-}
-
 /* What a run that died has written and not committed goes. */
 static int cut_back(struct written *w, const struct directory_file *f, int fd, struct stat *st, struct error *why)
 {
@@ -89,7 +99,9 @@ static int cut_back_path(struct written *w, const struct directory_file *f, stru
 	struct stat st;
 	int result;
 
-	if (fd < 0 || fstat(fd, &st))
+	if (fd < 0 && errno == ENOENT && !f->len)
+		result = 0;	/* nothing of it was committed */
+	else if (fd < 0 || fstat(fd, &st))
 		result = usage(error_set(why, "%s: %s, and the checkpoint has written to it (%s)", f->name, strerror(errno), w->dir));
 	else
 		result = cut_back(w, f, fd, &st, why);
@@ -111,25 +123,34 @@ static int sync_folder(const char *path, struct error *why)
 	return result;
 }
 
-int written_opened(struct written *w, struct output *o, struct error *why)
+static int open_file(struct written *w, const char *name, struct output *o, struct error *why)
 {
-	struct file *f = find_file(w, o->name);
+	struct file *f = find_file(w, name);
 	struct stat st;
 	int result = 0;
 
 	if (fstat(o->fd, &st))
-		return error_set(why, "%s: %s", o->name, strerror(errno));
-	for (size_t i = 0; !f && !result && is_descriptor(o->name) && i < w->committed.n_files; i++)
-		if (!strcmp(w->committed.files[i].name, o->name))
+		return error_set(why, "%s: %s", name, strerror(errno));
+	for (size_t i = 0; !f && !result && is_descriptor(name) && i < w->committed.n_files; i++)
+		if (!strcmp(w->committed.files[i].name, name))
 			result = cut_back(w, &w->committed.files[i], o->fd, &st, why);
 	if (result)
 		return result;
 	if (!f)
-		f = add_file(w, o->name);
+		f = add_file(w, name);
 	f->output = o;
 	f->ino = (uint64_t)st.st_ino;
 	f->len = (uint64_t)st.st_size;
-	return !is_descriptor(o->name) ? sync_folder(o->name, why) : 0;
+	return !is_descriptor(name) ? sync_folder(name, why) : 0;
+}
+
+int written_opened(struct written *w, struct output *o, struct error *why)
+{
+	char *name = recorded_name(o);
+	const int result = open_file(w, name, o, why);
+
+	free(name);
+	return result;
 }
 
 int written_begins(struct written *w, struct output *o, struct error *why)
