@@ -76,18 +76,21 @@ static void test_directory(void)
 	struct error why;
 	char *dir = mkdtemp(name);
 	const struct directory_file files[] = { { "a \"b\".jsonl", UINT64_MAX, 12 }, { "descriptor 3", 4, UINT64_C(1) << 60 } };
-	const struct directory_file late = { "late.jsonl", 9, 77 }, known = { "descriptor 3", 4, 5 };
+	const struct directory_file late = { "late.jsonl", 9, 77 }, known = { "descriptor 3", 4, 5 }, stale = { "stale.jsonl", 3, 1 };
+	const struct control_point none = {0}, first = { 1, "r" }, other = { 1, "s" };
 
 	ok(dir && !directory_make(dir, &why) && !directory_read(dir, &c, &arena, &why) && !c.barrier.text && !c.n_files, "nothing yet");
-	ok(!directory_note_opened(dir, &files[0], &why) && !directory_read(dir, &c, &arena, &why) && c.n_files == 1 && c.files[0].len == 12, "opened");
+	ok(!directory_note_opened(dir, &files[0], &none, &why) && !directory_read(dir, &c, &arena, &why) && c.n_files == 1 && c.files[0].len == 12, "opened");
 	ok(!directory_commit(dir, files, 2, barrier, strlen(barrier), &why) && !directory_read(dir, &c, &arena, &why), "committed");
 	ok(c.n_files == 2 && !strcmp(c.files[0].name, files[0].name) && c.files[0].ino == UINT64_MAX && c.files[1].len == UINT64_C(1) << 60,
 	    "files, with numbers beyond 2^53");
-	ok(is(c.barrier, barrier), "the barrier, as it came");
-	directory_note_opened(dir, &known, &why);
-	directory_note_opened(dir, &late, &why);
+	ok(is(c.barrier, barrier) && c.at.epoch == 1 && !strcmp(c.at.run, "r"), "the barrier, as it came");
+	directory_note_opened(dir, &known, &first, &why);
+	directory_note_opened(dir, &late, &first, &why);
+	directory_note_opened(dir, &stale, &none, &why);
+	directory_note_opened(dir, &stale, &other, &why);
 	ok(!directory_read(dir, &c, &arena, &why) && c.n_files == 3 && c.files[1].len == UINT64_C(1) << 60 && c.files[2].len == 77,
-	    "what has been committed goes before what has been opened since");
+	    "what has been committed goes before what has been opened since, and what was opened behind another commit counts no more");
 	ok(directory_authority(dir, &why) == 0, "nobody commits");
 	const int lock = directory_lock(dir, 0, &why);
 	ok(lock >= 0 && !directory_say_authority(dir, &why) && directory_authority(dir, &why) == 1, "now this process does");
