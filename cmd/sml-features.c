@@ -206,12 +206,36 @@ static int features_setup(void *tool, struct setup *setup, struct error *why)
 
 /* ---- state ---- */
 
-static int load_state(struct features *t, struct error *why)
+/* A state as `from`: what of it the spec does not know, or misses, is said.  `remove`: what stands in the way of a new beginning. */
+static int restore(struct features *t, struct snapshot_reader *reader, const char *from, const char *remove, struct error *why)
 {
 	struct state_news news = { .n_fresh = 0 };
 	struct state_figures figures;
+	char keys[NUMBER_SHOW_MAX];
+	int result = flow_restore(t->flow, reader, &news, why);
+
+	/* Saved over it, the state of another spec would be gone. */
+	if (!result && news.n_dropped && !news.is_related)
+		result = error_set(why, "holds the state of another spec: %.160s (%.80s); to begin anew, remove %s",
+		    buf_text(&news.dropped), buf_text(&news.theirs), remove);
+	if (!result) {
+		state_figures(flow_state(t->flow), &figures);
+		command_tell(&t->common, "%s: state of %s key%s loaded", from, number_group(figures.keys, keys), number_s(figures.keys));
+		if (news.n_fresh)
+			command_note(&t->common, "%s: no state of %s: begins empty", from, buf_text(&news.fresh));
+		if (news.n_dropped)
+			command_note(&t->common, "%s: state of %s is dropped: the spec no longer uses it", from, buf_text(&news.dropped));
+	}
+	buf_release(&news.fresh);
+	buf_release(&news.dropped);
+	buf_release(&news.theirs);
+	return result;
+}
+
+static int load_state(struct features *t, struct error *why)
+{
 	struct snapshot_reader reader;
-	char *bytes, keys[NUMBER_SHOW_MAX];
+	char *bytes;
 	int result;
 
 	if (access(t->state, F_OK) && errno == ENOENT) {
@@ -219,25 +243,9 @@ static int load_state(struct features *t, struct error *why)
 		return 0;
 	}
 	result = read_snapshot(t->state, &bytes, &reader, why);
-	if (!result && (result = flow_restore(t->flow, &reader, &news, why)) < 0)
+	if (!result && (result = restore(t, &reader, t->state, "it", why)) < 0)
 		error_prefix(why, "%s", t->state);
 	free(bytes);
-	/* Saved over it, the state of another spec would be gone. */
-	if (!result && news.n_dropped && !news.is_related)
-		result = error_set(why, "%s: holds the state of another spec: %.160s (%.80s); to begin anew, remove it", t->state,
-		    buf_text(&news.dropped), buf_text(&news.theirs));
-	if (!result) {
-		state_figures(flow_state(t->flow), &figures);
-		command_tell(&t->common, "%s: state of %s key%s loaded", t->state, number_group(figures.keys, keys),
-		    number_s(figures.keys));
-		if (news.n_fresh)
-			command_note(&t->common, "%s: no state of %s: begins empty", t->state, buf_text(&news.fresh));
-		if (news.n_dropped)
-			command_note(&t->common, "%s: state of %s is dropped: the spec no longer uses it", t->state, buf_text(&news.dropped));
-	}
-	buf_release(&news.fresh);
-	buf_release(&news.dropped);
-	buf_release(&news.theirs);
 	return result;
 }
 
@@ -469,8 +477,11 @@ static int features_save(void *tool, struct snapshot_writer *w, struct error *wh
 static int features_restore(void *tool, struct snapshot_reader *reader, struct error *why)
 {
 	struct features *t = tool;
+	char *remove = alloc_format("%s and the outputs", t->common.checkpoint);
+	const int result = restore(t, reader, t->common.checkpoint, remove, why);
 
-	return flow_restore(t->flow, reader, NULL, why);
+	free(remove);
+	return result;
 }
 
 /* Each sample of all lookups together, as the format wants it. */

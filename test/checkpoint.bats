@@ -440,7 +440,7 @@ windows() (
 @test "a specification that has changed: what it adds begins empty, the rest goes on" {
 	defined() (
 		set -o pipefail
-		stage replay in.jsonl 3>&- 4>&- | stage features -q -k userId "$@" 3>&- 4>&- | stage route -q '*=-' >>out.jsonl 3>&- 4>&-
+		stage replay -q in.jsonl 3>&- 4>&- | stage features -k userId "$@" 3>&- 4>&- | stage route -q '*=-' >>out.jsonl 3>&- 4>&-
 	)
 	purchases -n 4000 --users 50 >all
 	head -n 3000 all >in.jsonl
@@ -453,6 +453,27 @@ windows() (
 		tail -n +3001 all | sml-features -q -k userId -d 'm = sum(basketSize)' | jq -c .features.m >m
 	)
 	equal "$(paste -d , n m)" "$(tail -n +3001 out.jsonl | jq -r '.features | "\(.n),\(.m)"')"
+
+	# Both are said, and with nothing that changes nothing is.
+	cp -r ck kept
+	run -0 defined -d 'n = count()' -d 'm = sum(basketSize)'
+	equal '' "$output"
+	run -0 defined -d 'm = sum(basketSize)' -d 'h = max(basketSize)'
+	equal 'sml-features: ck: no state of max(basketSize): begins empty
+sml-features: ck: state of count() is dropped: the spec no longer uses it' "${output//$PWD\//}"
+	# Another key, another time: the state of another spec, which stays as it is.
+	rm -r ck && cp -r kept ck
+	local other
+	for other in '-k sessionId' '-T timestamp:s'; do
+		# shellcheck disable=SC2086 # options
+		told 2 "the checkpoint's state of features: holds the state of another spec: " defined $other -d 'n = count()'
+		[[ $output == *"to begin anew, remove $PWD/ck and the outputs"* ]]
+		same_file kept/COMMIT ck/COMMIT
+	done
+	run -0 defined -d 'n = count()' -d 'm = sum(basketSize)'
+	equal '' "$output"
+	# In the process of a chain, too.
+	told 2 'holds the state of another spec' sml replay in.jsonl then features -q -k sessionId -d 'n = count()' then route -q '*=null'
 }
 
 @test "a tool that stands twice has a name for each" {
