@@ -102,6 +102,8 @@ static int check_rules(const struct route *t, struct error *why)
 		const struct rule *r = &t->rules.rule[i];
 		if (t->common.checkpoint && (!strncmp(r->dest, "kafka:", 6) || !strncmp(r->dest, "replace:", 8)))
 			return error_set(why, "rule \"%s=%s\": under a checkpoint records go to files and descriptors", r->condition, r->dest);
+		if (t->common.checkpoint && !json_is_utf8(r->dest, strlen(r->dest)))
+			return error_set(why, "rule \"%s=%s\": the name is not UTF-8: a checkpoint could not find it again", r->condition, r->dest);
 		if (sink_check(r->dest, why))
 			return error_prefix(why, "rule \"%s=%s\"", r->condition, r->dest);
 		if (r->near)

@@ -547,6 +547,35 @@ two() (
 	stage replay in.jsonl 3>&- 4>&- | stage route -q "$@" 3>&- 4>&-
 )
 
+@test "a path that is not UTF-8: 2 before anything is read, and with another the pipeline goes on" {
+	local name=$'caf\xe9' what
+	printf '%s\n' '{"timestamp":1,"a":1}' '{"timestamp":1,"a":2}' >in.jsonl
+	cp in.jsonl "$name.jsonl"
+	for what in "$name.out" "$name-{date}" "file:$name/x"; do
+		told 2 'the name is not UTF-8: a checkpoint could not find it again' two "*=$what"
+	done
+	told 2 'the name is not UTF-8: a checkpoint could not find it again' stage chain replay in.jsonl then route "*=$name.out"
+	equal '' "$(find . -name '*.out' -o -name '*-1970*')"
+	read_from() (
+		set -o pipefail
+		stage replay "$@" 3>&- 4>&- | stage route -q '*=-' >>out.jsonl 3>&- 4>&-
+	)
+	# Also where it is not its turn yet.
+	for what in "$name.jsonl" "in.jsonl $name.jsonl"; do
+		# shellcheck disable=SC2086 # two names
+		told 2 'the name is not UTF-8: a checkpoint could not find it again' read_from $what
+		[[ $output == *'sml-route: stopped by replay: caf?.jsonl: '* ]]
+	done
+	[ ! -s out.jsonl ]
+	run -0 two '*=out.jsonl'
+	run -0 two '*=out.jsonl'
+	cmp in.jsonl out.jsonl
+	# Without a checkpoint any name will do.
+	unset SML_CHECKPOINT
+	sml-replay "$name.jsonl" | sml-route "*=$name.out"
+	cmp in.jsonl "$name.out"
+}
+
 @test "lines that are no JSON are stamped, or pass" {
 	printf '%s\n' '{"a":1}' 'no JSON' '{"a":2}' >in.jsonl
 	run -0 --separate-stderr two --stamp '*=-'
@@ -877,6 +906,23 @@ with() (
 	run -0 four
 	purchases -n 100 --seed 9 >in.jsonl
 	told 2 'stopped by replay' four
+}
+
+@test "the cause is heard behind, whatever bytes are in it" {
+	caused() (
+		set -o pipefail
+		stage replay "$1" 3>&- 4>&- | stage features -q -k userId "${@:2}" 3>&- 4>&- | stage route -q '*=-' >>out.jsonl 3>&- 4>&-
+	)
+	printf '%s\n' '{"userId":1}' >in.jsonl
+	told 2 'sml-route: stopped by features: spec: caf?.features: No such file' caused in.jsonl -f $'caf\xe9.features'
+	told 1 'sml-route: stopped by replay: caf?.jsonl: No such file' caused $'caf\xe9.jsonl' -d 'n = count()'
+	# Cut in the middle of a character, at one length or the other.
+	local long before
+	printf -v long '\xc3\xa9%.0s' {1..200}
+	for before in x xx; do
+		told 1 "sml-route: stopped by replay: $before/éé" caused "$before/$long" -d 'n = count()'
+		[[ $output != *'a control record'* ]]
+	done
 }
 
 stopping() (

@@ -183,6 +183,7 @@ void control_write_abort(struct buf *b, int status, const char *stage, const cha
 	begin_line(b, "abort");
 	add_number(b, "exit", status);
 	add_string(b, "stage", stage, strlen(stage));
-	add_string(b, "why", why, strlen(why));
+	json_write_name(b, "why");
+	json_write_text(b, why, strlen(why));
 	buf_add_byte(b, '}');
 }

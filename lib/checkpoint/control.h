@@ -76,6 +76,7 @@ void control_write_barrier(struct buf *, const struct control_barrier *);
 
 void control_write_end(struct buf *, const char *run, uint64_t epoch);
 void control_write_commit(struct buf *, const char *run, size_t run_len, uint64_t epoch);
+/* `why` may be any bytes. */
 void control_write_abort(struct buf *, int status, const char *stage, const char *why);
 
 #endif

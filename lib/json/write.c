@@ -151,6 +151,24 @@ void json_write_string(struct buf *b, const char *s, size_t n)
 	buf_add_byte(b, '"');
 }
 
+void json_write_text(struct buf *b, const char *s, size_t n)
+{
+	struct buf clean = BUF_INIT;
+	size_t len;
+
+	if (json_is_utf8(s, n)) {
+		json_write_string(b, s, n);
+		return;
+	}
+	for (; n; s += len, n -= len) {
+		len = json_character(s, n);
+		buf_add(&clean, len ? s : "?", len ? len : 1);
+		len += !len;
+	}
+	json_write_string(b, clean.data, clean.len);
+	buf_release(&clean);
+}
+
 void json_write_comma(struct buf *b)
 {
 	if (b->len && b->data[b->len - 1] != '{' && b->data[b->len - 1] != '[')
@@ -277,6 +295,30 @@ void json_write_value(struct buf *b, struct value v)
 
 /* ---- bytes ---- */
 
+static inline size_t character(const unsigned char *s, size_t n)
+{
+	const unsigned char c = n ? *s : 0xff;
+
+	if (c < 0x80)
+		return 1;
+	/* The second byte's range tells overlong forms, surrogates and what lies beyond U+10FFFF. */
+	const size_t len = c >= 0xc2 && c <= 0xdf ? 2 : c >= 0xe0 && c <= 0xef ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
+	if (!len || n < len)
+		return 0;
+	const unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80, high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+	if (s[1] < low || s[1] > high)
+		return 0;
+	for (size_t i = 2; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
+
+size_t json_character(const char *text, size_t n)
+{
+	return character((const unsigned char *)text, n);
+}
+
 int json_is_utf8(const char *text, size_t n)
 {
 	const unsigned char *s = (const unsigned char *)text, *end = n ? s + n : s;	/* of nothing text may be NULL */
@@ -287,20 +329,10 @@ int json_is_utf8(const char *text, size_t n)
 			s += 8;
 			continue;
 		}
-		const unsigned char c = *s++;
-		if (c < 0x80)
-			continue;
-		/* The second byte's range tells overlong forms, surrogates and what lies beyond U+10FFFF. */
-		const int more = c >= 0xc2 && c <= 0xdf ? 1 : c >= 0xe0 && c <= 0xef ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : 0;
-		if (!more || end - s < more)
+		const size_t len = character(s, (size_t)(end - s));
+		if (!len)
 			return 0;
-		const unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80, high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-		if (s[0] < low || s[0] > high)
-			return 0;
-		for (int i = 1; i < more; i++)
-			if ((s[i] & 0xc0) != 0x80)
-				return 0;
-		s += more;
+		s += len;
 	}
 	return 1;
 }

@@ -94,10 +94,21 @@ static int take_print(const char *path, uint32_t len, struct print *p, struct er
 	return result;
 }
 
+/* The name is noted in JSON. */
+static int check_names(const struct inputs *in, struct error *why)
+{
+	for (size_t i = 0; i < in->n; i++)
+		if (!json_is_utf8(in->paths[i], strlen(in->paths[i])))
+			return error_set(why, "%s: the name is not UTF-8: a checkpoint could not find it again", in->paths[i]), -2;
+	return 0;
+}
+
 static int inputs_tell(struct source *source, struct buf *b, struct error *why)
 {
 	const struct inputs *in = (struct inputs *)source;
 
+	if (check_names(in, why))
+		return -2;
 	for (size_t i = 0; i < in->at; i++) {
 		struct print p;
 		const int result = take_print(in->paths[i], PRINT_BYTES, &p, why);

@@ -244,22 +244,6 @@ static void add_text(struct buf *b, const char *name, const char *text, size_t l
 	json_write_string(b, text, len);
 }
 
-/* The name of a file may be any bytes. */
-static void add_place(struct buf *b, const char *name, const char *text)
-{
-	size_t len = strlen(text);
-	struct buf clean = BUF_INIT;
-
-	if (!json_is_utf8(text, len)) {
-		for (; len; text++, len--)
-			buf_add_byte(&clean, (unsigned char)*text < 0x80 ? *text : '?');
-		text = clean.data;
-		len = clean.len;
-	}
-	add_text(b, name, text, len);
-	buf_release(&clean);
-}
-
 static void add_integer(struct buf *b, const char *name, int64_t n)
 {
 	json_write_name(b, name);
@@ -269,15 +253,12 @@ static void add_integer(struct buf *b, const char *name, int64_t n)
 /* What was cut or quoted in the middle of a character loses the rest of it. */
 static void keep_characters(char *text)
 {
-	size_t kept = 0, n;
+	size_t kept = 0, len;
 
-	for (const char *s = text, *end = text + strlen(text); s < end; s += n) {
-		for (n = 1; n < 4 && s + n < end && ((unsigned char)s[n] & 0xc0) == 0x80;)
-			n++;
-		if (!json_is_utf8(s, n))
-			continue;
-		memmove(text + kept, s, n);
-		kept += n;
+	for (const char *s = text, *end = text + strlen(text); s < end; s += len ? len : 1) {
+		len = json_character(s, (size_t)(end - s));
+		memmove(text + kept, s, len);
+		kept += len;
 	}
 	text[kept] = '\0';
 }
@@ -332,7 +313,8 @@ static void fail(struct record *r, enum error_type type, const char *member, int
 	}
 	add_integer(&out, "timestamp", wallclock_stamp_ms());
 	add_text(&out, "stage", r->at.stage, strlen(r->at.stage));
-	add_place(&out, "source", r->at.source);
+	json_write_name(&out, "source");
+	json_write_text(&out, r->at.source, strlen(r->at.source));
 	add_integer(&out, "line", (int64_t)r->at.line);
 	if (member)
 		add_integer(&out, member, n);

@@ -41,6 +41,9 @@ static void test_round(void)
 	control_write_abort(&b, 2, "replay", "a \"quoted\" cause");
 	ok(!control_read(&l, b.data, b.len, &arena, &why) && control_is(&l, "abort") && l.exit == 2 && is(l.why, "a \"quoted\" cause"), "abort");
 	buf_clear(&b);
+	control_write_abort(&b, 1, "replay", "caf\xe9: no \xc3\xa9 in it, cut at \xc3");
+	ok(!control_read(&l, b.data, b.len, &arena, &why) && is(l.why, "caf?: no \xc3\xa9 in it, cut at ?"), "a cause with any bytes: %s", buf_text(&b));
+	buf_clear(&b);
 	control_write_end(&b, "r2", 43);
 	ok(!control_read(&l, b.data, b.len, &arena, &why) && control_is(&l, "end") && l.epoch == 43, "end");
 	buf_release(&b), buf_release(&positions), buf_release(&state), buf_release(&passed), buf_release(&again);

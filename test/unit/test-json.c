@@ -185,6 +185,30 @@ static void strings(void)
 	buf_release(&back);
 }
 
+/* What may not be UTF-8: names of files, messages that were cut. */
+static void any_bytes(void)
+{
+	static const struct { const char *bytes, *json; } texts[] = {
+		{ "", "\"\"" },
+		{ "caf\xc3\xa9 \xf0\x9f\x98\x80 \"a\"", "\"caf\xc3\xa9 \xf0\x9f\x98\x80 \\\"a\\\"\"" },
+		{ "caf\xe9.jsonl \xc3\xa9", "\"caf?.jsonl \xc3\xa9\"" },
+		{ "cut \xf0\x9f\x98", "\"cut ???\"" },
+		{ "\x80\xed\xa0\x80\xc0\xaf\xf5\n", "\"???" "????" "\\n\"" },
+		{ "\xe2\x82\xc3\xa9\xa9", "\"??\xc3\xa9?\"" },
+	};
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		buf_clear(&b);
+		json_write_text(&b, texts[i].bytes, strlen(texts[i].bytes));
+		is_str(buf_text(&b), texts[i].json, "any bytes are a string: %s", texts[i].json);
+	}
+	is_int((long)json_character("\xc3\xa9x", 3), 2, "a character");
+	is_int((long)json_character("\xc3\xa9", 1), 0, "the beginning of one");
+	is_int((long)json_character("", 0), 0, "of nothing");
+	buf_release(&b);
+}
+
 /* A member that a stage adds is read as its printed text would be. */
 static void added(void)
 {
@@ -229,6 +253,7 @@ int main(void)
 	deep();
 	doubles();
 	strings();
+	any_bytes();
 	added();
 	arena_release(&arena);
 	return done();
