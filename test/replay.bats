@@ -38,6 +38,16 @@ produce() {
 	kafka-produce -b "$KAFKA_BOOTSTRAP_SERVERS" -t "$topic" --timestamp-field timestamp "$@" 9>&-
 }
 
+# by_turns TOPIC: the lines, without keys, to its partitions 0 and 1.  librdkafka puts those without a key where it likes, for some
+# ms each; where a partition ends within the files' last two overlaps, one duplicate more is read there and dropped.
+by_turns() {
+	local partition
+	cat >turns
+	for partition in 0 1; do
+		awk -v partition=$partition 'NR % 2 == partition' turns | produce "$1" -p $partition
+	done
+}
+
 ids() {
 	sed 's/^{"id":\([0-9]*\),.*/\1/' "$@" | sort -n
 }
@@ -505,7 +515,7 @@ sml-replay: --merge: b: 100 records without an event time at "timestamp" in ms, 
 @test "a topic whose broker can't look up times is handed over by scanning" {
 	mock live:2 empty:1
 	events 1 100 >history
-	events 61 300 | produce live
+	events 61 300 | by_turns live
 	run -0 --separate-stderr sml-replay -e history kafka:live
 	equal "$(seq 300)" "$(printf '%s\n' "${lines[@]}" | ids)"
 	equal 'sml-replay: hand-over: gap 0 s, 40 duplicates suppressed' "$stderr"
@@ -542,7 +552,7 @@ sml-replay: --merge: b: 100 records without an event time at "timestamp" in ms, 
 
 @test "a wrong event time in the files moves no hand-over: nothing is lost, nothing comes twice" {
 	mock live:2
-	events 1 400 | produce live
+	events 1 400 | by_turns live
 	end=$(date -u -d "@$((BASE / 1000 + 300))" +%Y-%m-%dT%H:%M:%SZ)
 	while read -r wrong before is_told; do
 		{ events 1 "$before"; echo "{\"id\":9000,\"timestamp\":$wrong}"; events $((before + 1)) 300; } >history
