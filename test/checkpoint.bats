@@ -748,7 +748,7 @@ with() (
 	anew
 	run -0 between tee copy
 	equal 20000 "$(grep -cv '^{"_sml":' copy)"
-	for filter in 'grep HIGH_VALUE' "jq -c --unbuffered 'select(._sml != \"barrier\")'" "jq -c --unbuffered 'select(.e != 2)'" sort; do
+	for filter in 'grep HIGH_VALUE' "jq -c --unbuffered 'select(._sml != \"barrier\")'" "jq -c --unbuffered 'select(._sml != \"barrier\" or .e != 1)'" sort; do
 		anew
 		run between bash -c "$filter"
 		[ "$status" -eq 2 ] || { echo "$filter: status $status: $output" && return 1; }
