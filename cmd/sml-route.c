@@ -17,6 +17,7 @@
 #include "kafka/kafka.h"
 #include "sink/rules.h"
 #include "sink/sink.h"
+#include "sink/sink-kafka.h"
 #include "stream/intake.h"
 #include "stream/stats.h"
 
@@ -27,7 +28,7 @@ struct route {
 	bool check, explain, all, truncates, stamps;
 	bool given;			/* the rules; else they are the default ones */
 	int on_closed, oversize;
-	const char *select, *message_key, *brokers, *config;
+	const char *select, *message_key, *brokers, *config, *pipeline;
 	struct opt_list properties;
 
 	struct arena arena;
@@ -100,8 +101,8 @@ static int check_rules(const struct route *t, struct error *why)
 		return -1;
 	for (size_t i = 0; i < t->rules.n; i++) {
 		const struct rule *r = &t->rules.rule[i];
-		if (t->common.checkpoint && (!strncmp(r->dest, "kafka:", 6) || !strncmp(r->dest, "replace:", 8)))
-			return error_set(why, "rule \"%s=%s\": under a checkpoint records go to files and descriptors", r->condition, r->dest);
+		if (t->common.checkpoint && !strncmp(r->dest, "replace:", 8))
+			return error_set(why, "rule \"%s=%s\": under a checkpoint records go to topics, files and descriptors", r->condition, r->dest);
 		if (t->common.checkpoint && !json_is_utf8(r->dest, strlen(r->dest)))
 			return error_set(why, "rule \"%s=%s\": the name is not UTF-8: a checkpoint could not find it again", r->condition, r->dest);
 		if (sink_check(r->dest, why))
@@ -125,6 +126,32 @@ static int refuse_inputs(const struct setup *setup, struct error *why)
 	return 0;
 }
 
+/* The destination of the first rule whose destination is a topic; NULL: none is. */
+static const char *first_topic(const struct route *t)
+{
+	for (size_t i = 0; i < t->rules.n; i++)
+		if (sink_kafka_is(t->rules.rule[i].dest))
+			return t->rules.rule[i].dest;
+	return NULL;
+}
+
+/* Of what names of groups and transactions are good to be. */
+static int check_pipeline(struct route *t, struct error *why)
+{
+	const char *set = getenv("SML_PIPELINE");
+
+	if (t->pipeline && !t->common.checkpoint)
+		return command_misuse(&t->common, why, "--pipeline: names the transactions of a checkpoint, and there is none (--checkpoint DIR)");
+	if (t->pipeline && !first_topic(t))
+		return command_misuse(&t->common, why, "--pipeline: names transactions, and no destination is a topic");
+	if (!t->pipeline && set && *set)
+		t->pipeline = set;
+	if (t->pipeline && (!*t->pipeline || strlen(t->pipeline) > 200 ||
+	    t->pipeline[strspn(t->pipeline, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")]))
+		return error_set(why, "--pipeline: \"%s\" is no name: letters, digits, . _ and -, 200 at most", t->pipeline);
+	return 0;
+}
+
 static int route_setup(void *tool, struct setup *setup, struct error *why)
 {
 	struct route *t = tool;
@@ -140,6 +167,8 @@ static int route_setup(void *tool, struct setup *setup, struct error *why)
 		return command_misuse(&t->common, why, "--truncate: under a checkpoint files are appended to, and cut back to what was committed");
 	if (t->stamps && !t->common.checkpoint)
 		return command_misuse(&t->common, why, "--stamp: says which epoch of a checkpoint a record is of, and there is none (--checkpoint DIR)");
+	if (check_pipeline(t, why))
+		return -1;
 	if (t->select && parse_select(t, why))
 		return -1;
 	if (t->message_key && fieldpath_parse(&t->key_path, t->message_key, &t->arena, why))
@@ -362,14 +391,47 @@ static int route_ready(void *tool, struct next *next, struct error *why)
 
 /* ---- start and end ---- */
 
-static int open_sinks(struct route *t, struct loop *loop, struct error *why)
+static struct sink_options sink_options(struct route *t, struct loop *loop)
 {
-	struct sink_options o = {
+	t->kafka = (struct kafka_options){ t->brokers, t->config, t->properties.items, t->properties.n };
+	return (struct sink_options){
 		.loop = loop, .truncates = t->truncates, .drops_on_close = t->on_closed == 1, .oversize_is_error = t->oversize == 1,
 		.kafka = &t->kafka, .pool = &t->pool,
 	};
+}
 
-	t->kafka = (struct kafka_options){ t->brokers, t->config, t->properties.items, t->properties.n };
+/* "sml-NAME": as given, else by the directory. */
+static char *pipeline_name(const struct route *t)
+{
+	char *path = realpath(t->common.checkpoint, NULL);
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	char *name = alloc_format("sml-%s", t->pipeline ? t->pipeline : slash ? slash + 1 : "");
+
+	free(path);
+	return name;
+}
+
+/* All that goes to topics is one transaction, called as the pipeline is; its points stand on the first of the topics, or where they have stood. */
+static int route_transaction(void *tool, struct loop *loop, const struct transaction_place *was, struct transaction **out, struct error *why)
+{
+	struct route *t = tool;
+	const struct sink_options o = sink_options(t, loop);
+	const char *dest = first_topic(t);
+
+	if (!dest)
+		return 0;
+	struct transaction_place at = { pipeline_name(t), was->topic ? alloc_text(was->topic) : sink_kafka_topic(dest) };
+	const int result = at.topic ? sink_kafka_transact(dest, &o, &at, why) : -2;
+	*out = t->pool.transaction;
+	free(at.name);
+	free(at.topic);
+	return result;
+}
+
+static int open_sinks(struct route *t, struct loop *loop, struct error *why)
+{
+	const struct sink_options o = sink_options(t, loop);
+
 	t->sinks = alloc_zeroed(t->rules.n + 1, sizeof *t->sinks);
 	t->sink_of = alloc_zeroed(t->rules.n + 1, sizeof *t->sink_of);
 	for (size_t i = 0; i < t->rules.n; i++) {
@@ -463,6 +525,17 @@ static int route_settle(void *tool, struct error *why)
 	return 0;
 }
 
+/* A record that came back is none that was written: it goes where it belongs before the epoch ends. */
+static int route_drain(void *tool, bool last, struct next *next, struct error *why)
+{
+	int result = 0;
+
+	(void)last;
+	while (!result && route_deadline(tool) == 0)
+		result = route_tick(tool, 0, next, why);
+	return result;
+}
+
 static int route_finish(void *tool, enum end how, struct next *next, struct error *why)
 {
 	struct route *t = tool;
@@ -544,6 +617,7 @@ static const struct opt route_options[] = {
 	OPT_CHECK(struct route, check),
 	OPT_EXPLAIN(struct route, explain),
 	CHECKPOINT_OPTIONS(struct route),
+	OPT_TEXT(0, "pipeline", "NAME", struct route, pipeline, "what its Kafka transactions are called ($SML_PIPELINE, else as DIR)"),
 	COMMON_OPTIONS(struct route),
 	OPT_END
 };
@@ -561,9 +635,10 @@ const struct command route_command = {
 	.size = sizeof(struct route),
 	.checkpoints = true,
 	.is_sink = true,
+	.transaction = route_transaction,
 	.setup = route_setup,
 	.tool = { .name = "route", .start = route_start, .records = route_records, .deadline = route_deadline, .tick = route_tick,
-	    .watch = route_watch, .ready = route_ready, .flush = route_flush, .finish = route_finish, .settle = route_settle,
+	    .watch = route_watch, .ready = route_ready, .flush = route_flush, .drain = route_drain, .finish = route_finish, .settle = route_settle,
 	    .metrics = route_metrics, .summary = route_summary },
 	.release = route_release,
 	.parts = kafka_parts,

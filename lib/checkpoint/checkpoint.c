@@ -35,11 +35,12 @@ struct checkpoint {
 	struct checkpoint_options o;
 	struct loop *loop;
 	struct arena arena, line_arena;
-	char run[CONTROL_RUN];
+	char run[COMMIT_RUN];
 	uint64_t epoch;				/* of the last barrier, or what was begun with */
 	struct buf via;				/* as `begin` left this process */
 	struct kept *kept;			/* by stage */
 	struct written *written;		/* a sink's files; NULL: it is none */
+	struct transaction *transaction;	/* a sink's, which is its commit; NULL: none */
 	int lock;
 	bool ended, aborted;
 	int64_t due, barrier_at;		/* a source's */
@@ -232,6 +233,56 @@ static int save_stage(struct checkpoint *c, size_t i, const struct control_line 
 
 /* ---- the sink ---- */
 
+/* What was committed by a transaction stands in COMMIT, too. */
+static int fence(struct checkpoint *c, const struct directory_commit *was, struct error *why)
+{
+	struct transaction *t = c->transaction;
+	const char *dir = c->o.dir, *name = t->at.name, *topic = t->at.topic;
+	struct commit_point at;
+	int result = 0;
+
+	/* A new directory must not end a pipeline of the same name that is at work. */
+	if (!was->barrier.text && (result = t->look(t, &at, why)) == 0 && at.epoch)
+		return usage(c, error_set(why, "%s: holds no checkpoint, and group %s on kafka:%s has committed epoch %llu: another pipeline is called so "
+		    "(--pipeline NAME), or its directory is another one", dir, name, topic, (unsigned long long)at.epoch));
+	if (!result)
+		result = t->fence(t, &at, why);
+	if (result || commit_point_same(at, was->at))
+		return by(c, result);
+	if (!at.epoch)
+		return usage(c, error_set(why, "%s: epoch %llu has been committed, and group %s has no offset on kafka:%s: it was deleted, or has expired "
+		    "(offsets.retention.minutes)", dir, (unsigned long long)was->at.epoch, name, topic));
+	result = directory_committed(dir, &at, why);
+	if (result > 0)
+		return usage(c, error_set(why, "%s: is without the checkpoint of epoch %llu (run %s), which group %s on kafka:%s has committed: it is "
+		    "another directory than the one it was committed in, or an older copy", dir, (unsigned long long)at.epoch, at.run, name, topic));
+	return result;
+}
+
+static int open_transaction(struct checkpoint *c, struct error *why)
+{
+	struct directory_commit was;
+	struct arena arena = ARENA_INIT;
+	int result = usage(c, directory_read(c->o.dir, &was, &arena, why));
+
+	if (!result)
+		result = by(c, c->o.transaction(c->o.sink, c->loop, &was.by, &c->transaction, why));
+	if (result || (!c->transaction && !was.by.name))
+		;
+	else if (!c->transaction)
+		result = usage(c, error_set(why, "%s: is the checkpoint of a pipeline that writes to topics (group %s on kafka:%s), and this one does not",
+		    c->o.dir, was.by.name, was.by.topic));
+	else if (was.barrier.text && !was.by.name)
+		result = usage(c, error_set(why, "%s: is the checkpoint of a pipeline that writes no topics, and this one does", c->o.dir));
+	else if (was.by.name && strcmp(was.by.name, c->transaction->at.name))
+		result = usage(c, error_set(why, "%s: is the checkpoint of group %s, and this pipeline is %s (--pipeline)", c->o.dir, was.by.name,
+		    c->transaction->at.name));
+	else
+		result = fence(c, &was, why);
+	arena_release(&arena);
+	return result;
+}
+
 static int prepare(struct protocol *p, struct loop *l, struct error *why)
 {
 	struct checkpoint *c = of(p);
@@ -248,6 +299,8 @@ static int prepare(struct protocol *p, struct loop *l, struct error *why)
 		c->lock = -1;
 		return another ? usage(c, -1) : -1;
 	}
+	if (c->o.transaction && open_transaction(c, why))
+		return -1;
 	c->written = written_new(c->o.dir);
 	return by(c, written_take_back(c->written, why)) ? -1 : directory_say_authority(c->o.dir, why);
 }
@@ -299,11 +352,10 @@ static int tell_commit(struct checkpoint *c, const struct control_line *l, struc
 
 static int commit(struct checkpoint *c, const struct control_line *l, struct error *why)
 {
-	for (size_t i = 0; i < c->loop->n_outputs; i++)
-		if (output_flush(c->loop->outputs[i], why))
-			return -1;
-	const struct control_point at = control_point(l);
-	if (written_commit(c->written, &at, c->line.data, c->line.len, why))
+	if (loop_settle(c->loop, why))
+		return -1;
+	const struct commit_point at = control_point(l);
+	if (by(c, written_commit(c->written, c->transaction, &at, c->line.data, c->line.len, why)))
 		return -1;
 	directory_prune(c->o.dir, l->epoch, c->line.data, c->line.len);
 	return tell_commit(c, l, why);
@@ -319,7 +371,7 @@ static int verify_begin(struct checkpoint *c, const struct control_line *l, stru
 
 	if (!result && now.barrier.text)
 		result = control_read(&last, now.barrier.text, now.barrier.len, &arena, why);
-	if (!result && !control_same_point(control_began(l), now.at))
+	if (!result && !commit_point_same(control_began(l), now.at))
 		result = error_set(why, "%s: epoch %llu has been committed, the source began behind epoch %llu: another run has gone on meanwhile",
 		    c->o.dir, (unsigned long long)now.at.epoch, (unsigned long long)l->epoch);
 	if (!result && last.via.text && !control_same(last.via, l->via))
@@ -487,13 +539,13 @@ static int wait_for_sink(struct checkpoint *c, struct error *why)
 	return 0;
 }
 
-static void make_run(char run[CONTROL_RUN])
+static void make_run(char run[COMMIT_RUN])
 {
 	uint64_t nonce = 0;
 
 	if (getrandom(&nonce, sizeof nonce, 0) != sizeof nonce)
 		nonce = (uint64_t)wallclock_now() ^ (uint64_t)getpid() << 40;
-	snprintf(run, CONTROL_RUN, "%016llx", (unsigned long long)nonce);
+	snprintf(run, COMMIT_RUN, "%016llx", (unsigned long long)nonce);
 }
 
 static int write_positions(struct checkpoint *c, struct buf *b, struct error *why)
@@ -515,7 +567,7 @@ static int begin(struct checkpoint *c, struct error *why)
 	struct directory_commit committed;
 	struct control_line last = {0};
 	struct buf positions = BUF_INIT;
-	char run[CONTROL_RUN];
+	char run[COMMIT_RUN];
 	char *erun = NULL;
 	int result;
 

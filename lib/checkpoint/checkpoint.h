@@ -17,6 +17,13 @@
 
 #include "base/error.h"
 #include "stream/filter.h"
+#include "stream/transaction.h"
+
+/*
+ * A sink's: *out the transaction that its commits are, NULL where all it writes are files.  `was`: where the checkpoint's points have
+ * stood so far (name NULL: nowhere).  0, -1, -2: usage.
+ */
+typedef int checkpoint_transaction(void *sink, struct loop *, const struct transaction_place *was, struct transaction **out, struct error *why);
 
 struct checkpoint_options {
 	const char *dir;			/* borrowed, as all of it */
@@ -24,6 +31,8 @@ struct checkpoint_options {
 	struct output *output;			/* where control records go on to; not of a sink */
 	int64_t interval_ns;			/* between barriers, of a source */
 	bool is_source, is_sink;
+	checkpoint_transaction *transaction;	/* NULL: none */
+	void *sink;
 };
 
 struct checkpoint;

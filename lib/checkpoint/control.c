@@ -56,21 +56,21 @@ int control_read(struct control_line *c, const char *line, size_t len, struct ar
 	return 0;
 }
 
-static struct control_point point(uint64_t epoch, struct control_text run)
+static struct commit_point point(uint64_t epoch, struct control_text run)
 {
-	struct control_point p = { .epoch = epoch };
+	struct commit_point p = { .epoch = epoch };
 
 	if (run.len)
 		memcpy(p.run, run.text, run.len < sizeof p.run ? run.len : sizeof p.run - 1);
 	return p;
 }
 
-struct control_point control_point(const struct control_line *c)
+struct commit_point control_point(const struct control_line *c)
 {
 	return point(c->epoch, c->run);
 }
 
-struct control_point control_began(const struct control_line *c)
+struct commit_point control_began(const struct control_line *c)
 {
 	return point(c->epoch, c->erun);
 }

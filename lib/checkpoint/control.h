@@ -22,14 +22,11 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "stream/transaction.h"
 
 #define CONTROL_VERSION 1
 
 struct control_text { const char *text; size_t len; };	/* not terminated; text NULL: the member is not there */
-
-/* A checkpoint is named by both: runs that died have used the same epochs. */
-#define CONTROL_RUN 17		/* bytes, terminated */
-struct control_point { uint64_t epoch; char run[CONTROL_RUN]; };	/* epoch 0, run "": before the first one */
 
 /* A record taken apart.  What it points to lives in the arena or in the line. */
 struct control_line {
@@ -54,13 +51,8 @@ static inline bool control_same(struct control_text a, struct control_text b)
 }
 
 /* Of a barrier, or what `begin` goes on from; of a run too long to be one of ours, its beginning. */
-struct control_point control_point(const struct control_line *);
-struct control_point control_began(const struct control_line *);
-
-static inline bool control_same_point(struct control_point a, struct control_point b)
-{
-	return a.epoch == b.epoch && !strcmp(a.run, b.run);
-}
+struct commit_point control_point(const struct control_line *);
+struct commit_point control_began(const struct control_line *);
 
 /* The state of a stage in `st`: JSON as it stands; text NULL: there is none. */
 struct control_text control_state(const struct control_line *, const char *stage);

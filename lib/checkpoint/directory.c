@@ -23,6 +23,8 @@
 
 #define SMALL_FILE (64u << 20)
 #define TRY_NS (20 * NS_PER_MS)
+#define PREPARED ".ckpt"
+#define UNFINISHED ".sml.tmp"		/* savefile's */
 
 static char *path_in(const char *dir, const char *name, size_t len)
 {
@@ -142,7 +144,7 @@ static void add_file(struct directory_commit *c, struct value object, bool unles
 	c->files = files;
 }
 
-static struct control_point point_of(struct value object, struct arena *arena)
+static struct commit_point point_of(struct value object, struct arena *arena)
 {
 	const struct value epoch = json_get(object, "e", arena), run = json_get(object, "run", arena);
 
@@ -159,7 +161,7 @@ static void read_opened(const char *text, size_t n, struct directory_commit *c, 
 
 	/* What follows another commit than the present one has been left by a run that died behind its own. */
 	for (const char *lf, *end = text + n; (lf = memchr(text, '\n', (size_t)(end - text))); text = lf + 1)
-		if (!json_document(arena, text, (size_t)(lf - text), &object, &ignored) && control_same_point(point_of(object, arena), c->at))
+		if (!json_document(arena, text, (size_t)(lf - text), &object, &ignored) && commit_point_same(point_of(object, arena), c->at))
 			add_file(c, object, true, arena);
 }
 
@@ -171,9 +173,12 @@ static int read_commit(const char *path, const char *text, size_t n, struct dire
 	if (json_document(arena, text, n, &object, why))
 		return error_prefix(why, "%s", path);
 	const char *barrier = memmem(text, n, "\"barrier\":", 10);
+	const struct value by = json_get(object, "transaction", arena), name = json_get(by, "name", arena), topic = json_get(by, "topic", arena);
 	const struct value out = json_items(json_get(object, "out", arena), arena);
 	if (!barrier || out.type != VALUE_ARRAY)
 		return error_set(why, "%s: is no commit of a checkpoint", path);
+	if (name.type == VALUE_STRING && topic.type == VALUE_STRING)
+		c->by = (struct transaction_place){ arena_copy(arena, name.text, name.len), arena_copy(arena, topic.text, topic.len) };
 	for (uint32_t i = 0; i < out.len; i++)
 		add_file(c, out.items[i], false, arena);
 	barrier += 10;
@@ -231,7 +236,7 @@ static int sync_directory(const char *dir, struct error *why)
 	return result;
 }
 
-int directory_note_opened(const char *dir, const struct directory_file *f, const struct control_point *behind, struct error *why)
+int directory_note_opened(const char *dir, const struct directory_file *f, const struct commit_point *behind, struct error *why)
 {
 	char *path = path_of(dir, "OPENED");
 	struct buf line = BUF_INIT;
@@ -252,28 +257,91 @@ int directory_note_opened(const char *dir, const struct directory_file *f, const
 	return result;
 }
 
-int directory_commit(const char *dir, const struct directory_file *files, size_t n, const char *barrier, size_t len, struct error *why)
+static void write_commit(struct buf *b, const struct transaction_place *by, const struct directory_file *files, size_t n, const char *barrier,
+    size_t len)
 {
-	char *path = path_of(dir, "COMMIT"), *opened = path_of(dir, "OPENED");
-	struct buf b = BUF_INIT;
-
-	buf_add_text(&b, "{\"out\":[");
+	buf_add_byte(b, '{');
+	if (by) {
+		buf_add_text(b, "\"transaction\":{\"name\":");
+		json_write_string(b, by->name, strlen(by->name));
+		buf_add_text(b, ",\"topic\":");
+		json_write_string(b, by->topic, strlen(by->topic));
+		buf_add_text(b, "},");
+	}
+	buf_add_text(b, "\"out\":[");
 	for (size_t i = 0; i < n; i++) {
 		if (i)
-			buf_add_byte(&b, ',');
-		write_file(&b, &files[i]);
-		buf_add_byte(&b, '}');
+			buf_add_byte(b, ',');
+		write_file(b, &files[i]);
+		buf_add_byte(b, '}');
 	}
-	buf_add_text(&b, "],\"barrier\":");
-	buf_add(&b, barrier, len);
-	buf_add_text(&b, "}\n");
-	const int result = savefile_write(path, b.data, b.len, why);
-	/* What it says holds no more behind this commit. */
-	if (!result && !access(opened, F_OK) && truncate(opened, 0))
+	buf_add_text(b, "],\"barrier\":");
+	buf_add(b, barrier, len);
+	buf_add_text(b, "}\n");
+}
+
+/* What OPENED says holds no more behind this commit. */
+static void clear_opened(const char *dir)
+{
+	char *opened = path_of(dir, "OPENED");
+
+	if (!access(opened, F_OK) && truncate(opened, 0))
 		unlink(opened);
-	buf_release(&b);
 	free(opened);
+}
+
+static int save(const char *dir, const char *name, const struct buf *b, struct error *why)
+{
+	char *path = path_of(dir, name);
+	const int result = savefile_write(path, b->data, b->len, why);
+
 	free(path);
+	return result;
+}
+
+int directory_commit(const char *dir, const struct directory_file *files, size_t n, const char *barrier, size_t len, struct error *why)
+{
+	struct buf b = BUF_INIT;
+
+	write_commit(&b, NULL, files, n, barrier, len);
+	const int result = save(dir, "COMMIT", &b, why);
+	if (!result)
+		clear_opened(dir);
+	buf_release(&b);
+	return result;
+}
+
+static char *prepared_name(const struct commit_point *at)
+{
+	return alloc_format("%llu-%s" PREPARED, (unsigned long long)at->epoch, at->run);
+}
+
+int directory_prepare(const char *dir, const struct commit_point *at, const struct transaction_place *by, const struct directory_file *files,
+    size_t n, const char *barrier, size_t len, struct error *why)
+{
+	struct buf b = BUF_INIT;
+	char *name = prepared_name(at);
+
+	write_commit(&b, by, files, n, barrier, len);
+	const int result = save(dir, name, &b, why);
+	free(name);
+	buf_release(&b);
+	return result;
+}
+
+int directory_committed(const char *dir, const struct commit_point *at, struct error *why)
+{
+	char *name = prepared_name(at), *from = path_of(dir, name), *to = path_of(dir, "COMMIT");
+	int result = 0;
+
+	/* It need not last: a start behind a lost rename does it again. */
+	if (!rename(from, to))
+		clear_opened(dir);
+	else
+		result = errno == ENOENT ? 1 : error_set(why, "%s: %s", to, strerror(errno));
+	free(to);
+	free(from);
+	free(name);
 	return result;
 }
 
@@ -314,11 +382,18 @@ static uint64_t epoch_in(const char *name)
 {
 	const char *dash = strrchr(name, '-'), *dot = dash, *end = strstr(name, ".snap");
 
-	if (!dash || !end || (strcmp(end, ".snap") && strcmp(end, ".snap.sml.tmp")))
+	if (!dash || !end || (strcmp(end, ".snap") && strcmp(end, ".snap" UNFINISHED)))
 		return UINT64_MAX;
 	while (dot > name && *dot != '.')
 		dot--;
 	return strtoull(dot + 1, NULL, 10);
+}
+
+static bool is_prepared(const char *name)
+{
+	const char *end = strstr(name, PREPARED);
+
+	return end && *name >= '0' && *name <= '9' && (!strcmp(end, PREPARED) || !strcmp(end, PREPARED UNFINISHED));
 }
 
 void directory_prune(const char *dir, uint64_t epoch, const char *barrier, size_t len)
@@ -326,7 +401,8 @@ void directory_prune(const char *dir, uint64_t epoch, const char *barrier, size_
 	DIR *all = opendir(dir);
 
 	for (struct dirent *entry; all && (entry = readdir(all));) {
-		if (epoch_in(entry->d_name) <= epoch && !memmem(barrier, len, entry->d_name, strlen(entry->d_name)))
+		if (is_prepared(entry->d_name) ||
+		    (epoch_in(entry->d_name) <= epoch && !memmem(barrier, len, entry->d_name, strlen(entry->d_name))))
 			unlinkat(dirfd(all), entry->d_name, 0);
 	}
 	if (all)

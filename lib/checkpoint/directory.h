@@ -2,7 +2,9 @@
 /*
  * directory.h - the directory of a checkpoint on a local disk: who commits there, what has been committed, what is being written.
  *
- *	COMMIT		{"out":[{"name":"vip.jsonl","ino":"81","len":"123456"},...],"barrier":{...}}: replaced by rename, the commit itself
+ *	COMMIT		{"out":[{"name":"vip.jsonl","ino":"81","len":"123456"},...],"barrier":{...}}: replaced by rename, the commit itself;
+ *			with "transaction":{"name":...,"topic":...} where the commit is a transaction that is known there
+ *	E-RUN.ckpt	what becomes COMMIT once its transaction has been committed
  *	COMMIT.lock	held (flock) by the sink for as long as it lives
  *	AUTHORITY	{"kind":"file","pid":123}: written by the sink once it holds the lock
  *	OPENED		a line {"name":...,"ino":...,"len":...,"e":...,"run":...} for each file that an open epoch writes to, before its
@@ -28,7 +30,8 @@ struct directory_file { const char *name; uint64_t ino, len; };
 
 struct directory_commit {
 	struct control_text barrier;		/* text NULL: nothing has been committed */
-	struct control_point at;
+	struct commit_point at;
+	struct transaction_place by;		/* name NULL: commits are renames here; in the arena, as all of it */
 	struct directory_file *files;
 	size_t n_files;
 };
@@ -47,9 +50,14 @@ int directory_authority(const char *dir, struct error *why);
 int directory_read(const char *dir, struct directory_commit *, struct arena *, struct error *why);
 
 /* Durable before it returns; what has been committed by then. */
-int directory_note_opened(const char *dir, const struct directory_file *, const struct control_point *, struct error *why);
+int directory_note_opened(const char *dir, const struct directory_file *, const struct commit_point *, struct error *why);
 /* Durable and atomic; then OPENED begins anew. */
 int directory_commit(const char *dir, const struct directory_file *, size_t n, const char *barrier, size_t len, struct error *why);
+
+/* The same of a commit that is a transaction: what is to become COMMIT, durable, before it; and behind it.  1: there is no such checkpoint. */
+int directory_prepare(const char *dir, const struct commit_point *, const struct transaction_place *, const struct directory_file *, size_t n,
+    const char *barrier, size_t len, struct error *why);
+int directory_committed(const char *dir, const struct commit_point *, struct error *why);
 
 /* Tells one commit from the next, without reading it; 0: there is none. */
 uint64_t directory_mark(const char *dir);
@@ -57,7 +65,7 @@ uint64_t directory_mark(const char *dir);
 /* A stage's state beside the barrier; `name` of the file, in the arena. */
 int directory_put_state(const char *dir, const char *name, const void *bytes, size_t n, struct error *why);
 char *directory_get_state(const char *dir, const char *name, size_t name_len, size_t *n, struct error *why);
-/* Removes states of epochs up to the committed one that its barrier does not name. */
+/* Removes states of epochs up to the committed one that its barrier does not name, and checkpoints that have not been committed. */
 void directory_prune(const char *dir, uint64_t epoch, const char *barrier, size_t len);
 
 #endif

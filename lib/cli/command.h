@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/eventtime.h"
+#include "checkpoint/checkpoint.h"
 #include "cli/options.h"
 #include "stream/filter.h"
 
@@ -83,6 +84,8 @@ struct command {
 	bool writes_no_records;		/* sml-train: stdout is not a stream */
 	bool checkpoints;		/* it takes part in a checkpoint */
 	bool is_sink;			/* ... as the last stage, which commits */
+	/* Of a sink, before it opens its outputs: where another system than the directory commits; checkpoint.h. */
+	checkpoint_transaction *transaction;
 	void (*release)(void *tool);	/* of what setup made, also of a half of it */
 	void (*parts)(struct buf *);	/* for --version: what else it is built with, "librdkafka 2.0.2" LF; NULL: nothing */
 };

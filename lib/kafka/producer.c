@@ -2,7 +2,6 @@
 #include "kafka/producer.h"
 
 #include <errno.h>
-#include <librdkafka/rdkafka.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -10,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/wallclock.h"
-#include "kafka/client.h"
+#include "kafka/sending.h"
 
 #define LINGER_MS "1"		/* a batch is what has gathered while the one before was sent */
 #define QUEUE_KBYTES "65536"
@@ -22,40 +21,27 @@ struct producer_topic {
 	struct producer_topic *next;
 };
 
-struct producer {
-	rd_kafka_t *rk;
-	rd_kafka_queue_t *queue;
-	const struct kafka_options *options;
-	char *address;			/* brokers, owned */
-	struct kafka_brokers brokers;
-	producer_too_large *too_large;
-	struct producer_topic *topics;
-	struct buf reason;		/* what the client last complained of */
-	bool failed;
-	struct error why;
-	int fd;
-};
+#define PROPERTIES \
+	{ "client.id", "sml-route", NULL, false }, \
+	{ "enable.idempotence", "true", NULL, false }, \
+	{ "acks", "all", NULL, false }, \
+	/* A name typed wrong is to be an error, not a topic; producers create them unless told. */ \
+	{ "allow.auto.create.topics", "false", NULL, false }, \
+	{ "partitioner", "murmur2_random", NULL, false }, \
+	{ "linger.ms", LINGER_MS, NULL, false }, \
+	{ "queue.buffering.max.kbytes", QUEUE_KBYTES, NULL, false }, \
+	{ "socket.nagle.disable", "true", NULL, false }, \
+	{ "log.connection.close", "false", NULL, false }, \
+	{ "reconnect.backoff.max.ms", "2000", NULL, false }
 
-static const struct kafka_property defaults[] = {
-	{ "client.id", "sml-route", NULL, false },
-	{ "enable.idempotence", "true", NULL, false },
-	{ "acks", "all", NULL, false },
-	/* A name typed wrong is to be an error, not a topic; producers create them unless told. */
-	{ "allow.auto.create.topics", "false", NULL, false },
-	{ "partitioner", "murmur2_random", NULL, false },
-	{ "linger.ms", LINGER_MS, NULL, false },
-	{ "queue.buffering.max.kbytes", QUEUE_KBYTES, NULL, false },
-	{ "socket.nagle.disable", "true", NULL, false },
-	{ "log.connection.close", "false", NULL, false },
-	{ "reconnect.backoff.max.ms", "2000", NULL, false },
-	{ 0 }
-};
+static const struct kafka_property plain[] = { PROPERTIES, { 0 } };
 
-static void fail(struct producer *p, const struct error *why)
+void producer_fail(struct producer *p, bool is_final, const struct error *why)
 {
 	if (p->failed)
 		return;
 	p->failed = true;
+	p->is_final = is_final;
 	p->why = *why;
 }
 
@@ -78,24 +64,23 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 		return;
 	if (m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && p->too_large) {
 		if (p->too_large(t->owner, m->payload, m->len, words, &why))
-			fail(p, &why);
+			producer_fail(p, p->transacts, &why);
 		return;
 	}
 	error_set(&why, "kafka:%s: a message of %zu bytes was not delivered: %s%s%.*s", t->name, m->len, words,
 	    p->reason.len ? ": " : "", (int)p->reason.len, p->reason.len ? p->reason.data : "");
-	fail(p, &why);
+	producer_fail(p, m->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED && p->transacts, &why);
 }
 
 static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 {
 	struct producer *p = opaque;
-	char words[512];
 	struct error why;
 
+	(void)rk;
 	if (code == RD_KAFKA_RESP_ERR__FATAL) {
-		rd_kafka_fatal_error(rk, words, sizeof words);
-		error_set(&why, "Kafka at %s: %s", p->brokers.shown, words);
-		fail(p, &why);
+		const bool is_final = producer_explain_fatal(p, &why);
+		producer_fail(p, is_final, &why);
 		return;
 	}
 	/* "all brokers are down" says less than what came before it. */
@@ -107,8 +92,49 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 
 /* ---- making one ---- */
 
-struct producer *producer_new(const struct kafka_options *o, const char *brokers, producer_too_large *too_large, bool *usage,
-    struct error *why)
+bool producer_explain_fatal(const struct producer *p, struct error *why)
+{
+	char words[512], timeout[16] = "";
+	size_t len = sizeof timeout;
+
+	if (rd_kafka_fatal_error(p->rk, words, sizeof words) != RD_KAFKA_RESP_ERR__FENCED || !p->transacts) {
+		error_set(why, "Kafka at %s: %s", p->brokers.shown, words);
+		return false;
+	}
+	/* The broker says the same of a transaction that took too long: only its age tells them apart. */
+	rd_kafka_conf_get(rd_kafka_conf(p->rk), "transaction.timeout.ms", timeout, &len);
+	if (p->open_since && wallclock_monotonic() - p->open_since >= strtoll(timeout, NULL, 10) * NS_PER_MS) {
+		error_set(why, "Kafka at %s: the transaction was open for longer than transaction.timeout.ms (%s): this process, or a stage "
+		    "before it, has stood still", p->brokers.shown, timeout);
+		return false;
+	}
+	error_set(why, "Kafka at %s: another process commits under this name now: two pipelines need two names (--pipeline)", p->brokers.shown);
+	return true;
+}
+
+/* `transaction`: its name; NULL: none. */
+static rd_kafka_conf_t *configure(const struct kafka_options *o, struct kafka_brokers brokers, const char *transaction, struct error *why)
+{
+	static const char whole[] = "a transaction needs it as it is";
+	const struct kafka_property transacting[] = {
+		PROPERTIES,
+		{ "transactional.id", transaction, "--pipeline is", false },
+		{ "enable.idempotence", "true", whole, false },
+		{ "acks", "all", whole, false },
+		{ "request.required.acks", "all", whole, false },
+		/* How soon epochs may follow one another, and how long a broker that hangs is waited for. */
+		{ "retry.backoff.ms", "20", NULL, false },
+		{ "socket.timeout.ms", "5000", NULL, false },
+		{ "request.timeout.ms", "5000", NULL, false },
+		{ "socket.connection.setup.timeout.ms", "3000", NULL, false },
+		{ 0 }
+	};
+
+	return kafka_conf(o, brokers, transaction ? transacting : plain, why);
+}
+
+struct producer *producer_new(const struct kafka_options *o, const char *brokers, const char *transaction, producer_too_large *too_large,
+    bool *usage, struct error *why)
 {
 	struct producer *p = alloc_zeroed(1, sizeof *p);
 	const uint64_t one = 1;
@@ -120,7 +146,8 @@ struct producer *producer_new(const struct kafka_options *o, const char *brokers
 	p->address = brokers ? alloc_text(brokers) : NULL;
 	p->brokers = kafka_brokers_of(o, p->address);
 	p->too_large = too_large;
-	conf = kafka_conf(o, p->brokers, defaults, why);
+	p->transacts = transaction != NULL;
+	conf = configure(o, p->brokers, transaction, why);
 	if (conf) {
 		rd_kafka_conf_set_dr_msg_cb(conf, on_report);
 		rd_kafka_conf_set_error_cb(conf, on_error);
@@ -180,6 +207,8 @@ int producer_send(struct producer *p, struct producer_topic *t, const void *key,
 	    RD_KAFKA_V_TIMESTAMP(timestamp_ms > 0 ? timestamp_ms : 0), RD_KAFKA_V_OPAQUE(t), RD_KAFKA_V_END);
 	switch (e) {
 	case RD_KAFKA_RESP_ERR_NO_ERROR:
+		if (p->transacts && !p->open_since)
+			p->open_since = wallclock_monotonic();
 		return PRODUCER_SENT;
 	case RD_KAFKA_RESP_ERR__QUEUE_FULL:
 		return PRODUCER_FULL;
@@ -187,7 +216,9 @@ int producer_send(struct producer *p, struct producer_topic *t, const void *key,
 		error_set(why, "kafka:%s: a message of %zu bytes is over message.max.bytes (see -X)", t->name, len);
 		return PRODUCER_TOO_LARGE;
 	default:
-		return error_set(why, "kafka:%s: %s", t->name, rd_kafka_err2str(e));
+		/* A transaction that has failed says no more than that: the cause is in a report. */
+		rd_kafka_poll(p->rk, 0);
+		return p->failed ? answer(p, why) : error_set(why, "kafka:%s: %s", t->name, rd_kafka_err2str(e));
 	}
 }
 
@@ -209,6 +240,11 @@ int producer_flush(struct producer *p, int timeout_ms, struct error *why)
 	if (p->failed)
 		return answer(p, why);
 	return !done;
+}
+
+bool producer_is_final(const struct producer *p)
+{
+	return p->failed && p->is_final;
 }
 
 int producer_fd(const struct producer *p)

@@ -38,10 +38,11 @@ typedef int producer_too_large(void *owner, const void *bytes, size_t len, const
 /*
  * `brokers` is that of the destination's address, NULL: of the options.  NULL: a property that librdkafka does not take, with
  * its words, or an unreadable -F file; *usage says that a retry can't help (exit 2).
- * `too_large` NULL: such a report is a failure as any other.
+ * `too_large` NULL: such a report is a failure as any other.  `transaction`: the name of one that what is sent belongs to
+ * (transaction.h); NULL: none.
  */
-struct producer *producer_new(const struct kafka_options *, const char *brokers, producer_too_large *too_large, bool *usage,
-    struct error *why);
+struct producer *producer_new(const struct kafka_options *, const char *brokers, const char *transaction, producer_too_large *too_large,
+    bool *usage, struct error *why);
 
 /* Whether the producer serves these brokers (as producer_new takes them): then the topic can be one of its own. */
 bool producer_serves(const struct producer *, const struct kafka_options *, const char *brokers);
@@ -59,6 +60,9 @@ int producer_poll(struct producer *, struct error *why);
 
 /* Waits until all is delivered, at most so long.  0 all is, 1 not yet, -1 failed. */
 int producer_flush(struct producer *, int timeout_ms, struct error *why);
+
+/* Whether it has failed so that a retry cannot help. */
+bool producer_is_final(const struct producer *);
 
 /* Readable when there are reports for producer_poll. */
 int producer_fd(const struct producer *);

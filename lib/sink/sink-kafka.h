@@ -7,4 +7,15 @@
 
 extern const struct sink_kind sink_kafka;
 
+bool sink_kafka_is(const char *dest);
+
+/* The topic that such a destination names, to be freed; NULL: it is no name of one. */
+char *sink_kafka_topic(const char *dest);
+
+/*
+ * Before any sink is opened: what goes to topics will be of one transaction, on the cluster of this destination, whose points stand
+ * where it says.  0, -1, -2: usage.
+ */
+int sink_kafka_transact(const char *dest, const struct sink_options *, const struct transaction_place *, struct error *why);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/suggest.h"
 #include "kafka/producer.h"
+#include "kafka/transaction.h"
 #include "sink/sink-fd.h"
 #include "sink/sink-file.h"
 #include "sink/sink-kafka.h"
@@ -168,6 +169,8 @@ int sink_returned(struct sink *s, struct sink_return *r)
 
 void sink_pool_release(struct sink_pool *pool)
 {
+	kafka_transaction_free(pool->transaction);
+	pool->transaction = NULL;
 	for (size_t i = 0; i < pool->n; i++)
 		producer_free(pool->producers[i]);
 	pool->n = 0;

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/value.h"
 #include "stream/filter.h"
+#include "stream/transaction.h"
 
 /* What one record's delivery may need beside its bytes. */
 struct parcel {
@@ -44,6 +45,7 @@ struct sink;
 struct sink_pool {
 	struct producer *producers[SINK_PRODUCERS];
 	size_t n;
+	struct transaction *transaction;	/* all topics' records are of it, on one cluster; NULL: none */
 };
 
 /* After all sinks are closed. */
