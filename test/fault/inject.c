@@ -34,6 +34,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -163,7 +164,7 @@ static enum fault begin(const char *call, int fd, const char *path, const char *
 	}
 	if (rule.pattern && fnmatch(rule.pattern, path, 0))
 		return NONE;
-	const unsigned long k = ++rule.n;
+	const unsigned long k = __atomic_add_fetch(&rule.n, 1, __ATOMIC_RELAXED);	/* librdkafka has threads */
 	const bool now = k >= rule.from && k <= rule.until && k % rule.every == 0;
 	if (now && rule.fault == BEFORE)
 		syscall(SYS_kill, getpid(), SIGKILL);
@@ -234,6 +235,8 @@ CALL(DIR *, opendir, (const char *path), (path), NULL, -1, path, NULL)
 CALL(struct dirent *, readdir, (DIR *dir), (dir), NULL, dirfd(dir), NULL, NULL)
 CALL(int, poll, (struct pollfd *p, nfds_t n, int limit), (p, n, limit), -1, -1, NULL, NULL)
 CALL(int, ppoll, (struct pollfd *p, nfds_t n, const struct timespec *limit, const sigset_t *open), (p, n, limit, open), -1, -1, NULL, NULL)
+
+CALL(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags), -1, fd, NULL, NULL)
 
 /* One that transfers n bytes. */
 #define TRANSFER(name, parameters, fd, ...) \
