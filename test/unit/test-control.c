@@ -80,7 +80,7 @@ static void test_directory(void)
 	char *dir = mkdtemp(name);
 	const struct directory_file files[] = { { "a \"b\".jsonl", UINT64_MAX, 12 }, { "descriptor 3", 4, UINT64_C(1) << 60 } };
 	const struct directory_file late = { "late.jsonl", 9, 77 }, known = { "descriptor 3", 4, 5 }, stale = { "stale.jsonl", 3, 1 };
-	const struct control_point none = {0}, first = { 1, "r" }, other = { 1, "s" };
+	const struct commit_point none = {0}, first = { 1, "r" }, other = { 1, "s" };
 
 	ok(dir && !directory_make(dir, &why) && !directory_read(dir, &c, &arena, &why) && !c.barrier.text && !c.n_files, "nothing yet");
 	ok(!directory_note_opened(dir, &files[0], &none, &why) && !directory_read(dir, &c, &arena, &why) && c.n_files == 1 && c.files[0].len == 12, "opened");
