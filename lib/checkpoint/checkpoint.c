@@ -242,7 +242,7 @@ static int fence(struct checkpoint *c, const struct directory_commit *was, struc
 	int result = 0;
 
 	/* A new directory must not end a pipeline of the same name that is at work. */
-	if (!was->barrier.text && (result = t->look(t, &at, why)) == 0 && at.epoch)
+	if (!was->barrier.text && (result = t->look(t, &at, why)) == 0 && at.epoch && !directory_is_prepared(dir, &at))
 		return usage(c, error_set(why, "%s: holds no checkpoint, and group %s on kafka:%s has committed epoch %llu: another pipeline is called so "
 		    "(--pipeline NAME), or its directory is another one", dir, name, topic, (unsigned long long)at.epoch));
 	if (!result)

@@ -329,6 +329,16 @@ int directory_prepare(const char *dir, const struct commit_point *at, const stru
 	return result;
 }
 
+bool directory_is_prepared(const char *dir, const struct commit_point *at)
+{
+	char *name = prepared_name(at), *path = path_of(dir, name);
+	const bool there = !access(path, F_OK);
+
+	free(path);
+	free(name);
+	return there;
+}
+
 int directory_committed(const char *dir, const struct commit_point *at, struct error *why)
 {
 	char *name = prepared_name(at), *from = path_of(dir, name), *to = path_of(dir, "COMMIT");

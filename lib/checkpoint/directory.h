@@ -16,6 +16,7 @@
 #ifndef CHECKPOINT_DIRECTORY_H
 #define CHECKPOINT_DIRECTORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -54,9 +55,13 @@ int directory_note_opened(const char *dir, const struct directory_file *, const 
 /* Durable and atomic; then OPENED begins anew. */
 int directory_commit(const char *dir, const struct directory_file *, size_t n, const char *barrier, size_t len, struct error *why);
 
-/* The same of a commit that is a transaction: what is to become COMMIT, durable, before it; and behind it.  1: there is no such checkpoint. */
+/*
+ * The same of a commit that is a transaction: what is to become COMMIT, durable, before it; whether that is there; and behind the
+ * transaction.  1: there is no such checkpoint.
+ */
 int directory_prepare(const char *dir, const struct commit_point *, const struct transaction_place *, const struct directory_file *, size_t n,
     const char *barrier, size_t len, struct error *why);
+bool directory_is_prepared(const char *dir, const struct commit_point *);
 int directory_committed(const char *dir, const struct commit_point *, struct error *why);
 
 /* Tells one commit from the next, without reading it; 0: there is none. */
