@@ -693,7 +693,6 @@ two() (
 		tail -n +1 in.jsonl | stage replay | stage route '*=-' >>out.jsonl
 	)
 	told 2 'stdin: is no regular file' piped
-	told 2 kafka sml-route '*=kafka:x' </dev/null
 	told 2 replace sml-route '*=replace:x' </dev/null
 	told 2 --truncate sml-route --truncate '*=x' </dev/null
 	told 2 --checkpoint sml-replay kafka:x
