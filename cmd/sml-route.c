@@ -144,6 +144,8 @@ static int check_pipeline(struct route *t, struct error *why)
 		return command_misuse(&t->common, why, "--pipeline: names the transactions of a checkpoint, and there is none (--checkpoint DIR)");
 	if (t->pipeline && !first_topic(t))
 		return command_misuse(&t->common, why, "--pipeline: names transactions, and no destination is a topic");
+	if (!t->common.checkpoint || !first_topic(t))
+		return 0;
 	if (!t->pipeline && set && *set)
 		t->pipeline = set;
 	if (t->pipeline && (!*t->pipeline || strlen(t->pipeline) > 200 ||
