@@ -42,6 +42,7 @@ struct sequence {
 	struct replay *replay;
 	struct source *files, *live;	/* NULL: none, or at its end */
 	bool is_live;
+	bool tells_both;		/* under a checkpoint: topics begin where no file says, so the place is kept while files are read */
 };
 
 struct replay {
@@ -61,7 +62,8 @@ struct replay {
 	size_t n_addresses;
 	const char **topics;
 	int32_t *partitions;
-	size_t n_files;				/* the first operands */
+	const char *const *files;		/* the first operands */
+	size_t n_files;
 
 	struct loop *loop;
 	struct sequence sequence;
@@ -247,9 +249,12 @@ static int check_use(const struct replay *t, struct error *why)
 	if (t->merges && t->n_addresses)
 		return command_misuse(&t->common, why, "--merge: is of files, and kafka:%s is a topic: sml-replay --merge FILE... | "
 		    "sml-replay - kafka:%s", t->topics[0], t->topics[0]);
-	if (t->common.checkpoint && (t->merges || t->n_addresses))
-		return command_misuse(&t->common, why, "--checkpoint: of files one after the other; not of %s", t->merges ? "files side by side (--merge)" :
-		    "topics");
+	if (t->common.checkpoint && t->merges)
+		return command_misuse(&t->common, why, "--checkpoint: of files one after the other, not side by side (--merge)");
+	if (t->common.checkpoint && t->n_files && t->n_addresses)
+		return command_misuse(&t->common, why, "--checkpoint: of files or of topics, not of files and then topics");
+	if (t->common.checkpoint && t->group)
+		return command_misuse(&t->common, why, "--group: under a checkpoint partitions are not shared, and it holds their offsets itself");
 	if (t->merges && !t->n_files)
 		return command_misuse(&t->common, why, "--merge: names no files");
 	for (size_t i = 0; !t->n_addresses && i < sizeof live / sizeof *live; i++)
@@ -281,6 +286,9 @@ static int replay_setup(void *tool, struct setup *setup, struct error *why)
 	t->kafka.group = t->group;
 	t->kafka.allows_gap = t->allows_gap;
 	t->kafka.wants_origin = t->meta;
+	t->kafka.checkpointed = t->common.checkpoint;
+	/* A barrier may come between any two records that are paced, and the last one behind any that is the last. */
+	t->kafka.one_by_one = t->common.checkpoint && (t->rate > 0 || t->speed > 0 || t->count || t->until != INT64_MAX);
 	t->kafka.intake = (struct intake){ .max_line = t->common.max_line, .refuses_control = true, .retries = t->retries };
 	if (t->until != INT64_MAX) {
 		eventtime_show(t->until, shown);
@@ -348,28 +356,88 @@ static int resolve_handover(struct replay *t, struct error *why)
 	return consumer_resolve(t->consumer, t->handover, why);
 }
 
+static struct handover *new_handover(const struct replay *t)
+{
+	const struct handover_options o = { .time = &t->time_path, .unit = t->common.time_unit, .overlap_ns = t->overlap_ns,
+	    .same_by = t->same_by_text ? &t->same_by : NULL, .max_line = t->common.max_line };
+	struct handover *h = handover_new(&o);
+
+	consumer_expect(t->consumer, h);
+	return h;
+}
+
+/* Where the topics begin, and whether they reach back: before the first line of a file is sent, where that can be known. */
+static int prepare_handover(struct replay *t, struct error *why)
+{
+	int got = 0;
+
+	t->handover = new_handover(t);
+	for (size_t i = 0; !got && i < t->n_files; i++)
+		if ((got = handover_read(t->handover, t->files[i], why)) < 0)
+			return -1;
+		else if (got && t->common.checkpoint) {
+			t->loop->verdict = EXIT_USAGE;
+			return error_set(why, "%s: can't be read ahead: under a checkpoint a packed file before a topic is called by its name",
+			    reader_name(t->files[i]));
+		} else if (got)
+			command_tell(&t->common, "%s can't be read ahead: whether the topic reaches back shows when it has ended",
+			    reader_name(t->files[i]));
+	if (!got)
+		return resolve_handover(t, why);
+	handover_free(t->handover);
+	t->handover = new_handover(t);
+	t->notes = true;
+	return 0;
+}
+
+static int resolve_topics(struct replay *t, struct error *why)
+{
+	return t->kafka.from == CONSUMER_HANDOVER ? prepare_handover(t, why) : consumer_resolve(t->consumer, NULL, why);
+}
+
+/* Before the first record, where the topics begin; a stop ends the questions. */
+static int begin_sequence(struct sequence *s, struct error *why)
+{
+	struct replay *t = s->replay;
+
+	if (!t->consumer || consumer_is_resolved(t->consumer) || !resolve_topics(t, why))
+		return 0;
+	s->source.drains = false;
+	return consumer_was_cut(t->consumer) ? SOURCE_WAIT : SOURCE_FAILED;
+}
+
+/* Not before live reading has begun: until then the place is the files'. */
+static void leave_files(struct sequence *s)
+{
+	if (!s->is_live || !s->files || !consumer_has_begun(s->replay->consumer))
+		return;
+	s->files->close(s->files);
+	s->files = NULL;
+}
+
 static int sequence_next(struct source *source, struct record **out, struct error *why)
 {
 	struct sequence *s = (struct sequence *)source;
-	struct source *now = s->files ? s->files : s->live;
+	struct replay *t = s->replay;
 	int got;
 
-	if (s->replay->common.checkpoint && s->replay->count && s->replay->sent >= (uint64_t)s->replay->count)
+	if (t->common.checkpoint && t->count && t->sent >= (uint64_t)t->count)
 		return SOURCE_END;
+	if (t->common.checkpoint && (got = begin_sequence(s, why)))
+		return got;
 	for (;;) {
+		struct source *now = s->is_live ? s->live : s->files;
 		got = now->next(now, out, why);
 		copy_state(s, now);
+		leave_files(s);
 		if (got != SOURCE_END || s->is_live || !s->live)
 			return got;
-		if (s->replay->notes && resolve_handover(s->replay, why)) {
-			if (!consumer_was_cut(s->replay->consumer))
+		if (t->notes && resolve_handover(t, why)) {
+			if (!consumer_was_cut(t->consumer))
 				return SOURCE_FAILED;
 			source->drains = false;		/* there is nothing more to be had */
 			return SOURCE_WAIT;
 		}
-		s->files->close(s->files);
-		s->files = NULL;
-		now = s->live;
 		s->is_live = true;
 	}
 }
@@ -387,17 +455,51 @@ static int sequence_alive(struct source *source, struct error *why)
 static int sequence_tell(struct source *source, struct buf *b, struct error *why)
 {
 	const struct sequence *s = (struct sequence *)source;
+	const int result = s->files ? s->files->tell(s->files, b, why) : 0;
 
-	if (s->live || !s->files->tell)
-		return error_set(why, "this source cannot be read again from where it was"), -2;
-	return s->files->tell(s->files, b, why);
+	if (result || (s->files && !s->tells_both))
+		return result;
+	if (!s->files)
+		inputs_tell_done(s->replay->files, s->replay->n_files, b);
+	return s->live ? s->live->tell(s->live, b, why) : 0;
+}
+
+/* Files and topics are there where the position has them. */
+static int check_inputs(const struct sequence *s, const struct inputs_position *at, struct error *why)
+{
+	const char *what = NULL;
+
+	if (at->n_others && !s->live)
+		what = "topics were read, and none is given";
+	else if (at->n_files && !s->files)
+		what = "files were read before the topics, and none is given";
+	else if (!at->n_files && at->n_others && s->files)
+		what = "topics alone were read, and files are given";
+	return what ? error_set(why, "the inputs are not those of the checkpoint: %s", what), -2 : 0;
 }
 
 static int sequence_seek(struct source *source, const char *json, size_t n, struct error *why)
 {
-	const struct sequence *s = (struct sequence *)source;
+	struct sequence *s = (struct sequence *)source;
+	struct inputs_position at;
+	int result = inputs_position(json, n, &at, why);
 
-	return s->files->seek(s->files, json, n, why);
+	if (!result)
+		result = check_inputs(s, &at, why);
+	if (!result && s->files)
+		result = s->files->seek(s->files, json, n, why);
+	if (!result && at.n_others)
+		result = s->live->seek(s->live, json, n, why);
+	if (result)
+		return result;
+	s->tells_both |= at.n_others > 0;
+	s->is_live |= at.done;
+	if (at.done) {
+		s->files->close(s->files);
+		s->files = NULL;
+		copy_state(s, s->live);
+	}
+	return 0;
 }
 
 static void sequence_close(struct source *source)
@@ -418,37 +520,7 @@ static void say(void *tool, bool important, const char *text)
 	(important ? command_note : command_tell)(&t->common, "%s", text);
 }
 
-static struct handover *new_handover(const struct replay *t)
-{
-	const struct handover_options o = { .time = &t->time_path, .unit = t->common.time_unit, .overlap_ns = t->overlap_ns,
-	    .same_by = t->same_by_text ? &t->same_by : NULL, .max_line = t->common.max_line };
-	struct handover *h = handover_new(&o);
-
-	consumer_expect(t->consumer, h);
-	return h;
-}
-
-/* Where the topics begin, and whether they reach back: before the first line of a file is sent, where that can be known. */
-static int prepare_handover(struct replay *t, const char *const *files, struct error *why)
-{
-	int got = 0;
-
-	t->handover = new_handover(t);
-	for (size_t i = 0; !got && i < t->n_files; i++)
-		if ((got = handover_read(t->handover, files[i], why)) < 0)
-			return -1;
-		else if (got)
-			command_tell(&t->common, "%s can't be read ahead: whether the topic reaches back shows when it has ended",
-			    strcmp(files[i], "-") ? files[i] : "stdin");
-	if (!got)
-		return resolve_handover(t, why);
-	handover_free(t->handover);
-	t->handover = new_handover(t);
-	t->notes = true;
-	return 0;
-}
-
-static int prepare_topics(struct replay *t, const char *const *files, bool *skips_files, struct error *why)
+static int prepare_topics(struct replay *t, bool *skips_files, struct error *why)
 {
 	int stored = 0;
 
@@ -467,7 +539,9 @@ static int prepare_topics(struct replay *t, const char *const *files, bool *skip
 		t->kafka.from = CONSUMER_STORED;
 		*skips_files = true;
 	}
-	return t->kafka.from == CONSUMER_HANDOVER ? prepare_handover(t, files, why) : consumer_resolve(t->consumer, NULL, why);
+	t->sequence.tells_both = t->kafka.from != CONSUMER_HANDOVER;
+	/* A checkpoint may know better where they begin. */
+	return t->common.checkpoint ? 0 : resolve_topics(t, why);
 }
 
 static volatile sig_atomic_t leaves_with_summary;
@@ -508,37 +582,36 @@ static void tell_merged(void *tool, const char *name, uint64_t n)
 	    n == 1 ? "it leaves" : "they leave");
 }
 
-static struct source *open_files(struct replay *t, const char *const *files, struct error *why)
+static struct source *open_files(struct replay *t, struct error *why)
 {
-	/* A barrier may come between any two records that are paced, and the last one behind any that is the last. */
-	const bool one_by_one = t->common.checkpoint && (t->rate > 0 || t->speed > 0 || t->count || t->until != INT64_MAX);
-	const struct lines_options lines = { .fields = &t->loop->fields, .intake = t->kafka.intake, .whole = t->common.checkpoint,
-		.most = one_by_one ? 1 : 0 };
+	/* A topic behind them says that nothing more comes to the last one. */
+	const struct lines_options lines = { .fields = &t->loop->fields, .intake = t->kafka.intake,
+		.whole = t->common.checkpoint && !t->n_addresses, .most = t->kafka.one_by_one ? 1 : 0 };
 
 	if (!t->merges)
-		return inputs_new(files, t->n_files, &lines, why);
+		return inputs_new(t->files, t->n_files, &lines, why);
 	t->time_slot = fields_read(&t->loop->fields, &t->time_path);
 	const struct merge_options o = { .lines = lines, .time_slot = t->time_slot, .unit = t->common.time_unit, .tell = tell_merged, .self = t };
-	return merge_new(files, t->n_files, &o, why);
+	return merge_new(t->files, t->n_files, &o, why);
 }
 
 static struct source *replay_source(void *tool, struct loop *loop, const struct setup *setup, struct error *why)
 {
 	struct replay *t = tool;
 	struct sequence *s = &t->sequence;
-	const char *const *files = (const char *const *)setup->argv;
 	bool skips_files = t->n_addresses && !t->n_files;
 
 	t->loop = loop;
+	t->files = (const char *const *)setup->argv;
 	s->replay = t;
 	s->source = (struct source){ .next = sequence_next, .close = sequence_close, .tell = sequence_tell, .seek = sequence_seek,
 	    .fd = -1, .until = INT64_MAX, .lag = -1 };
 	/* Files that can't be read are found before brokers that can't be reached. */
-	if (!skips_files && !(s->files = open_files(t, files, why)))
+	if (!skips_files && !(s->files = open_files(t, why)))
 		return NULL;
 	if (t->n_addresses)
 		leave_when_stopped(t);
-	if (t->n_addresses && prepare_topics(t, files, &skips_files, why)) {
+	if (t->n_addresses && prepare_topics(t, &skips_files, why)) {
 		sequence_close(&s->source);
 		return NULL;
 	}
@@ -891,7 +964,7 @@ static int replay_finish(void *tool, enum end how, struct next *next, struct err
 	(void)why;
 	if (t->consumer && t->sequence.is_live)
 		report(t, true);
-	if (t->common.checkpoint && inputs_torn(t->sequence.files))
+	if (t->common.checkpoint && t->sequence.files && inputs_torn(t->sequence.files))
 		command_note(&t->common, "%zu bytes at the end of the last file are no whole line: they are left for the next run",
 		    inputs_torn(t->sequence.files));
 	if (!t->met_time && t->n_timeless && t->n_timeless < TIMELESS)

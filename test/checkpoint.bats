@@ -687,7 +687,7 @@ two() (
 	told 2 'in.jsonl: has changed since it was read to its end' four_of in.jsonl other.jsonl
 }
 
-@test "standard input that is a pipe, topics, --merge, replace:, --truncate, --state: 2" {
+@test "standard input that is a pipe, a group, --merge, replace:, --truncate, --state: 2" {
 	piped() (
 		set -o pipefail
 		tail -n +1 in.jsonl | stage replay | stage route '*=-' >>out.jsonl
@@ -695,7 +695,8 @@ two() (
 	told 2 'stdin: is no regular file' piped
 	told 2 replace sml-route '*=replace:x' </dev/null
 	told 2 --truncate sml-route --truncate '*=x' </dev/null
-	told 2 --checkpoint sml-replay kafka:x
+	told 2 --group sml-replay -G x kafka:x
+	told 2 isolation.level sml-replay -X isolation.level=read_uncommitted kafka:x
 	told 2 --merge sml-replay --merge in.jsonl in.jsonl
 	told 2 --state sml-features --state s -d 'n = count()' </dev/null
 	told 2 sml-replay sml-features -d 'n = count()' in.jsonl

@@ -54,6 +54,12 @@ void consumer_fail(struct consumer *c, const struct error *why)
 	c->failed = true;
 }
 
+void consumer_refuse(const struct consumer *c)
+{
+	if (c->o->checkpointed)
+		c->o->loop->verdict = EXIT_USAGE;
+}
+
 static int answer(const struct consumer *c, struct error *why)
 {
 	return c->failed ? error_set(why, "%s", c->why.text) : 0;
@@ -99,7 +105,7 @@ static struct partition *partition_new(struct consumer *c, struct topic *t, int3
 	struct partition *p = alloc_zeroed(1, sizeof *p);
 
 	*p = (struct partition){ .topic = t->name, .id = id, .place = alloc_format("kafka:%s[%d]", t->name, (int)id),
-	    .stored = OFFSETS_NONE, .start = OFFSETS_NONE, .skip_before_ms = INT64_MIN, .committed = OFFSETS_NONE, .end = INT64_MAX };
+	    .stored = OFFSETS_NONE, .start = OFFSETS_NONE, .watch.skip_before_ms = INT64_MIN, .committed = OFFSETS_NONE, .end = INT64_MAX };
 	c->parts = alloc_again(c->parts, c->n_parts + 1, sizeof *c->parts);
 	c->parts[c->n_parts++] = p;
 	if (id >= t->n) {
@@ -147,7 +153,7 @@ void consumer_finish(struct consumer *c, struct partition *p, int64_t end)
 		return;
 	p->over = true;
 	p->end = end;
-	p->watched = false;
+	p->watch.watched = false;
 	if (p->taken > end)
 		p->taken = end;
 	if (p->passed > end)
@@ -166,6 +172,7 @@ void consumer_finish(struct consumer *c, struct partition *p, int64_t end)
 static rd_kafka_conf_t *configure(const struct consumer_options *o, struct kafka_brokers brokers, struct error *why)
 {
 	static const char in_order[] = "offsets are committed when records have been written";
+	const bool is_exact = o->checkpointed;
 	const struct kafka_property own[] = {
 		{ "client.id", "sml-replay", NULL, false },
 		/* Without -G it names nobody: the group is never joined. */
@@ -174,7 +181,8 @@ static rd_kafka_conf_t *configure(const struct consumer_options *o, struct kafka
 		{ "enable.auto.offset.store", "false", in_order, false },
 		{ "enable.partition.eof", "true", "-e needs it", false },
 		/* Every start is given as a number; one that is gone is the user's to know. */
-		{ "auto.offset.reset", "error", NULL, false },
+		{ "auto.offset.reset", "error", is_exact ? "under a checkpoint a gap is refused, or allowed by --allow-gap" : NULL, false },
+		{ "isolation.level", "read_committed", is_exact ? "under a checkpoint what has been committed is read, and nothing else" : NULL, false },
 		{ "allow.auto.create.topics", "false", NULL, false },
 		{ "queued.min.messages", QUEUE_MESSAGES, NULL, false },
 		{ "queued.max.messages.kbytes", QUEUE_KBYTES, NULL, false },
@@ -244,8 +252,8 @@ struct consumer *consumer_new(const struct consumer_options *o, struct error *wh
 	const uint64_t one = 1;
 	rd_kafka_conf_t *conf;
 
-	c->source = (struct source){ .next = consumer_next, .alive = consumer_alive, .close = consumer_close, .fd = -1,
-	    .until = INT64_MAX };
+	c->source = (struct source){ .next = consumer_next, .alive = consumer_alive, .close = consumer_close, .tell = position_tell,
+	    .seek = position_seek, .fd = -1, .until = INT64_MAX };
 	c->o = o;
 	c->brokers = kafka_brokers_of(&o->kafka, o->brokers);
 	c->topics = alloc_zeroed(o->n_topics, sizeof *c->topics);
@@ -311,7 +319,20 @@ bool consumer_was_cut(const struct consumer *c)
 
 int consumer_resolve(struct consumer *c, struct handover *h, struct error *why)
 {
-	return start_resolve(c, h, why);
+	if (start_resolve(c, h, why))
+		return -1;
+	c->resolved = true;
+	return 0;
+}
+
+bool consumer_has_begun(const struct consumer *c)
+{
+	return c->begun;
+}
+
+bool consumer_is_resolved(const struct consumer *c)
+{
+	return c->resolved;
 }
 
 void consumer_expect(const struct consumer *c, struct handover *h)
@@ -332,12 +353,12 @@ static void stray_add(struct stray *s, uint64_t n, const struct partition *p, in
 /* What has seemed to be behind the files' end has older ones behind it, `skipped` or not. */
 static void note_ahead(struct consumer *c, struct partition *p, bool skipped)
 {
-	if (p->n_ahead) {
-		stray_add(&c->ahead, p->n_ahead, p, p->ahead_offset, p->ahead_ms);
-		p->was_ahead = true;
+	if (p->watch.n_ahead) {
+		stray_add(&c->ahead, p->watch.n_ahead, p, p->watch.ahead_offset, p->watch.ahead_ms);
+		p->watch.was_ahead = true;
 	}
-	p->n_ahead = 0;
-	c->n_skipped += skipped && p->was_ahead;
+	p->watch.n_ahead = 0;
+	c->n_skipped += skipped && p->watch.was_ahead;
 }
 
 static bool is_held(const struct consumer *c, const rd_kafka_message_t *m)
@@ -348,22 +369,22 @@ static bool is_held(const struct consumer *c, const rd_kafka_message_t *m)
 /* The hand-over, of one message: how far it has come, and whether the files may hold it. */
 static bool watch(struct consumer *c, struct partition *p, const rd_kafka_message_t *m, int64_t ms, bool skipped)
 {
-	const bool is_before = p->skip_before_ms != INT64_MIN && p->skip_to != OFFSETS_NONE;
+	const bool is_before = p->watch.skip_before_ms != INT64_MIN && p->skip_to != OFFSETS_NONE;
 	const bool is_late = ms > c->watched_until_ms;
 
-	if (!p->compares)
+	if (!p->watch.compares)
 		return false;
 	if (skipped)
 		note_ahead(c, p, true);
 	else if (is_late && c->files_ahead && is_held(c, m))
 		return true;
 	else if (is_late || (is_before && !is_held(c, m))) {
-		if (!p->n_ahead++) {
-			p->ahead_offset = m->offset;
-			p->ahead_ms = ms;
+		if (!p->watch.n_ahead++) {
+			p->watch.ahead_offset = m->offset;
+			p->watch.ahead_ms = ms;
 		}
-		if (p->n_ahead >= PASSED && !is_before)
-			p->compares = p->watched = false;
+		if (p->watch.n_ahead >= PASSED && !is_before)
+			p->watch.compares = p->watch.watched = false;
 	} else if (ms >= c->watched_from_ms)
 		note_ahead(c, p, false);
 	return !is_late;
@@ -387,16 +408,16 @@ static bool take(struct consumer *c, rd_kafka_message_t *m, size_t n)
 	c->source.done++;
 	c->counts.records++;
 	if (p->skip_to != OFFSETS_NONE && m->offset >= p->skip_to)
-		p->skip_before_ms = INT64_MIN;
+		p->watch.skip_before_ms = INT64_MIN;
 	const bool is_last = p->taken >= p->end;
-	const bool skipped = p->skip_before_ms != INT64_MIN && timestamp != -1 && timestamp < p->skip_before_ms;
+	const bool skipped = p->watch.skip_before_ms != INT64_MIN && timestamp != -1 && timestamp < p->watch.skip_before_ms;
 	const bool tombstone = !m->payload, blank = !tombstone && message_is_blank(m);
 	const bool compares = watch(c, p, m, timestamp, skipped);
-	if (p->watched && p->taken >= p->watched_to)
-		p->watched = false;
+	if (p->watch.watched && p->taken >= p->watched_to)
+		p->watch.watched = false;
 	if (!skipped) {
 		if (p->skip_to == OFFSETS_NONE)
-			p->skip_before_ms = INT64_MIN;
+			p->watch.skip_before_ms = INT64_MIN;
 		c->counts.tombstones += tombstone;
 		c->counts.blanks += blank;
 	}
@@ -427,14 +448,16 @@ static void hear(struct consumer *c, const rd_kafka_message_t *m)
 		if (m->offset > p->taken)
 			p->taken = m->offset;
 		if (p->taken >= p->watched_to)
-			p->watched = false;
+			p->watch.watched = false;
 		if (p->taken >= p->end)
 			consumer_finish(c, p, p->end);
 		return;
 	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
 	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-		error_set(&why, "%s: offset %lld is gone: the topic was cut while it was read (%s).  -X auto.offset.reset=earliest goes on "
-		    "where it begins now", p ? p->place : "Kafka", p ? (long long)p->taken : -1LL, rd_kafka_message_errstr(m));
+		error_set(&why, "%s: offset %lld is gone: the topic was cut while it was read (%s).  %s goes on where it begins now",
+		    p ? p->place : "Kafka", p ? (long long)p->taken : -1LL, rd_kafka_message_errstr(m),
+		    c->o->checkpointed ? "--allow-gap" : "-X auto.offset.reset=earliest");
+		consumer_refuse(c);
 		consumer_fail(c, &why);
 		return;
 	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
@@ -535,8 +558,10 @@ static void release_batch(struct consumer *c)
 
 static void all_passed(struct consumer *c)
 {
-	for (size_t i = 0; i < c->n_parts; i++)
+	for (size_t i = 0; i < c->n_parts; i++) {
 		c->parts[i]->passed = c->parts[i]->taken;
+		c->parts[i]->watch_passed = c->parts[i]->watch;
+	}
 }
 
 /* Once no record can be one of the files', what is remembered of them goes. */
@@ -545,7 +570,7 @@ static void forget_files(struct consumer *c)
 	bool is_over = c->handover && !c->watches;
 
 	for (size_t i = 0; is_over && i < c->n_parts; i++)
-		is_over = !c->parts[i]->compares;
+		is_over = !c->parts[i]->watch.compares;
 	if (!is_over)
 		return;
 	handover_forget(c->handover);
@@ -555,6 +580,7 @@ static void forget_files(struct consumer *c)
 static int consumer_next(struct source *source, struct record **out, struct error *why)
 {
 	struct consumer *c = (struct consumer *)source;
+	const size_t most = c->o->one_by_one ? 1 : BATCH_MAX;
 	bool drained = false;
 	uint64_t ignored;
 	size_t n = 0;
@@ -567,7 +593,7 @@ static int consumer_next(struct source *source, struct record **out, struct erro
 		return c->cut ? SOURCE_WAIT : SOURCE_FAILED;
 	for (;;) {
 		rd_kafka_message_t *m;
-		for (int looked = 0; n < BATCH_MAX && (m = rd_kafka_consume_queue(c->queue, 0)); looked++) {
+		for (int looked = 0; n < most && (m = rd_kafka_consume_queue(c->queue, 0)); looked++) {
 			if (!m->err && take(c, m, n)) {
 				out[n] = &c->record[n];
 				n++;
@@ -686,7 +712,7 @@ bool consumer_report(struct consumer *c, bool at_end, struct buf *out)
 	if (!c->watches || (!c->has_assignment && !at_end))
 		return false;
 	for (size_t i = 0; !at_end && i < c->n_parts; i++)
-		if (c->parts[i]->watched)
+		if (c->parts[i]->watch.watched)
 			return false;
 	c->watches = false;
 	buf_format(out, "hand-over: gap %s, %s duplicate%s suppressed", *c->gap ? c->gap : "0 s",

@@ -52,6 +52,8 @@ struct consumer_options {
 	bool exits;				/* at the end offsets as they are when live reading begins */
 	bool allows_gap;
 	bool wants_origin;
+	bool checkpointed;			/* its position is a checkpoint's: what cannot be read on from there is refused (status 2) */
+	bool one_by_one;			/* a batch is one record, so that a position between any two of them is whole */
 	const struct fields *fields;
 	struct intake intake;
 	struct loop *loop;			/* whose outputs have to be empty before a commit */
@@ -78,6 +80,10 @@ void consumer_expect(const struct consumer *, struct handover *);	/* handover_ex
  * topic that no longer reaches back is a failure unless a gap is allowed.
  */
 int consumer_resolve(struct consumer *, struct handover *, struct error *why);
+
+/* Whether live reading has begun, and whether it is known where each partition begins (resolved, or sought). */
+bool consumer_has_begun(const struct consumer *);
+bool consumer_is_resolved(const struct consumer *);
 
 /* Whether a stop has ended a question to the brokers before its answer: what has failed for it is no failure. */
 bool consumer_was_cut(const struct consumer *);

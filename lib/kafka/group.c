@@ -122,7 +122,7 @@ static int find_starts(struct consumer *c, struct partition *const *p, size_t n,
 		q->resumes = q->started && q->taken >= q->stored;
 		q->start = q->resumes ? q->taken : q->stored != OFFSETS_NONE ? q->stored : q->low;
 		q->committed = q->stored;
-		q->skip_before_ms = INT64_MIN;
+		q->watch.skip_before_ms = INT64_MIN;
 		if (start_inside(c, q, "the group's offset", why))
 			return -1;
 	}

@@ -218,7 +218,7 @@ int offsets_start_at(rd_kafka_t *rk, struct partition *const *p, size_t n, int64
 		goto out;
 	for (size_t i = 0; i < n; i++) {
 		const bool tells = any[i] != OFFSETS_NONE;
-		p[i]->skip_before_ms = tells ? INT64_MIN : ms;
+		p[i]->watch.skip_before_ms = tells ? INT64_MIN : ms;
 		p[i]->skip_to = OFFSETS_NONE;
 		p[i]->start = !tells ? p[i]->low : at[i] != OFFSETS_NONE ? at[i] : p[i]->high;
 		if (p[i]->start < p[i]->low)
@@ -237,10 +237,10 @@ int offsets_outside(const struct partition *p, int64_t offset, const char *whose
 {
 	if (offset < p->low)
 		return error_set(why, "%s: %s %lld is gone: the topic begins at offset %lld, a gap of %lld message%s.  --allow-gap "
-		    "goes on there, -o end with what comes from now on", p->place, whose, (long long)offset, (long long)p->low,
-		    (long long)(p->low - offset), number_s((uint64_t)(p->low - offset)));
-	return error_set(why, "%s: %s %lld is beyond its end at %lld: is it the same topic?  -o beginning and -o end begin elsewhere",
-	    p->place, whose, (long long)offset, (long long)p->high);
+		    "goes on there%s", p->place, whose, (long long)offset, (long long)p->low, (long long)(p->low - offset),
+		    number_s((uint64_t)(p->low - offset)), p->restored ? "" : ", -o end with what comes from now on");
+	return error_set(why, "%s: %s %lld is beyond its end at %lld: is it the same topic?  %s", p->place, whose, (long long)offset,
+	    (long long)p->high, p->restored ? "--allow-gap begins anew with all that it has" : "-o beginning and -o end begin elsewhere");
 }
 
 int64_t offsets_ns(int64_t ms)
@@ -261,7 +261,7 @@ static int by_offset(struct partition *const *p, size_t n, const struct handover
 	*n_others = 0;
 	for (size_t i = 0; i < n; i++) {
 		const int64_t next = handover_offset(h, p[i]->topic, p[i]->id);
-		p[i]->skip_before_ms = INT64_MIN;
+		p[i]->watch.skip_before_ms = INT64_MIN;
 		p[i]->start = next < p[i]->low ? p[i]->low : next;
 		if (next < 0)
 			others[(*n_others)++] = p[i];
@@ -350,9 +350,10 @@ static int check_reach(rd_kafka_t *rk, struct partition *const *p, size_t n, int
 	if (!worst && !one_reaches)
 		worst = used;
 	result = 0;
-	if (worst && !allows_gap)
+	if (worst && !allows_gap) {
+		consumer_refuse(rd_kafka_opaque(rk));
 		result = refuse_gap(worst, ms, end, why);
-	else if (worst && ms != NONE_SEEN) {
+	} else if (worst && ms != NONE_SEEN) {
 		char seconds[NUMBER_SHOW_MAX];
 		number_show((double)(ms - to_ms(end)) / 1000, seconds);
 		snprintf(gap, 64, "%s s", seconds);
@@ -377,12 +378,14 @@ int offsets_hand_over(rd_kafka_t *rk, struct partition *const *p, size_t n, stru
 	memcpy(others, p, n * sizeof *others);
 	if (offsets_range(rk, p, n, why))
 		goto out;
-	if (handover_by_offset(h) && by_offset(p, n, h, allows_gap, others, &n_others, gap, why))
+	if (handover_by_offset(h) && by_offset(p, n, h, allows_gap, others, &n_others, gap, why)) {
+		consumer_refuse(rd_kafka_opaque(rk));
 		goto out;
+	}
 	if (handover_time(h) == EVENTTIME_NONE) {	/* no files to speak of */
 		for (size_t i = 0; i < n_others; i++) {
 			others[i]->start = others[i]->low;
-			others[i]->skip_before_ms = INT64_MIN;
+			others[i]->watch.skip_before_ms = INT64_MIN;
 		}
 		result = 0;
 		goto out;

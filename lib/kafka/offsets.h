@@ -19,6 +19,16 @@ struct rd_kafka_s;
 
 #define OFFSETS_NONE INT64_C(-1)
 
+/* What the hand-over makes of a partition's messages, as far as they have come. */
+struct watching {
+	int64_t skip_before_ms;		/* what is older is skipped, from `start` on; INT64_MIN: nothing is */
+	bool watched, compares;
+	/* messages that may be ahead of time, which shows when older ones follow: how many, and the first one */
+	bool was_ahead;			/* one of them was */
+	uint64_t n_ahead;
+	int64_t ahead_offset, ahead_ms;
+};
+
 struct partition {
 	const char *topic;
 	int32_t id;
@@ -26,19 +36,16 @@ struct partition {
 	int64_t low, high;		/* first offset, and the one behind the last, when last asked */
 	int64_t stored;			/* the group's; OFFSETS_NONE */
 	int64_t start;
-	int64_t skip_before_ms;		/* what is older is skipped, from `start` on; INT64_MIN: nothing is */
-	int64_t skip_to;		/* as far as this offset; OFFSETS_NONE: until a message is of that time or later */
+	int64_t skip_to;		/* what is skipped is, as far as this offset; OFFSETS_NONE: until a message is of that time or later */
 	bool is_new;			/* has come since the topic was first seen */
+	bool restored;			/* `start` and what is watched are a checkpoint's */
 	/* while it is read, see consumer.c */
-	bool assigned, started, over, watched, compares;
+	bool assigned, started, over;
 	bool resumes;			/* goes on at `taken`, as if it had never been away */
 	int64_t taken, passed, written, committed, end, watched_to;
+	struct watching watch, watch_passed;	/* as of `taken`, and as of `passed` */
 	uint32_t generation;
 	struct rd_kafka_queue_s *queue;
-	/* messages that may be ahead of time, which shows when older ones follow: how many, and the first one */
-	uint64_t n_ahead;
-	int64_t ahead_offset, ahead_ms;
-	bool was_ahead;			/* one of them was */
 };
 
 /* Sets low and high. */

@@ -46,6 +46,7 @@ struct consumer {
 	struct entry entry[BATCH_MAX];
 	size_t n_batch;
 	bool begun, has_assignment, closing;
+	bool resolved, sought;		/* where partitions begin is known; by a checkpoint's position */
 	bool cut;			/* a stop has ended a question to the brokers before its answer */
 	bool busy;			/* the client is: a thread that nobody waits for uses it */
 	size_t n_assigned, n_over;
@@ -70,6 +71,9 @@ void consumer_tell(const struct consumer *, bool important, const char *fmt, ...
 
 /* The next `next` or `alive` fails; the first reason wins.  For callbacks, which can't. */
 void consumer_fail(struct consumer *, const struct error *why);
+
+/* Where a retry can't help: under a checkpoint nobody is to try again by himself. */
+void consumer_refuse(const struct consumer *);
 
 struct partition *consumer_find(const struct consumer *, const char *topic, int32_t id);	/* NULL: not one of ours */
 struct partition *consumer_find_or_new(struct consumer *, const char *topic, int32_t id);
@@ -106,6 +110,14 @@ int group_commit_now(struct consumer *, bool settled, struct error *why);
 /* Callbacks of librdkafka. */
 void group_on_commit(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *, void *);
 void group_on_rebalance(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *, void *);
+
+/* ---- position.c: of a checkpoint ---- */
+
+/* The next offset of each partition, {"k":TOPIC,"p":0,"o":"5012"}; nothing where it is not known yet. */
+int position_tell(struct source *, struct buf *, struct error *why);
+
+/* Goes on there, whatever the options say of a beginning; -2: these are other topics or partitions. */
+int position_seek(struct source *, const char *json, size_t n, struct error *why);
 
 /* ---- message.c ---- */
 

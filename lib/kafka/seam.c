@@ -114,7 +114,7 @@ static bool narrow(struct search *s, const struct glimpse *g, int64_t begin_ms)
 	const size_t held = find_held(g, begin_ms);
 
 	if (held != SIZE_MAX && g->seen[held].offset > s->part->start) {
-		s->part->skip_before_ms = begin_ms;
+		s->part->watch.skip_before_ms = begin_ms;
 		s->part->skip_to = g->seen[held].offset;
 	}
 	if (held != SIZE_MAX && g->seen[held].ms >= begin_ms)

@@ -18,8 +18,10 @@ int start_inside(const struct consumer *c, struct partition *p, const char *whos
 {
 	if (p->start >= p->low && p->start <= p->high)
 		return 0;
-	if (!c->o->allows_gap)
+	if (!c->o->allows_gap) {
+		consumer_refuse(c);
 		return offsets_outside(p, p->start, whose, why);
+	}
 	p->start = p->low;
 	return 0;
 }
@@ -34,7 +36,7 @@ static int from_stored(struct consumer *c, struct partition *const *p, size_t n,
 	for (size_t i = 0; i < n; i++)
 		n_stored += p[i]->stored != OFFSETS_NONE;
 	for (size_t i = 0; i < n; i++) {
-		p[i]->skip_before_ms = INT64_MIN;
+		p[i]->watch.skip_before_ms = INT64_MIN;
 		if (p[i]->stored != OFFSETS_NONE) {
 			p[i]->start = p[i]->committed = p[i]->stored;
 			if (start_inside(c, p[i], "the group's offset", why))
@@ -54,8 +56,8 @@ static void show_start(const struct consumer *c)
 	for (size_t i = 0; i < c->n_parts; i++) {
 		const struct partition *p = c->parts[i];
 		char skip[EVENTTIME_SHOW_MAX] = "";
-		if (p->skip_before_ms != INT64_MIN && p->high > p->low)
-			eventtime_show(p->skip_before_ms * NS_PER_MS, skip);
+		if (p->watch.skip_before_ms != INT64_MIN && p->high > p->low)
+			eventtime_show(p->watch.skip_before_ms * NS_PER_MS, skip);
 		consumer_tell(c, false, "%s: offsets %lld to %lld, begins at %lld%s%s", p->place, (long long)p->low, (long long)p->high,
 		    (long long)p->start, *skip ? ", skipping what is older than " : "", skip);
 	}
@@ -126,24 +128,26 @@ int start_take_over(struct consumer *c, struct partition *const *p, size_t n, st
 	for (size_t i = 0; i < n; i++) {
 		struct partition *q = p[i];
 		/* Retention may have gone on since `start` was found. */
-		if (q->start < q->low && c->o->from == CONSUMER_BEGINNING && !q->started)
+		if (q->start < q->low && (c->o->from == CONSUMER_BEGINNING || c->sought) && !q->started && !q->restored)
 			q->start = q->low;
-		if (start_inside(c, q, "offset", why))
+		if (start_inside(c, q, q->restored ? "the checkpoint's offset" : "offset", why))
 			return -1;
 		if (q->over)
 			resume_fetching(c, q);
 		q->assigned = true;
 		q->over = false;
-		if (!q->started) {
+		if (!q->started)
 			q->end = c->o->exits ? q->high : INT64_MAX;
+		if (!q->started && !q->restored) {
 			q->watched_to = q->high;
-			q->compares = c->watches;
-			q->watched = c->watches && !c->by_offset && q->watched_to > q->start;
+			q->watch.compares = c->watches;
+			q->watch.watched = c->watches && !c->by_offset && q->watched_to > q->start;
 		}
 		q->started = true;
 		if (!q->resumes) {
 			q->generation = c->generation;
 			q->taken = q->passed = q->written = q->start;
+			q->watch_passed = q->watch;
 		}
 		q->resumes = false;
 		q->queue = rd_kafka_queue_get_partition(c->rk, q->topic, q->id);
@@ -159,7 +163,7 @@ void start_give_back(struct consumer *c, struct partition *p)
 {
 	if (!p->assigned)
 		return;
-	p->assigned = p->watched = p->compares = false;
+	p->assigned = p->watch.watched = p->watch.compares = false;
 	c->n_assigned--;
 	c->n_over -= p->over;
 	rd_kafka_queue_destroy(p->queue);
@@ -187,6 +191,8 @@ int start_reading(struct consumer *c, struct error *why)
 	} else {
 		if (start_take_over(c, c->parts, c->n_parts, why))
 			return -1;
+		if (c->sought)
+			show_start(c);
 		c->begun = true;
 		list = list_of(c->parts, c->n_parts);
 		e = rd_kafka_assign(c->rk, list);

@@ -138,20 +138,30 @@ static uint64_t number_at(struct value object, const char *name, struct arena *a
 	return strtoull(text, NULL, 10);
 }
 
+static int same_name(const struct inputs *in, size_t i, struct value item, struct arena *arena, struct error *why)
+{
+	const struct value name = json_get(item, "f", arena);
+
+	if (name.type != VALUE_STRING || i >= in->n)
+		return error_set(why, "the inputs are not those of the checkpoint: %zu were begun, %zu are given", i + 1, in->n), -2;
+	if (strlen(in->paths[i]) != name.len || memcmp(in->paths[i], name.text, name.len))
+		return error_set(why, "the inputs are not those of the checkpoint: input %zu was %.*s, not %s", i + 1, (int)name.len, name.text,
+		    in->paths[i]), -2;
+	return 0;
+}
+
 /* Whether input i is the file that was read. */
 static int same_file(const struct inputs *in, size_t i, struct value item, struct arena *arena, struct error *why)
 {
-	const struct value name = json_get(item, "f", arena), print = json_get(item, "fp", arena);
+	const struct value print = json_get(item, "fp", arena);
 	unsigned len = 0, crc = 0;
 	char text[24] = {0};
 	struct print p;
 
-	if (name.type != VALUE_STRING || print.type != VALUE_STRING || print.len >= sizeof text || i >= in->n)
-		return error_set(why, "the inputs are not those of the checkpoint: %zu were begun, %zu are given", i + 1, in->n), -2;
-	memcpy(text, print.text, print.len);
-	if (strlen(in->paths[i]) != name.len || memcmp(in->paths[i], name.text, name.len))
-		return error_set(why, "the inputs are not those of the checkpoint: input %zu was %.*s, not %s", i + 1, (int)name.len, name.text,
-		    in->paths[i]), -2;
+	if (same_name(in, i, item, arena, why))
+		return -2;
+	if (print.type == VALUE_STRING && print.len < sizeof text)
+		memcpy(text, print.text, print.len);
 	if (sscanf(text, "%u:%x", &len, &crc) != 2 || len > PRINT_BYTES)
 		return error_set(why, "the checkpoint says nothing of %s that can be understood", in->paths[i]), -2;
 	const int result = take_print(in->paths[i], len, &p, why);
@@ -166,19 +176,79 @@ static int same_file(const struct inputs *in, size_t i, struct value item, struc
 	return 0;
 }
 
+void inputs_tell_done(const char *const *paths, size_t n, struct buf *b)
+{
+	for (size_t i = 0; i < n; i++) {
+		json_write_comma(b);
+		buf_add_text(b, "{\"f\":");
+		json_write_string(b, paths[i], strlen(paths[i]));
+		buf_add_text(b, ",\"done\":true}");
+	}
+}
+
+static int read_positions(const char *json, size_t n, struct value *all, struct arena *arena, struct error *why)
+{
+	if (json_document(arena, json, n, all, why))
+		return -1;
+	*all = json_items(*all, arena);
+	return all->type == VALUE_ARRAY ? 0 : error_set(why, "the checkpoint's positions are no array");
+}
+
+static bool is_file(struct value item, struct arena *arena)
+{
+	return json_get(item, "f", arena).type != VALUE_MISSING;
+}
+
+static bool is_done(struct value item, struct arena *arena)
+{
+	const struct value done = json_get(item, "done", arena);
+
+	return done.type == VALUE_BOOL && done.truth;
+}
+
+int inputs_position(const char *json, size_t n, struct inputs_position *p, struct error *why)
+{
+	struct arena arena = ARENA_INIT;
+	struct value all;
+	const int result = read_positions(json, n, &all, &arena, why);
+
+	*p = (struct inputs_position){0};
+	for (uint32_t i = 0; !result && i < all.len; i++) {
+		const bool file = is_file(all.items[i], &arena);
+		p->n_files += file;
+		p->n_others += !file;
+		p->done |= file && is_done(all.items[i], &arena);
+	}
+	arena_release(&arena);
+	return result;
+}
+
+/* Nothing of them is read any more, whatever has become of them. */
+static int seek_done(struct inputs *in, struct value all, size_t n, struct arena *arena, struct error *why)
+{
+	for (size_t i = 0; i < n; i++)
+		if (same_name(in, i, all.items[i], arena, why))
+			return -2;
+	if (in->n > n)
+		return error_set(why, "the inputs are not those of the checkpoint: what follows has been begun, and %s is a file more", in->paths[n]), -2;
+	return 0;
+}
+
 static int inputs_seek(struct source *source, const char *json, size_t n, struct error *why)
 {
 	struct inputs *in = (struct inputs *)source;
 	struct arena arena = ARENA_INIT;
 	struct value all;
-	int result = json_document(&arena, json, n, &all, why);
+	int result = read_positions(json, n, &all, &arena, why);
+	uint32_t n_files = 0;
 
-	if (!result) {
-		all = json_items(all, &arena);
-		if (all.type != VALUE_ARRAY)
-			result = error_set(why, "the checkpoint's positions are no array");
+	while (!result && n_files < all.len && is_file(all.items[n_files], &arena))
+		n_files++;
+	if (n_files && is_done(all.items[0], &arena)) {
+		result = seek_done(in, all, n_files, &arena, why);
+		n_files = 0;
 	}
-	for (uint32_t i = 0; !result && i < all.len; i++) {
+	for (uint32_t i = 0; !result && i < n_files; i++) {
 		result = same_file(in, i, all.items[i], &arena, why);
 		if (result || json_get(all.items[i], "off", &arena).type != VALUE_STRING)
 			continue;
