@@ -251,8 +251,6 @@ static int check_use(const struct replay *t, struct error *why)
 		    "sml-replay - kafka:%s", t->topics[0], t->topics[0]);
 	if (t->common.checkpoint && t->merges)
 		return command_misuse(&t->common, why, "--checkpoint: of files one after the other, not side by side (--merge)");
-	if (t->common.checkpoint && t->n_files && t->n_addresses)
-		return command_misuse(&t->common, why, "--checkpoint: of files or of topics, not of files and then topics");
 	if (t->common.checkpoint && t->group)
 		return command_misuse(&t->common, why, "--group: under a checkpoint partitions are not shared, and it holds their offsets itself");
 	if (t->merges && !t->n_files)
@@ -972,6 +970,11 @@ static int replay_finish(void *tool, enum end how, struct next *next, struct err
 	return 0;
 }
 
+static const char *same_by_of(const struct replay *t)
+{
+	return t->same_by_text ? t->same_by_text : "";
+}
+
 /* How many records have been sent: -c counts them over all runs of a checkpoint. */
 static int replay_save(void *tool, struct snapshot_writer *w, struct error *why)
 {
@@ -983,7 +986,33 @@ static int replay_save(void *tool, struct snapshot_writer *w, struct error *why)
 	snapshot_section(w, "sent", 4);
 	snapshot_row(w, "", 0, sent.data, sent.len);
 	buf_release(&sent);
+	/* While the files are read their end is found again. */
+	if (t->consumer && (!t->sequence.files || t->sequence.tells_both) && consumer_save(t->consumer, w)) {
+		snapshot_section(w, "same-by", 7);
+		snapshot_row(w, "", 0, same_by_of(t), strlen(same_by_of(t)));
+	}
 	return 0;
+}
+
+static bool is_section(const struct snapshot_reader *r, const char *name)
+{
+	return r->section_len == strlen(name) && !memcmp(r->section, name, r->section_len);
+}
+
+static int restore_row(struct replay *t, const struct snapshot_reader *row, struct error *why)
+{
+	struct snapshot_bytes in = { (const unsigned char *)row->value, (const unsigned char *)row->value + row->value_len, false };
+
+	if (is_section(row, "sent"))
+		t->sent = snapshot_get_varint(&in);
+	if (is_section(row, "same-by") && (strlen(same_by_of(t)) != row->value_len || memcmp(same_by_of(t), row->value, row->value_len)))
+		return error_set(why, "the hand-over goes on, with --same-by as it was: %.*s", row->value_len ? (int)row->value_len : 4,
+		    row->value_len ? row->value : "none");
+	if (!t->consumer)
+		return 0;
+	if (is_section(row, "topics") && !t->handover)
+		t->handover = new_handover(t);
+	return consumer_restore(t->consumer, t->handover, row, why);
 }
 
 static int replay_restore(void *tool, struct snapshot_reader *reader, struct error *why)
@@ -992,10 +1021,8 @@ static int replay_restore(void *tool, struct snapshot_reader *reader, struct err
 	int item;
 
 	while ((item = snapshot_next(reader, why)) == SNAPSHOT_SECTION || item == SNAPSHOT_ROW)
-		if (item == SNAPSHOT_ROW && reader->section_len == 4 && !memcmp(reader->section, "sent", 4)) {
-			struct snapshot_bytes in = { (const unsigned char *)reader->value, (const unsigned char *)reader->value + reader->value_len, false };
-			t->sent = snapshot_get_varint(&in);
-		}
+		if (item == SNAPSHOT_ROW && restore_row(t, reader, why))
+			return -1;
 	return item == SNAPSHOT_END ? 0 : -1;
 }
 

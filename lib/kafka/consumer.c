@@ -354,11 +354,11 @@ static void stray_add(struct stray *s, uint64_t n, const struct partition *p, in
 static void note_ahead(struct consumer *c, struct partition *p, bool skipped)
 {
 	if (p->watch.n_ahead) {
-		stray_add(&c->ahead, p->watch.n_ahead, p, p->watch.ahead_offset, p->watch.ahead_ms);
+		stray_add(&c->found.ahead, p->watch.n_ahead, p, p->watch.ahead_offset, p->watch.ahead_ms);
 		p->watch.was_ahead = true;
 	}
 	p->watch.n_ahead = 0;
-	c->n_skipped += skipped && p->watch.was_ahead;
+	c->found.n_skipped += skipped && p->watch.was_ahead;
 }
 
 static bool is_held(const struct consumer *c, const rd_kafka_message_t *m)
@@ -562,6 +562,7 @@ static void all_passed(struct consumer *c)
 		c->parts[i]->passed = c->parts[i]->taken;
 		c->parts[i]->watch_passed = c->parts[i]->watch;
 	}
+	c->found_passed = c->found;
 }
 
 /* Once no record can be one of the files', what is remembered of them goes. */
@@ -636,10 +637,11 @@ bool consumer_drops(struct consumer *c, size_t i, const char *line, size_t len)
 		return false;
 	if (!handover_drops(c->handover, line, len)) {
 		if (e->is_old)
-			stray_add(&c->old, 1, e->part, e->message->offset, rd_kafka_message_timestamp(e->message, NULL));
+			stray_add(&c->found.old, 1, e->part, e->message->offset, rd_kafka_message_timestamp(e->message, NULL));
 		return false;
 	}
 	c->counts.duplicates++;
+	c->found.n_dropped++;
 	return true;
 }
 
@@ -707,6 +709,7 @@ static void show_stray(struct buf *out, const char *before, const char *what, co
 
 bool consumer_report(struct consumer *c, bool at_end, struct buf *out)
 {
+	const struct findings *f = &c->found;
 	char number[NUMBER_SHOW_MAX];
 
 	if (!c->watches || (!c->has_assignment && !at_end))
@@ -716,12 +719,24 @@ bool consumer_report(struct consumer *c, bool at_end, struct buf *out)
 			return false;
 	c->watches = false;
 	buf_format(out, "hand-over: gap %s, %s duplicate%s suppressed", *c->gap ? c->gap : "0 s",
-	    number_group(c->counts.duplicates, number), number_s(c->counts.duplicates));
-	if (c->n_skipped)
-		buf_format(out, ", %s older message%s skipped", number_group(c->n_skipped, number), number_s(c->n_skipped));
-	show_stray(out, "; perhaps doubled: ", "ahead of time", &c->ahead);
-	show_stray(out, c->ahead.n ? ", " : "; perhaps doubled: ", "from before the overlap", &c->old);
+	    number_group(f->n_dropped, number), number_s(f->n_dropped));
+	if (f->n_skipped)
+		buf_format(out, ", %s older message%s skipped", number_group(f->n_skipped, number), number_s(f->n_skipped));
+	show_stray(out, "; perhaps doubled: ", "ahead of time", &f->ahead);
+	show_stray(out, f->ahead.n ? ", " : "; perhaps doubled: ", "from before the overlap", &f->old);
 	return true;
+}
+
+/* ---- under a checkpoint ---- */
+
+bool consumer_save(const struct consumer *c, struct snapshot_writer *w)
+{
+	return position_save(c, w);
+}
+
+int consumer_restore(struct consumer *c, struct handover *h, const struct snapshot_reader *row, struct error *why)
+{
+	return position_restore(c, h, row, why);
 }
 
 /* ---- the end ---- */

@@ -110,6 +110,18 @@ int consumer_commit_last(struct consumer *, struct error *why);
  * a member that just disappears keeps its partitions from the others until its session has run out. */
 void consumer_leave(struct consumer *);
 
+/* ---- under a checkpoint ---- */
+
+/*
+ * What the hand-over goes by until the overlap has passed, beside the offsets that the source tells: sections of a snapshot, "topics"
+ * and "held"; false: there is nothing.  A row of these restores it, into a hand-over that has read nothing and is borrowed
+ * from then on; after the seek.
+ */
+struct snapshot_writer;
+struct snapshot_reader;
+bool consumer_save(const struct consumer *, struct snapshot_writer *);
+int consumer_restore(struct consumer *, struct handover *, const struct snapshot_reader *, struct error *why);
+
 /* ---- what to say ---- */
 
 struct consumer_counts { uint64_t records, tombstones, blanks, duplicates, commits; };

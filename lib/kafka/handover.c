@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/hash.h"
+#include "base/snapshot.h"
 #include "base/wallclock.h"
 #include "json/fields.h"
 #include "json/parse.h"
@@ -64,6 +65,7 @@ struct handover {
 	bool any, last_is_ours;
 	struct held *held;
 	size_t n_held;			/* a power of two */
+	size_t n_rows;			/* of these that a checkpoint has given */
 	size_t left;			/* records that may still be dropped */
 };
 
@@ -536,13 +538,18 @@ static void find_end(struct handover *h)
 	}
 }
 
+static void make_held(struct handover *h, size_t n)
+{
+	for (h->n_held = 16; h->n_held < 2 * n;)
+		h->n_held *= 2;
+	h->held = alloc_zeroed(h->n_held, sizeof *h->held);
+}
+
 void handover_settle(struct handover *h)
 {
 	find_end(h);
 	if (h->end.time != EVENTTIME_NONE && !h->last_is_ours) {
-		for (h->n_held = 16; h->n_held < 2 * h->n;)
-			h->n_held *= 2;
-		h->held = alloc_zeroed(h->n_held, sizeof *h->held);
+		make_held(h, h->n);
 		for (size_t i = 0; i < h->n; i++)
 			if (h->noted[i].time >= oldest_of(h, h->end.sure)) {
 				struct held *s = slot(h, h->noted[i].hash);
@@ -579,6 +586,51 @@ bool handover_drops(struct handover *h, const char *line, size_t len)
 	s->n--;
 	h->left--;
 	return true;
+}
+
+/* A row for each hash, behind one that says how many there are. */
+void handover_save(const struct handover *h, struct snapshot_writer *w)
+{
+	struct buf value = BUF_INIT;
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->n_held; i++)
+		n += h->held[i].n > 0;
+	snapshot_section(w, "held", 4);
+	snapshot_put_varint(&value, n);
+	snapshot_row(w, "", 0, value.data, value.len);
+	for (size_t i = 0; i < h->n_held; i++) {
+		if (!h->held[i].n)
+			continue;
+		buf_clear(&value);
+		snapshot_put_varint(&value, h->held[i].n);
+		snapshot_row(w, &h->held[i].hash, sizeof h->held[i].hash, value.data, value.len);
+	}
+	buf_release(&value);
+}
+
+int handover_restore(struct handover *h, const struct snapshot_reader *row, struct error *why)
+{
+	struct snapshot_bytes in = { (const unsigned char *)row->value, (const unsigned char *)row->value + row->value_len, false };
+	const uint64_t n = snapshot_get_varint(&in);
+	uint64_t hash;
+
+	if (!row->key_len) {
+		if (in.torn || h->held || n > (uint64_t)(row->rest.end - row->rest.p))
+			return error_set(why, "what the files held cannot be read");
+		make_held(h, (size_t)n);
+		return 0;
+	}
+	if (in.torn || !n || n > UINT32_MAX || row->key_len != sizeof hash || !h->held || 2 * (h->n_rows + 1) > h->n_held)
+		return error_set(why, "what the files held cannot be read");
+	memcpy(&hash, row->key, sizeof hash);
+	struct held *s = slot(h, hash);
+	if (!hash || s->hash)
+		return error_set(why, "what the files held cannot be read");
+	*s = (struct held){ hash, (uint32_t)n };
+	h->n_rows++;
+	h->left += n;
+	return 0;
 }
 
 void handover_forget(struct handover *h)

@@ -70,6 +70,12 @@ bool handover_holds(struct handover *, const char *line, size_t len);
 /* Whether a live record is one that the files held; each of theirs counts once. */
 bool handover_drops(struct handover *, const char *line, size_t len);
 
+/* Under a checkpoint: what may still be dropped, as a section "held", and a row of it into a hand-over that has read nothing. */
+struct snapshot_writer;
+struct snapshot_reader;
+void handover_save(const struct handover *, struct snapshot_writer *);
+int handover_restore(struct handover *, const struct snapshot_reader *, struct error *why);
+
 /* Frees what is remembered of records: from now on none is dropped. */
 void handover_forget(struct handover *);
 

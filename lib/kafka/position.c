@@ -2,6 +2,8 @@
 /*
  * The place in topics as a checkpoint keeps it: an item for each partition that is read, also where it has had no message yet,
  * with the next offset behind what has been passed on.  "only":true where -p names them: then others of the topic are not new.
+ *
+ * While a hand-over compares, what it compares by belongs to the place: it is the state of the stage, all as of what has been passed on.
  */
 #include <string.h>
 
@@ -130,4 +132,143 @@ int position_seek(struct source *source, const char *json, size_t n, struct erro
 		c->resolved = c->sought = true;
 	arena_release(&arena);
 	return result;
+}
+
+/* ---- what the hand-over goes by ---- */
+
+static void put_stray(struct buf *b, const struct stray *s)
+{
+	snapshot_put_varint(b, s->n);
+	if (!s->n)
+		return;
+	snapshot_put_text(b, s->part->topic, strlen(s->part->topic));
+	snapshot_put_varint(b, (uint64_t)s->part->id);
+	snapshot_put_signed(b, s->offset);
+	snapshot_put_signed(b, s->ms);
+}
+
+static void save_partition(struct snapshot_writer *w, struct buf *b, const struct partition *p, const struct watching *s)
+{
+	buf_clear(b);
+	snapshot_put_varint(b, (uint64_t)p->id);
+	snapshot_put_varint(b, s->watched | s->compares << 1 | s->was_ahead << 2);
+	snapshot_put_signed(b, s->skip_before_ms);
+	snapshot_put_signed(b, p->skip_to);
+	snapshot_put_signed(b, p->watched_to);
+	snapshot_put_varint(b, s->n_ahead);
+	snapshot_put_signed(b, s->ahead_offset);
+	snapshot_put_signed(b, s->ahead_ms);
+	snapshot_row(w, p->topic, strlen(p->topic), b->data, b->len);
+}
+
+static const struct watching *watching_of(const struct consumer *c, const struct partition *p)
+{
+	return c->begun ? &p->watch_passed : &p->watch;
+}
+
+bool position_save(const struct consumer *c, struct snapshot_writer *w)
+{
+	struct buf b = BUF_INIT;
+	bool any = c->watches || c->handover;
+
+	for (size_t i = 0; !any && i < c->n_parts; i++)
+		any = watching_of(c, c->parts[i])->skip_before_ms != INT64_MIN;
+	if (!any)
+		return false;
+	snapshot_section(w, "topics", 6);
+	snapshot_put_varint(&b, c->watches | c->by_offset << 1 | c->files_ahead << 2 | (c->handover != NULL) << 3);
+	snapshot_put_signed(&b, c->watched_from_ms);
+	snapshot_put_signed(&b, c->watched_until_ms);
+	snapshot_put_text(&b, c->gap, strlen(c->gap));
+	snapshot_put_varint(&b, c->found_passed.n_dropped);
+	snapshot_put_varint(&b, c->found_passed.n_skipped);
+	put_stray(&b, &c->found_passed.ahead);
+	put_stray(&b, &c->found_passed.old);
+	snapshot_row(w, "", 0, b.data, b.len);
+	for (size_t i = 0; i < c->n_parts; i++)
+		save_partition(w, &b, c->parts[i], watching_of(c, c->parts[i]));
+	buf_release(&b);
+	if (c->handover)
+		handover_save(c->handover, w);
+	return true;
+}
+
+/* NULL: it is not one of those that are read. */
+static struct partition *find(const struct consumer *c, const char *topic, size_t n, uint64_t id)
+{
+	for (size_t i = 0; i < c->n_parts; i++)
+		if ((uint64_t)c->parts[i]->id == id && strlen(c->parts[i]->topic) == n && !memcmp(c->parts[i]->topic, topic, n))
+			return c->parts[i];
+	return NULL;
+}
+
+static void get_stray(const struct consumer *c, struct snapshot_bytes *in, struct stray *s)
+{
+	size_t n;
+
+	*s = (struct stray){ .n = snapshot_get_varint(in) };
+	if (!s->n)
+		return;
+	const char *topic = snapshot_get_text(in, &n);
+	s->part = find(c, topic, n, snapshot_get_varint(in));
+	s->offset = snapshot_get_signed(in);
+	s->ms = snapshot_get_signed(in);
+	if (!s->part)
+		in->torn = true;
+}
+
+static void restore_all(struct consumer *c, struct handover *h, struct snapshot_bytes *in)
+{
+	const uint64_t flags = snapshot_get_varint(in);
+	size_t n;
+
+	c->watches = flags & 1;
+	c->by_offset = flags & 2;
+	c->files_ahead = flags & 4;
+	c->handover = flags & 8 ? h : NULL;
+	c->watched_from_ms = snapshot_get_signed(in);
+	c->watched_until_ms = snapshot_get_signed(in);
+	const char *gap = snapshot_get_text(in, &n);
+	if (n < sizeof c->gap) {
+		memcpy(c->gap, gap, n);
+		c->gap[n] = '\0';
+	}
+	c->found.n_dropped = snapshot_get_varint(in);
+	c->found.n_skipped = snapshot_get_varint(in);
+	get_stray(c, in, &c->found.ahead);
+	get_stray(c, in, &c->found.old);
+	c->found_passed = c->found;
+}
+
+static void restore_partition(struct consumer *c, const char *topic, size_t len, struct snapshot_bytes *in)
+{
+	const uint64_t id = snapshot_get_varint(in), flags = snapshot_get_varint(in);
+	struct partition *p = find(c, topic, len, id);
+
+	if (!p)
+		return;
+	p->watch.watched = flags & 1;
+	p->watch.compares = flags & 2;
+	p->watch.was_ahead = flags & 4;
+	p->watch.skip_before_ms = snapshot_get_signed(in);
+	p->skip_to = snapshot_get_signed(in);
+	p->watched_to = snapshot_get_signed(in);
+	p->watch.n_ahead = snapshot_get_varint(in);
+	p->watch.ahead_offset = snapshot_get_signed(in);
+	p->watch.ahead_ms = snapshot_get_signed(in);
+}
+
+int position_restore(struct consumer *c, struct handover *h, const struct snapshot_reader *row, struct error *why)
+{
+	struct snapshot_bytes in = { (const unsigned char *)row->value, (const unsigned char *)row->value + row->value_len, false };
+
+	if (h && row->section_len == 4 && !memcmp(row->section, "held", 4))
+		return handover_restore(h, row, why);
+	if (row->section_len != 6 || memcmp(row->section, "topics", 6))
+		return 0;
+	if (row->key_len)
+		restore_partition(c, row->key, row->key_len, &in);
+	else
+		restore_all(c, h, &in);
+	return in.torn ? error_set(why, "what the hand-over goes by cannot be read") : 0;
 }

@@ -8,6 +8,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "base/snapshot.h"
 #include "kafka/client.h"
 #include "kafka/consumer.h"
 #include "kafka/offsets.h"
@@ -32,6 +33,12 @@ struct entry {
 /* Messages of which the hand-over's report has a word, and the first one. */
 struct stray { uint64_t n; const struct partition *part; int64_t offset, ms; };
 
+struct findings {
+	struct stray ahead, old;	/* ahead of time, with older ones behind; from before the overlap, behind the seam */
+	uint64_t n_skipped;		/* behind those ahead of time */
+	uint64_t n_dropped;
+};
+
 struct consumer {
 	struct source source;
 	const struct consumer_options *o;
@@ -53,8 +60,7 @@ struct consumer {
 	uint32_t generation;
 	struct handover *handover;	/* NULL: none, or done with */
 	int64_t watched_from_ms, watched_until_ms;	/* of messages: a record outside is not one of the files', or too old to tell */
-	struct stray ahead, old;	/* ahead of time, with older ones behind; from before the overlap, behind the seam */
-	uint64_t n_skipped;		/* behind those ahead of time */
+	struct findings found, found_passed;	/* as of what has been taken, and passed */
 	bool watches, by_offset;
 	bool files_ahead;		/* the files hold records ahead of time, so messages that are may be theirs */
 	char gap[64];
@@ -118,6 +124,10 @@ int position_tell(struct source *, struct buf *, struct error *why);
 
 /* Goes on there, whatever the options say of a beginning; -2: these are other topics or partitions. */
 int position_seek(struct source *, const char *json, size_t n, struct error *why);
+
+/* What the hand-over goes by, as rows of a section "topics"; false: it is done with, and nothing is written. */
+bool position_save(const struct consumer *, struct snapshot_writer *);
+int position_restore(struct consumer *, struct handover *, const struct snapshot_reader *, struct error *why);
 
 /* ---- message.c ---- */
 
