@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Topics as destinations under a checkpoint, on a real Apache Kafka: what is in them is what a run without a checkpoint, that nothing has happened to, has
-# written to files.
+# Topics as destinations under a checkpoint, on a real Apache Kafka: what is in them is what a run without a checkpoint, that
+# nothing has happened to, has written to files.
 # shellcheck disable=SC1010,SC2030,SC2031,SC2034,SC2154,SC2317 # "then" is a word of sml; tests are subshells; $victim and $rule are of stage()
 load helper
 
