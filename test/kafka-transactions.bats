@@ -182,6 +182,35 @@ told() {
 	[ "$kills" -ge 5 ]
 }
 
+@test "from topic to topic, killed at random: in each partition as it was, and the group's offsets say how far it has come" {
+	local k pid kills=0 p names=(replay features route)
+	kafka-produce -b "$BOOT" -t "$SML_PIPELINE.in" --create 3 --key-field userId <clean
+	kafka-produce -b "$BOOT" -t "$SML_PIPELINE.out" --create 3 </dev/null
+	four() (
+		set -o pipefail
+		stage replay --interval 20ms "$@" "kafka:$SML_PIPELINE.in" 3>&- | stage features -q -k userId -d 'n = count()' 3>&- |
+			stage route -q --message-key userId "*=kafka:$SML_PIPELINE.out" 3>&-
+	)
+	mkdir pids
+	RANDOM=5
+	for ((k = 0; k < 10; k++)); do
+		rm -f pids/*
+		pids=$PWD/pids four --rate 2500/s 2>/dev/null 3>&- &
+		pid=$!
+		sleep "0.$(printf %03d $((150 + RANDOM % 300)))"
+		kill -9 "$(cat "pids/${names[RANDOM % 3]}")" 2>/dev/null || true
+		wait $pid || kills=$((kills + 1))
+	done
+	until_done four -e
+	[ "$kills" -ge 7 ]
+	for p in 0 1 2; do
+		kcat -b "$BOOT" -C -q -e -t "$SML_PIPELINE.in" -p $p | SML_CHECKPOINT='' sml-features -q -k userId -d 'n = count()' >want.$p
+		kcat -b "$BOOT" -C -q -e -t "$SML_PIPELINE.out" -p $p >got.$p
+		cmp want.$p got.$p
+		equal "$(wc -l <want.$p)" "$(kafka-offsets -b "$BOOT" -G "sml-$SML_PIPELINE" -t "$SML_PIPELINE.in" | awk -v p=$p '$1 == p { print $4 }')"
+	done
+}
+
 @test "what a run that died has sent is not seen, and does not hold up readers when it is run again" {
 	victim=route rule='rename before 4' run four
 	equal 137 "$status"

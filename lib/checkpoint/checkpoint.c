@@ -354,8 +354,7 @@ static int commit(struct checkpoint *c, const struct control_line *l, struct err
 {
 	if (loop_settle(c->loop, why))
 		return -1;
-	const struct commit_point at = control_point(l);
-	if (by(c, written_commit(c->written, c->transaction, &at, c->line.data, c->line.len, why)))
+	if (by(c, written_commit(c->written, c->transaction, l, c->line.data, c->line.len, why)))
 		return -1;
 	directory_prune(c->o.dir, l->epoch, c->line.data, c->line.len);
 	return tell_commit(c, l, why);

@@ -212,19 +212,20 @@ int written_take_back(struct written *w, struct error *why)
 }
 
 /* What is on the disk before a transaction has been committed becomes what was committed behind it; either may be the last act. */
-static int commit_by(struct written *w, struct transaction *t, const struct commit_point *at, const struct directory_file *files, size_t n,
+static int commit_by(struct written *w, struct transaction *t, const struct control_line *l, const struct directory_file *files, size_t n,
     const char *barrier, size_t len, struct error *why)
 {
-	int result = directory_prepare(w->dir, at, &t->at, files, n, barrier, len, why);
+	const struct commit_point at = control_point(l);
+	int result = directory_prepare(w->dir, &at, &t->at, files, n, barrier, len, why);
 
 	if (!result)
-		result = t->commit(t, at, why);
-	if (!result && directory_committed(w->dir, at, why))
+		result = t->commit(t, &at, l->src.text, l->src.len, why);
+	if (!result && directory_committed(w->dir, &at, why))
 		result = -1;
 	return result;
 }
 
-int written_commit(struct written *w, struct transaction *t, const struct commit_point *at, const char *barrier, size_t len, struct error *why)
+int written_commit(struct written *w, struct transaction *t, const struct control_line *l, const char *barrier, size_t len, struct error *why)
 {
 	size_t n = 0;
 
@@ -236,11 +237,11 @@ int written_commit(struct written *w, struct transaction *t, const struct commit
 	for (struct file *f = w->files; f; f = f->next)
 		if (f->is_noted || was_committed(w, f->name))
 			files[n++] = (struct directory_file){ f->name, f->ino, f->len };
-	const int result = t ? commit_by(w, t, at, files, n, barrier, len, why) : directory_commit(w->dir, files, n, barrier, len, why);
+	const int result = t ? commit_by(w, t, l, files, n, barrier, len, why) : directory_commit(w->dir, files, n, barrier, len, why);
 	free(files);
 	if (result)
 		return result;
-	w->at = *at;
+	w->at = control_point(l);
 	drop_closed(w);
 	return 0;
 }

@@ -27,6 +27,6 @@ int written_begins(struct written *, struct output *, struct error *why);
 int written_closes(struct written *, struct output *, struct error *why);
 
 /* All outputs have been flushed: makes them durable, and them and the barrier the commit, by the transaction where there is one. */
-int written_commit(struct written *, struct transaction *, const struct commit_point *, const char *barrier, size_t len, struct error *why);
+int written_commit(struct written *, struct transaction *, const struct control_line *, const char *barrier, size_t len, struct error *why);
 
 #endif

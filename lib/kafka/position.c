@@ -2,6 +2,7 @@
 /*
  * The place in topics as a checkpoint keeps it: an item for each partition that is read, also where it has had no message yet,
  * with the next offset behind what has been passed on.  "only":true where -p names them: then others of the topic are not new.
+ * The cluster is for a sink on the same one (transaction.h); it is not asked for again.
  *
  * While a hand-over compares, what it compares by belongs to the place: it is the state of the stage, all as of what has been passed on.
  */
@@ -16,6 +17,8 @@ int position_tell(struct source *source, struct buf *b, struct error *why)
 {
 	const struct consumer *c = (const struct consumer *)source;
 
+	char *cluster = rd_kafka_clusterid(c->rk, 0);	/* known since the topics were found */
+
 	(void)why;
 	for (size_t i = 0; i < c->n_parts; i++) {
 		const struct partition *p = c->parts[i];
@@ -25,8 +28,15 @@ int position_tell(struct source *source, struct buf *b, struct error *why)
 		json_write_comma(b);
 		buf_add_text(b, "{\"k\":");
 		json_write_string(b, p->topic, strlen(p->topic));
-		buf_format(b, ",\"p\":%d,\"o\":\"%lld\"%s}", (int)p->id, (long long)next, c->o->partitions ? ",\"only\":true" : "");
+		buf_format(b, ",\"p\":%d,\"o\":\"%lld\"%s", (int)p->id, (long long)next, c->o->partitions ? ",\"only\":true" : "");
+		if (cluster) {
+			buf_add_text(b, ",\"cluster\":");
+			json_write_string(b, cluster, strlen(cluster));
+		}
+		buf_add_byte(b, '}');
 	}
+	if (cluster)
+		rd_kafka_mem_free(c->rk, cluster);
 	return 0;
 }
 

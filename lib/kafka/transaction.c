@@ -10,7 +10,11 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/arena.h"
+#include "base/number.h"
+#include "base/value.h"
 #include "base/wallclock.h"
+#include "json/parse.h"
 #include "kafka/sending.h"
 #include "stream/filter.h"
 
@@ -24,6 +28,7 @@ struct kafka_transaction {
 	struct producer *producer;
 	struct kafka_transaction_options o;
 	rd_kafka_consumer_group_metadata_t *group;
+	char *cluster;			/* its id; NULL: it has none */
 	bool is_begun;
 };
 
@@ -193,26 +198,63 @@ static int kafka_transaction_fence(struct transaction *base, struct commit_point
 	return result ? result : begin(t, why);
 }
 
-static int send_point(struct kafka_transaction *t, const struct commit_point *at, struct error *why)
+static void add_offset(rd_kafka_topic_partition_list_t *list, const char *topic, int32_t partition, int64_t offset, const struct commit_point *at)
+{
+	rd_kafka_topic_partition_t *p = rd_kafka_topic_partition_list_add(list, topic, partition);
+	char *text = alloc_format(POINT "%" PRIu64 " %s", at->epoch, at->run);
+
+	p->offset = offset;
+	p->metadata = text;		/* the list's now */
+	p->metadata_size = strlen(text);
+}
+
+static bool is_ours(const struct kafka_transaction *t, struct value cluster)
+{
+	return cluster.type == VALUE_STRING && cluster.len == strlen(t->cluster) && !memcmp(cluster.text, t->cluster, cluster.len);
+}
+
+/* Of the topics that are read, where they are on this cluster; but not in place of the point. */
+static void add_places(const struct kafka_transaction *t, rd_kafka_topic_partition_list_t *list, const struct commit_point *at, const char *src,
+    size_t len)
+{
+	struct arena arena = ARENA_INIT;
+	struct error ignored;
+	struct value all;
+	int64_t next;
+
+	if (t->cluster && !json_document(&arena, src, len, &all, &ignored)) {
+		all = json_items(all, &arena);
+		for (uint32_t i = 0; all.type == VALUE_ARRAY && i < all.len; i++) {
+			const struct value name = json_get(all.items[i], "k", &arena), id = json_get(all.items[i], "p", &arena),
+				offset = json_get(all.items[i], "o", &arena), cluster = json_get(all.items[i], "cluster", &arena);
+			if (name.type != VALUE_STRING || id.type != VALUE_INTEGER || offset.type != VALUE_STRING || !is_ours(t, cluster))
+				continue;
+			const char *topic = arena_copy(&arena, name.text, name.len);
+			if (!number_parse_integer(arena_copy(&arena, offset.text, offset.len), &next, &ignored) &&
+			    (id.integer || strcmp(topic, t->base.at.topic)))
+				add_offset(list, topic, (int32_t)id.integer, next, at);
+		}
+	}
+	arena_release(&arena);
+}
+
+static int send_offsets(struct kafka_transaction *t, const struct commit_point *at, const char *src, size_t len, struct error *why)
 {
 	rd_kafka_topic_partition_list_t *slot = rd_kafka_topic_partition_list_new(1);
-	rd_kafka_topic_partition_t *p = rd_kafka_topic_partition_list_add(slot, t->base.at.topic, 0);
-	char *text = alloc_format(POINT "%" PRIu64 " %s", at->epoch, at->run);
 	int result;
 
-	p->offset = (int64_t)at->epoch;
-	p->metadata = text;
-	p->metadata_size = strlen(text);
+	add_offset(slot, t->base.at.topic, 0, (int64_t)at->epoch, at);
+	add_places(t, slot, at, src, len);
 	while ((result = answer(t, "a commit was named", rd_kafka_send_offsets_to_transaction(t->producer->rk, slot, t->group, STEP_MS), why)) == 1)
 		loop_look(t->o.loop);
 	rd_kafka_topic_partition_list_destroy(slot);
 	return result;
 }
 
-static int kafka_transaction_commit(struct transaction *base, const struct commit_point *at, struct error *why)
+static int kafka_transaction_commit(struct transaction *base, const struct commit_point *at, const char *src, size_t len, struct error *why)
 {
 	struct kafka_transaction *t = (struct kafka_transaction *)base;
-	int result = send_point(t, at, why);
+	int result = send_offsets(t, at, src, len, why);
 
 	if (result)
 		return result;
@@ -240,8 +282,10 @@ struct transaction *kafka_transaction_new(struct producer *p, const struct kafka
 	t->o = *o;
 	t->group = rd_kafka_consumer_group_metadata_new(t->base.at.name);
 	*result = producer_topic(p, t->base.at.topic, NULL, o->loop, why) ? 0 : -1;
-	if (!*result)
+	if (!*result) {
+		t->cluster = rd_kafka_clusterid(p->rk, 0);
 		return &t->base;
+	}
 	kafka_transaction_free(&t->base);
 	return NULL;
 }
@@ -258,6 +302,8 @@ void kafka_transaction_free(struct transaction *base)
 			rd_kafka_error_destroy(e);	/* then it ends by its time-out, or at the next start */
 	}
 	rd_kafka_consumer_group_metadata_destroy(t->group);
+	if (t->cluster)
+		rd_kafka_mem_free(t->producer->rk, t->cluster);
 	free(t->base.at.name);
 	free(t->base.at.topic);
 	free(t);

@@ -4,7 +4,8 @@
  *
  * With each goes an offset of the consumer group of the transaction's name, on partition 0 of one topic: the epoch, with the
  * metadata "sml1 EPOCH RUN".  It becomes visible with the messages (KIP-98, KIP-447), so it says what has been committed.
- * The group never has a member.
+ * The group never has a member.  Offsets of topics that the pipeline reads on the same cluster go with it, for tools that tell how
+ * far behind a group is: {"k":TOPIC,"p":PARTITION,"o":"OFFSET","cluster":ID}; nobody else reads them.
  *
  * Waits in all its functions: for brokers at most a minute, but in `commit`, which the brokers may hold up for longer (a leader's
  * election); a stop asked for ends the waiting before the commit is begun, never in it.

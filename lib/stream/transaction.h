@@ -8,6 +8,7 @@
 #ifndef STREAM_TRANSACTION_H
 #define STREAM_TRANSACTION_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -33,7 +34,8 @@ struct transaction {
 	 */
 	int (*look)(struct transaction *, struct commit_point *, struct error *why);
 	int (*fence)(struct transaction *, struct commit_point *, struct error *why);
-	int (*commit)(struct transaction *, const struct commit_point *, struct error *why);
+	/* `src`: where the input has been read up to, as a barrier has it: what the system knows of that may go with the commit. */
+	int (*commit)(struct transaction *, const struct commit_point *, const char *src, size_t len, struct error *why);
 };
 
 #endif
