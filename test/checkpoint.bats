@@ -773,6 +773,19 @@ with() (
 	same_as
 }
 
+@test "metrics and -v tell of the commits" {
+	run -0 bash -o pipefail -c "sml-replay --interval 5ms --rate 20000/s in.jsonl | sml-route -v --metrics m.prom '*=out.jsonl'"
+	n=$(epoch)
+	[[ $output == *"$n  commits, "*" ms each, "*" ms the longest"* ]]
+	grep -q "^sml_route_checkpoint_epoch{.*} $n\$" m.prom
+	grep -q "^sml_route_checkpoint_commits_total{.*} $n\$" m.prom
+	grep -q '^sml_route_checkpoint_commit_seconds_total{.*} [0-9.e-]*$' m.prom
+	[ "$(awk '/^sml_route_checkpoint_last_commit_timestamp_seconds/ { print int($2) }' m.prom)" -gt $(($(date +%s) - 60)) ]
+	# Without a checkpoint there is nothing of the kind.
+	SML_CHECKPOINT='' sml-route -q --metrics n.prom '*=null' <in.jsonl
+	run ! grep checkpoint n.prom
+}
+
 @test "two pipelines with one directory: the second ends with 2, the first goes on" {
 	mkdir pids
 	pids=$PWD/pids short_of --rate 1000/s in.jsonl 3>&- &

@@ -350,12 +350,24 @@ static int tell_commit(struct checkpoint *c, const struct control_line *l, struc
 	return result;
 }
 
+static void note_commit(struct protocol *p, int64_t took)
+{
+	p->n_commits++;
+	p->commit_ns += took;
+	if (took > p->longest_commit_ns)
+		p->longest_commit_ns = took;
+	p->committed_at = wallclock_now();
+}
+
 static int commit(struct checkpoint *c, const struct control_line *l, struct error *why)
 {
+	const int64_t began = wallclock_monotonic();
+
 	if (loop_settle(c->loop, why))
 		return -1;
 	if (by(c, written_commit(c->written, c->transaction, l, c->line.data, c->line.len, why)))
 		return -1;
+	note_commit(&c->protocol, wallclock_monotonic() - began);
 	directory_prune(c->o.dir, l->epoch, c->line.data, c->line.len);
 	return tell_commit(c, l, why);
 }
@@ -698,7 +710,8 @@ struct checkpoint *checkpoint_new(const struct checkpoint_options *o)
 
 	c->o = *o;
 	c->lock = -1;
-	c->protocol = (struct protocol){ prepare, start, control, first, due, tick, end, abort_stream, opened, writing, closing, false, !o->is_source, NULL, 0 };
+	c->protocol = (struct protocol){ prepare, start, control, first, due, tick, end, abort_stream, opened, writing, closing, false, !o->is_source, NULL, 0,
+		o->is_sink, 0, 0, 0, 0 };
 	return c;
 }
 

@@ -304,6 +304,14 @@ static void summarise_errors(const struct stage *s, const struct common *c)
 	    "; CSV? \"mlr --icsv --ojsonl cat\" makes JSON lines of it" : "");
 }
 
+static void summarise_commits(const struct protocol *p, struct buf *out)
+{
+	char number[NUMBER_SHOW_MAX];
+
+	buf_format(out, "%14s  commit%s, %.1f ms each, %.1f ms the longest\n", number_group(p->n_commits, number), number_s(p->n_commits),
+	    (double)p->commit_ns / 1e6 / (double)p->n_commits, (double)p->longest_commit_ns / 1e6);
+}
+
 static void summarise(const struct loop *l, const struct stage *s, const struct common *c)
 {
 	const double seconds = (double)(wallclock_monotonic() - l->started_at) / 1e9;
@@ -319,6 +327,8 @@ static void summarise(const struct loop *l, const struct stage *s, const struct 
 	buf_format(&b, "/s; waited %.2f s for input, %.2f s for output", (double)l->blocked_in / 1e9, (double)l->blocked_out / 1e9);
 	command_tell(c, "%s", buf_text(&b));
 	buf_clear(&b);
+	if (l->protocol && l->protocol->n_commits && s == &l->stages[l->n_stages - 1])
+		summarise_commits(l->protocol, &b);
 	if (s->tool->summary)
 		s->tool->summary(s->self, &b);
 	for (size_t from = 0; from < b.len;) {

@@ -134,6 +134,10 @@ struct protocol {
 	bool counts;						/* not a source: records are counted from the stream's beginning */
 	const char *run;					/* once it has: the run, and the epoch that is open */
 	uint64_t epoch;
+	/* Of a sink: commits of this run, what all and the longest of them took, and when the last one was (clock). */
+	bool commits;
+	uint64_t n_commits;
+	int64_t commit_ns, longest_commit_ns, committed_at;
 };
 
 struct wait_for {

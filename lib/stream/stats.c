@@ -116,6 +116,14 @@ static void add_latency(struct metrics *m, const struct loop *l)
 	add(m, name, "_count", "histogram", help, NULL, (double)so_far);
 }
 
+static void add_commits(struct metrics *m, const struct protocol *p)
+{
+	stats_add(m, "checkpoint_epoch", "gauge", "The epoch that was committed last.", NULL, p->epoch ? (double)(p->epoch - 1) : 0);
+	stats_add(m, "checkpoint_commits_total", "counter", "Commits of this run.", NULL, (double)p->n_commits);
+	stats_add(m, "checkpoint_commit_seconds_total", "counter", "Time spent committing.", NULL, (double)p->commit_ns / 1e9);
+	stats_add(m, "checkpoint_last_commit_timestamp_seconds", "gauge", "When the last commit of this run was.", NULL, (double)p->committed_at / 1e9);
+}
+
 void stats_render(struct metrics *m, const struct loop *l, const struct stage *s)
 {
 	const bool is_first = s == l->stages;
@@ -134,6 +142,8 @@ void stats_render(struct metrics *m, const struct loop *l, const struct stage *s
 	if (is_first && l->source && l->source->lag >= 0)
 		stats_add(m, "lag_records", "gauge", "Records behind the end of the topic.", NULL, (double)l->source->lag);
 	add_latency(m, l);
+	if (l->protocol && l->protocol->commits && s == &l->stages[l->n_stages - 1])
+		add_commits(m, l->protocol);
 	if (s->tool->metrics)
 		s->tool->metrics(s->self, m);
 }
