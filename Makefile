@@ -3,6 +3,7 @@
 # make check     all tests; installs what they need.  `make check T=route`: one by name
 #
 # make check-valgrind   the same under valgrind, for memory that is lost or not initialised
+# make soak      pipelines under a checkpoint, killed at random (SECONDS=600)
 # make fuzz      each target for a minute (SECONDS=60), with clang's libFuzzer
 #
 # make demo      the purchases, from history to live Kafka to side outputs
@@ -228,6 +229,12 @@ fuzz:
 	+@$(make) fuzzers FUZZ=1 CC=clang SAN=address,undefined,fuzzer-no-link B=build-fuzz CFLAGS='-O1 -g'
 	@T='$(T)' test/fuzz/run build-fuzz/test $(or $(SECONDS),60)
 
+# Pipelines under a checkpoint that are killed at random for SECONDS=600.
+soak:
+	@test/deps.sh build test kafka
+	+@$(make) all $(HELPERS)
+	@SECONDS_MAX=$(or $(SECONDS),600) test/soak
+
 # ---- to look at ----
 demo:
 	@test/deps.sh build
@@ -281,7 +288,7 @@ distclean:
 	$(Q)rm -rf build build-*
 
 .PHONY: all tests fuzzers fuzz found deps check check-quick check-valgrind check-headers check-layers check-names \
-	check-manual check-scripts check-tidy check-clang lint format demo bench bench-peers fixtures install uninstall dist deb help clean distclean FORCE
+	check-manual check-scripts check-tidy check-clang lint format demo soak bench bench-peers fixtures install uninstall dist deb help clean distclean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(wildcard $(addprefix $(B)/,lib/*/*.d cmd/*.d test/*.d bench/*.d alone/lib/*/*.d alone/cmd/*.d))
