@@ -20,6 +20,7 @@
 
 #define LOCK_WAIT (5 * NS_PER_S)	/* for a sink that is about to end */
 #define SINK_WAIT (10 * NS_PER_S)	/* for the sink to come up */
+#define BROKER_WAIT (90 * NS_PER_S)	/* for one that is there, and waits for brokers itself */
 #define TRY_NS (10 * NS_PER_MS)
 #define IDLE_NS (60 * NS_PER_S)		/* between barriers where nothing is read */
 #define EPOCH_BYTES (8u << 20)		/* of input: then a barrier at once */
@@ -535,15 +536,15 @@ static int first(struct protocol *p, struct error *why)
 
 static int wait_for_sink(struct checkpoint *c, struct error *why)
 {
-	const int64_t until = wallclock_monotonic() + SINK_WAIT;
+	const int64_t began = wallclock_monotonic();
 
 	while (!c->o.is_sink) {
 		const int there = directory_authority(c->o.dir, why);
-		if (there)
+		if (there < 0 || there == 1)
 			return there < 0 ? -1 : 0;
-		const int64_t now = wallclock_monotonic();
-		if (now >= until)
-			return error_set(why, "%s: no sml-route with this checkpoint has come up in 10 s", c->o.dir);
+		const int64_t now = wallclock_monotonic(), wait = there ? BROKER_WAIT : SINK_WAIT;
+		if (now >= began + wait)
+			return error_set(why, "%s: no sml-route with this checkpoint has come up in %d s", c->o.dir, (int)(wait / NS_PER_S));
 		if (loop_sleep(c->loop, now + TRY_NS, why))
 			return c->loop->stopping ? error_set(why, "stopped while it waited for sml-route") : -1;
 	}

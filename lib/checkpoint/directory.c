@@ -97,16 +97,18 @@ int directory_authority(const char *dir, struct error *why)
 	struct arena arena = ARENA_INIT;
 	struct value object;
 	struct error ignored;
+	const int64_t holder = lock_holder(dir);
 	size_t n;
-	int result = 0;
+	int result = holder ? 2 : 0;
 
-	if (access(path, F_OK) == 0) {
+	if (holder && access(path, F_OK) == 0) {
 		char *text = savefile_read(path, SMALL_FILE, &n, why);
 		if (!text)
 			result = -1;
 		else if (!json_document(&arena, text, n, &object, &ignored)) {
 			const struct value pid = json_get(object, "pid", &arena);
-			result = pid.type == VALUE_INTEGER && pid.integer && pid.integer == lock_holder(dir);
+			if (pid.type == VALUE_INTEGER && pid.integer == holder)
+				result = 1;
 		}
 		free(text);
 	}

@@ -44,7 +44,7 @@ int directory_make(const char *dir, struct error *why);
 int directory_lock(const char *dir, int64_t wait_ns, struct error *why);
 int directory_say_authority(const char *dir, struct error *why);
 
-/* 1: a sink that lives has said that it commits here; 0: none yet; -1. */
+/* 1: a sink that lives has said that it commits here; 2: one has the lock and has not said so yet; 0: none; -1. */
 int directory_authority(const char *dir, struct error *why);
 
 /* What has been committed, and what a run that died had begun: files of OPENED that are not in COMMIT come with the rest. */
