@@ -64,6 +64,7 @@ struct replay {
 	int32_t *partitions;
 	const char *const *files;		/* the first operands */
 	size_t n_files;
+	int64_t stdin_from;			/* where the shell has left it, if it is a file */
 
 	struct loop *loop;
 	struct sequence sequence;
@@ -357,7 +358,7 @@ static int resolve_handover(struct replay *t, struct error *why)
 static struct handover *new_handover(const struct replay *t)
 {
 	const struct handover_options o = { .time = &t->time_path, .unit = t->common.time_unit, .overlap_ns = t->overlap_ns,
-	    .same_by = t->same_by_text ? &t->same_by : NULL, .max_line = t->common.max_line };
+	    .same_by = t->same_by_text ? &t->same_by : NULL, .max_line = t->common.max_line, .stdin_from = t->stdin_from };
 	struct handover *h = handover_new(&o);
 
 	consumer_expect(t->consumer, h);
@@ -467,10 +468,12 @@ static int check_inputs(const struct sequence *s, const struct inputs_position *
 {
 	const char *what = NULL;
 
-	if (at->n_others && !s->live)
+	if ((at->n_others || at->done) && !s->live)
 		what = "topics were read, and none is given";
 	else if (at->n_files && !s->files)
-		what = "files were read before the topics, and none is given";
+		what = "files were read, and none is given";
+	else if (at->done && !at->n_others)
+		what = "files are done with, and it has no place in a topic";
 	else if (!at->n_files && at->n_others && s->files)
 		what = "topics alone were read, and files are given";
 	return what ? error_set(why, "the inputs are not those of the checkpoint: %s", what), -2 : 0;
@@ -601,6 +604,7 @@ static struct source *replay_source(void *tool, struct loop *loop, const struct 
 
 	t->loop = loop;
 	t->files = (const char *const *)setup->argv;
+	t->stdin_from = lseek(STDIN_FILENO, 0, SEEK_CUR);
 	s->replay = t;
 	s->source = (struct source){ .next = sequence_next, .close = sequence_close, .tell = sequence_tell, .seek = sequence_seek,
 	    .fd = -1, .until = INT64_MAX, .lag = -1 };

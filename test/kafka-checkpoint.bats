@@ -369,6 +369,34 @@ killed_everywhere() {
 	same
 }
 
+@test "standard input that is a file, and several files, one of them packed: their end is found again at each start" {
+	events 1 400 >history
+	events 341 430 | produce $T --create 1
+	events 1 200 | gzip >early.gz
+	events 201 400 >late
+	(unset SML_CHECKPOINT && sml-replay -q -e history kafka:$T) >plain
+	equal 430 "$(wc -l <plain)"
+	local n
+	for n in 150 395 402 500; do
+		sml-replay -q -e -c $n - kafka:$T <history | sml-route '*=-' >>out.jsonl
+	done
+	cmp plain out.jsonl
+	again
+	for n in 150 395 402 500; do
+		sml-replay -q -e -c $n early.gz late kafka:$T | sml-route '*=-' >>out.jsonl
+	done
+	cmp plain out.jsonl
+	# From the middle of it, where the shell has left it.
+	again
+	for n in 150 345 352 500; do
+		{
+			head -c "$(head -n 50 history | wc -c)" >/dev/null
+			sml-replay -q -e -c $n - kafka:$T
+		} <history | sml-route '*=-' >>out.jsonl
+	done
+	tail -n +51 plain | cmp - out.jsonl
+}
+
 # ---- stops ----
 
 # gone_on [EPOCH]: there is a commit behind that one
@@ -455,10 +483,10 @@ gone_on() {
 	events 1 100 | produce $T --create 1
 	run -0 go kafka:$T
 	"$SML_ROOT/test/kafka/broker" java "$DIR" org.apache.kafka.tools.TopicCommand --bootstrap-server "$BOOT" --alter --topic $T --partitions 3
-	events 101 200 >more
+	events 101 200 >later
 	has_three() { [ "$(kafka-offsets -b "$BOOT" -t $T | wc -l)" = 3 ]; }
 	wait_for 10 has_three
-	produce $T -p 2 <more
+	produce $T -p 2 <later
 	told 0 "kafka:${T}[2] is new: it is read from its beginning" loudly kafka:$T
 	equal '100 0 100' "$(place $T)"
 	equal "$(seq 200)" "$(jq .id out.jsonl | sort -n)"
@@ -504,7 +532,13 @@ loudly() (
 	size=$(stat -c %s out.jsonl)
 	told 2 'input 1 was history, not other' go other kafka:$T
 	told 2 'other is a file more' go history other kafka:$T
-	told 2 'files were read before the topics' go kafka:$T
+	told 2 'files were read, and none is given' go kafka:$T
+	cp ck/COMMIT kept
+	jq -c '.barrier.src |= map(select(.f))' kept >ck/COMMIT
+	told 2 'it has no place in a topic' go history kafka:$T
+	jq -c '.barrier.src |= map(if .k then .o = "x" else . end)' kept >ck/COMMIT
+	told 2 'says nothing of' go history kafka:$T
+	cp kept ck/COMMIT
 	told 2 'topics were read, and none is given' go_files history
 	echo more >>history
 	run -0 go history kafka:$T

@@ -560,7 +560,8 @@ static void all_passed(struct consumer *c)
 {
 	for (size_t i = 0; i < c->n_parts; i++) {
 		c->parts[i]->passed = c->parts[i]->taken;
-		c->parts[i]->watch_passed = c->parts[i]->watch;
+		if (c->o->checkpointed)
+			c->parts[i]->watch_passed = c->parts[i]->watch;
 	}
 	c->found_passed = c->found;
 }

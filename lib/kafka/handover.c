@@ -494,14 +494,14 @@ int handover_read(struct handover *h, const char *path, struct error *why)
 	fd = is_stdin ? 0 : TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC));
 	if (fd < 0)
 		return error_set(why, "%s: %s", name, strerror(errno));
-	from = is_stdin ? lseek(0, 0, SEEK_CUR) : 0;
+	from = is_stdin && h->o.stdin_from > 0 ? (off_t)h->o.stdin_from : 0;
 	if ((packing = reader_packing(fd, name, why)) < 0)
 		result = -1;
 	else if (packing)
 		/* A reader of its own would move the position that the shell has given. */
 		result = is_stdin ? 1 : read_through(h, path, why);
 	else {
-		result = read_back(&t, fd, from < 0 ? 0 : from, st.st_size, name, why);
+		result = read_back(&t, fd, from, st.st_size, name, why);
 		if (t.ending.n < ENDING)
 			end_file(&t);
 	}

@@ -31,6 +31,7 @@ struct handover_options {
 	int64_t overlap_ns;
 	const struct fieldpath *same_by;	/* equal records have equal values here; NULL: equal bytes */
 	size_t max_line;
+	int64_t stdin_from;			/* standard input, where it is a file: the byte at which it was given */
 };
 
 struct handover *handover_new(const struct handover_options *);

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/snapshot.h"
 #include "tap.h"
 
 #define S INT64_C(1000000000)
@@ -270,6 +271,50 @@ static void blocks(void)
 	buf_release(&text);
 }
 
+/* What a hand-over still holds, in another one that has read nothing; -1: it was refused. */
+static int saved(const struct handover *from, struct handover *to, size_t drop_row)
+{
+	struct snapshot_writer w;
+	struct snapshot_reader r;
+	struct error why;
+	int item, result = 0;
+	size_t n = 0;
+
+	snapshot_begin(&w, "test");
+	handover_save(from, &w);
+	snapshot_end(&w);
+	if (snapshot_open(&r, w.bytes.data, w.bytes.len, &why) < 0)
+		abort();
+	while (!result && (item = snapshot_next(&r, &why)) != SNAPSHOT_END)
+		if (item == SNAPSHOT_ROW && ++n != drop_row)
+			result = handover_restore(to, &r, &why);
+	buf_release(&w.bytes);
+	return result;
+}
+
+static void kept(const char *same_by)
+{
+	const char *text = "{\"t\":100,\"id\":1}\n{\"t\":101,\"id\":2}\n{\"t\":101,\"id\":2}\n{\"t\":102,\"id\":3}\n";
+	struct handover *h = after(text, 60, same_by), *other = make(60, same_by), *third = make(60, same_by);
+
+	ok(drops(h, "{\"t\":101,\"id\":2}") && drops(h, "{\"t\":102,\"id\":3}"), "some are dropped");
+	ok(!saved(h, other, 0) && !saved(other, third, 0), "what is left is saved, and restored, and saved again");
+	ok(drops(third, "{\"t\":101,\"id\":2}") && !drops(third, "{\"t\":101,\"id\":2}"), "one of two equal ones is left");
+	ok(!holds(third, "{\"t\":102,\"id\":3}") && drops(third, "{\"t\":100,\"id\":1}"), "and what has not come yet, and nothing else");
+	is_int(saved(h, other, 0), -1, "not into one that holds something");
+	handover_free(other);
+	other = make(60, same_by);
+	is_int(saved(h, other, 1), -1, "not without the row that says how many");
+	handover_free(h);
+	handover_free(other);
+	handover_free(third);
+	h = after("", 60, same_by);
+	other = make(60, same_by);
+	ok(!saved(h, other, 0) && !holds(other, "{}"), "nothing at all");
+	handover_free(h);
+	handover_free(other);
+}
+
 int main(void)
 {
 	struct handover *h;
@@ -288,6 +333,8 @@ int main(void)
 	by_offset(true, "file");
 	by_offset(false, "noted");
 	blocks();
+	kept(NULL);
+	kept("id");
 
 	write_file("\xef\xbb\xbf{\"t\":7}\n", 11);
 	h = make(60, NULL);
