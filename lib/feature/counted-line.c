@@ -109,8 +109,8 @@ static void set_up(struct work *w, const struct aggregate *a, const struct expr_
 
 	w->in = (struct counted_in){ row, row->common && st->desk ? st->desk->common : NULL, pool, NULL };
 	w->has_pots = has_panes(c);
-	w->kind = (struct timeline_kind){ w->has_pots ? &pots : row->unmake ? &owning : &plain, &w->in,
-		w->has_pots ? (uint32_t)row->pot : (uint32_t)sizeof(uint64_t), 0 };
+	w->kind = (struct timeline_kind){ .of = w->has_pots ? &pots : row->unmake ? &owning : &plain, .self = &w->in,
+		.entry = w->has_pots ? (uint32_t)row->pot : (uint32_t)sizeof(uint64_t) };
 }
 
 /* Whether the sum of a window is made of its panes anew, and is a pot. */

@@ -232,8 +232,8 @@ static const struct timeline_entries recents = { NULL, NULL, drop_recent, save_r
 static struct timeline_kind line_kind(const struct expr_call *c)
 {
 	if (is_sliding(c))
-		return (struct timeline_kind){ &values, c, sizeof(struct value), 0 };
-	return (struct timeline_kind){ &recents, c, sizeof(struct recent), 0 };
+		return (struct timeline_kind){ .of = &values, .self = c, .entry = sizeof(struct value) };
+	return (struct timeline_kind){ .of = &recents, .self = c, .entry = sizeof(struct recent) };
 }
 
 static bool see_value(void *self, int64_t time, void *entry)

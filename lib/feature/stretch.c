@@ -123,10 +123,10 @@ static inline struct timeline_kind kind_of(const struct fold_shape *s, const str
 	const uint32_t partial = (uint32_t)fold_partial_size(s), entry = (uint32_t)fold_entry_size(s);
 
 	if (has_panes(c))
-		return (struct timeline_kind){ &panes, s, partial, c->window == WINDOW_PANES ? partial : 0 };
+		return (struct timeline_kind){ .of = &panes, .self = s, .entry = partial, .partial = c->window == WINDOW_PANES ? partial : 0 };
 	if (has_times(s, c))
-		return (struct timeline_kind){ &timed, s, entry + (uint32_t)sizeof(int64_t), partial };
-	return (struct timeline_kind){ &plain, s, entry, partial };
+		return (struct timeline_kind){ .of = &timed, .self = s, .entry = entry + (uint32_t)sizeof(int64_t), .partial = partial };
+	return (struct timeline_kind){ .of = &plain, .self = s, .entry = entry, .partial = partial };
 }
 
 int64_t stretch_place(const struct expr_call *c, int64_t time)

@@ -43,7 +43,7 @@ static void fold(const struct folding *f, struct timeline_node *node, unsigned h
 		for (whole = i < n && node->times[n - 1] <= f->until ? n - 1 : i; whole + is_newest < n && last_time(node, whole, end) <= f->until;)
 			whole++;
 		if (whole > i)
-			k->of->combine(k->self, f->partial, partial_at(k, node, i), whole - i);
+			k->of->combine(k->self, f->partial, partial_at(k, node, i) + k->at, whole - i);
 		if (whole == n || node->times[whole] > f->until)
 			return;
 		end = last_time(node, whole, end);
@@ -73,84 +73,92 @@ static struct timeline_node *oldest_leaf(const struct timeline *t, int64_t after
 }
 
 /* The leaves that begin at `end` or later, but for the newest one. */
-static void fold_middle(const struct timeline_kind *k, struct timeline_finger *f, struct timeline_node *branch, unsigned height, bool is_newest)
+static void fold_middle(const struct timeline_kind *k, struct timeline_finger *f, struct timeline_node *branch, unsigned height,
+    bool is_newest, void *middle)
 {
 	const size_t i = rank(branch, f->end - 1), whole = is_newest ? branch->n - 1u : branch->n;
 
 	if (i && height > 1)
-		fold_middle(k, f, *child_at(branch, i - 1), height - 1, is_newest && i == branch->n);
+		fold_middle(k, f, *child_at(branch, i - 1), height - 1, is_newest && i == branch->n, middle);
 	if (whole > i) {
-		k->of->combine(k->self, finger_middle(k, f), partial_at(k, branch, i), whole - i);
+		k->of->combine(k->self, middle, partial_at(k, branch, i) + k->at, whole - i);
 		f->is_any = true;
 	}
 	if (is_newest && i < branch->n && height > 1)
-		fold_middle(k, f, *child_at(branch, whole), height - 1, true);
+		fold_middle(k, f, *child_at(branch, whole), height - 1, true, middle);
 }
 
 /* Moves the finger to the leaf where stretches after a time begin. */
 static void point(const struct timeline *t, const struct timeline_kind *k, struct timeline_finger *f, int64_t after)
 {
+	void *middle = finger_middle(t, k);
+
 	f->oldest = oldest_leaf(t, after, &f->end);
 	f->is_known = true;
 	f->is_any = false;
-	memset(finger_middle(k, f), 0, k->partial);
+	memset(middle, 0, slice_bytes(k));
 	if (f->end < INT64_MAX)
-		fold_middle(k, f, t->root, t->height, true);
+		fold_middle(k, f, t->root, t->height, true, middle);
 }
 
 /* What is after a time, but for the newest leaf. */
 static void fold_body(const struct timeline *t, const struct timeline_kind *k, struct timeline_finger *f, int64_t after)
 {
+	void *body = finger_body(t, k);
+
 	if (!f->is_known || after >= f->end || (f->oldest && after < f->oldest->times[0]))
 		point(t, k, f, after);
 	f->from = f->oldest ? f->oldest->times[0] : INT64_MIN;
 	f->until = f->end;
-	if (f->oldest == f->newest)
+	if (f->oldest == t->fingers->newest)
 		return;
-	memset(finger_body(f), 0, k->partial);
+	memset(body, 0, slice_bytes(k));
 	if (f->oldest) {
 		const size_t i = rank(f->oldest, after), n = f->oldest->n;
 		if (i)
 			f->from = f->oldest->times[i - 1];
 		if (i < n) {
 			f->until = f->oldest->times[i];
-			k->of->add(k->self, finger_body(f), f->oldest->times + i, entry_at(k, f->oldest, i), n - i);
+			k->of->add(k->self, body, f->oldest->times + i, entry_at(k, f->oldest, i), n - i);
 		}
 	}
 	if (f->is_any)
-		k->of->combine(k->self, finger_body(f), finger_middle(k, f), 1);
+		k->of->combine(k->self, body, finger_middle(t, k), 1);
 }
 
-/* All of the newest leaf but its last entry, which may still change, then that. */
-static void fold_tail(const struct timeline_kind *k, struct timeline_finger *f, struct timeline_node *leaf, void *partial)
+/* All of the newest leaf but its last entry, which may still change where there is one way, then that. */
+static void fold_tail(const struct timeline *t, const struct timeline_kind *k, struct timeline_finger *f, void *partial)
 {
-	void *tail = finger_tail(k, f);
-	const uint16_t last = leaf->n - 1u;
+	struct timeline_node *leaf = t->fingers->newest;
+	void *tail = finger_tail(t, k);
+	const uint16_t last = k->ways ? leaf->n : leaf->n - 1u;
 
 	if (!f->n_tail)
-		memset(tail, 0, k->partial);
+		memset(tail, 0, slice_bytes(k));
 	if (f->n_tail < last)
 		k->of->add(k->self, tail, leaf->times + f->n_tail, entry_at(k, leaf, f->n_tail), last - f->n_tail);
 	f->n_tail = last;
 	if (last)
 		k->of->combine(k->self, partial, tail, 1);
-	k->of->add(k->self, partial, leaf->times + last, entry_at(k, leaf, last), 1);
+	if (last < leaf->n)
+		k->of->add(k->self, partial, leaf->times + last, entry_at(k, leaf, last), 1);
 }
 
 static void fold_to_newest(const struct timeline *t, const struct timeline_kind *k, int64_t after, void *partial)
 {
-	struct timeline_finger *f = t->finger;
+	struct timeline_finger *f = finger_of(t, k);
+	struct timeline_node *newest = t->fingers->newest;
 
 	if (!f->is_known || after < f->from || after >= f->until)
 		fold_body(t, k, f, after);
-	if (f->oldest == f->newest) {
-		const size_t i = rank(f->newest, after), n = f->newest->n;
+	if (f->oldest == newest) {
+		const size_t i = rank(newest, after), n = newest->n;
 		if (i < n)
-			k->of->add(k->self, partial, f->newest->times + i, entry_at(k, f->newest, i), n - i);
+			k->of->add(k->self, partial, newest->times + i, entry_at(k, newest, i), n - i);
 		return;
 	}
-	memcpy(partial, finger_body(f), k->partial);
-	fold_tail(k, f, f->newest, partial);
+	memcpy(partial, finger_body(t, k), slice_bytes(k));
+	fold_tail(t, k, f, partial);
 }
 
 void timeline_fold(const struct timeline *t, const struct timeline_kind *k, int64_t after, int64_t until, void *partial)
@@ -162,7 +170,7 @@ void timeline_fold(const struct timeline *t, const struct timeline_kind *k, int6
 			k->of->add(k->self, partial, &t->newest, t->only, 1);
 		return;
 	}
-	if (t->finger && t->newest <= until)
+	if (t->fingers && t->newest <= until)
 		fold_to_newest(t, k, after, partial);
 	else
 		fold(&(struct folding){ k, after, until, partial }, t->root, t->height, INT64_MAX, true);

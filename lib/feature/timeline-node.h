@@ -54,10 +54,15 @@ static inline char *partial_at(const struct timeline_kind *k, struct timeline_no
 	return (char *)child_at(branch, FAN) + i * k->partial;
 }
 
+static inline bool fits_inline(const struct timeline_kind *k)
+{
+	return k->entry <= TIMELINE_INLINE || k->has_room;
+}
+
 /* Whether the one entry lies in the timeline itself; with more, or a larger one, there is a root. */
 static inline bool is_only(const struct timeline *t, const struct timeline_kind *k)
 {
-	return t->n == 1 && k->entry <= TIMELINE_INLINE;
+	return t->n == 1 && fits_inline(k);
 }
 
 static inline bool has_root(const struct timeline *t, const struct timeline_kind *k)
@@ -98,35 +103,55 @@ struct timeline_finger {
 	int64_t from, until;		/* the body holds for stretches that begin after a time in [from, until) */
 	int64_t end;			/* the middle for those that begin in the oldest leaf, that is before this */
 	struct timeline_node *oldest;	/* NULL: they begin before all */
-	struct timeline_node *newest;	/* the last leaf; always known */
-	int64_t second;			/* the time at which the second leaf begins, once that has been looked for; INT64_MIN: unknown */
-	/* The body: all before the newest leaf; the middle: that without the oldest leaf; the tail: the newest leaf. */
-	uint64_t partials[];
 };
 
-static inline size_t finger_bytes(const struct timeline_kind *k)
+/* Of each way of folding one; behind them of each: the body, all before the newest leaf; the tail, that leaf; the middle, the body
+ * without the oldest leaf. */
+struct timeline_fingers {
+	struct timeline_node *newest;	/* the last leaf; always known */
+	int64_t second;			/* the time at which the second leaf begins, once that has been looked for; INT64_MIN: unknown */
+	struct timeline_finger each[];
+};
+
+static inline uint32_t n_ways(const struct timeline_kind *k)
 {
-	return sizeof(struct timeline_finger) + 3 * (size_t)k->partial;
+	return k->ways ? k->ways : 1;
 }
 
-static inline void *finger_body(struct timeline_finger *f)
+/* Bytes of a partial that this way folds. */
+static inline size_t slice_bytes(const struct timeline_kind *k)
 {
-	return f->partials;
+	return k->ways ? k->slice : k->partial;
 }
 
-static inline void *finger_middle(const struct timeline_kind *k, struct timeline_finger *f)
+static inline size_t fingers_bytes(const struct timeline_kind *k)
 {
-	return (char *)f->partials + k->partial;
+	return sizeof(struct timeline_fingers) + n_ways(k) * sizeof(struct timeline_finger) + 3 * (size_t)k->partial;
 }
 
-static inline void *finger_tail(const struct timeline_kind *k, struct timeline_finger *f)
+static inline struct timeline_finger *finger_of(const struct timeline *t, const struct timeline_kind *k)
 {
-	return (char *)f->partials + 2 * (size_t)k->partial;
+	return &t->fingers->each[k->way];
+}
+
+static inline char *finger_body(const struct timeline *t, const struct timeline_kind *k)
+{
+	return (char *)&t->fingers->each[n_ways(k)] + 3 * (size_t)k->at;
+}
+
+static inline char *finger_tail(const struct timeline *t, const struct timeline_kind *k)
+{
+	return finger_body(t, k) + slice_bytes(k);
+}
+
+static inline char *finger_middle(const struct timeline *t, const struct timeline_kind *k)
+{
+	return finger_body(t, k) + 2 * slice_bytes(k);
 }
 
 static inline struct timeline_node *newest_leaf(const struct timeline *t)
 {
-	return t->finger ? t->finger->newest : last_leaf(t);
+	return t->fingers ? t->fingers->newest : last_leaf(t);
 }
 
 #endif

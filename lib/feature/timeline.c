@@ -6,10 +6,6 @@
 #include "feature/timeline-node.h"
 
 #define FIRST_ROOM 2			/* of a leaf that is the root; doubled up to FAN */
-/* Bytes that are prefetched: the processor foresees the rest by itself. */
-#define FETCHED_BRANCH 192
-#define FETCHED_FINGER 136
-#define FETCHED_LEAF 320
 #define HEIGHT_MAX 15			/* no tree of 2^32 entries is higher, however it came about */
 
 static struct timeline_node *new_leaf(const struct timeline_kind *k, size_t room, struct pool *pool)
@@ -179,33 +175,34 @@ static void add_first(struct timeline *t, const struct timeline_kind *k, struct 
 	if (t->n)
 		append(k, leaf, t->newest, t->only);
 	t->root = leaf;
-	t->finger = NULL;
+	t->fingers = NULL;
 }
 
-static void add_finger(struct timeline *t, const struct timeline_kind *k, struct pool *pool)
+static void add_fingers(struct timeline *t, const struct timeline_kind *k, struct pool *pool)
 {
 	if (!k->partial || !t->height)
 		return;
-	struct timeline_finger *f = memset(pool_get(pool, finger_bytes(k)), 0, finger_bytes(k));
-	f->newest = last_leaf(t);
-	f->second = INT64_MIN;
-	t->finger = f;
+	t->fingers = memset(pool_get(pool, fingers_bytes(k)), 0, fingers_bytes(k));
+	t->fingers->newest = last_leaf(t);
+	t->fingers->second = INT64_MIN;
 }
 
-static void drop_finger(struct timeline *t, const struct timeline_kind *k, struct pool *pool)
+static void drop_fingers(struct timeline *t, const struct timeline_kind *k, struct pool *pool)
 {
-	if (t->finger)
-		pool_put(pool, t->finger, finger_bytes(k));
-	t->finger = NULL;
+	if (t->fingers)
+		pool_put(pool, t->fingers, fingers_bytes(k));
+	t->fingers = NULL;
 }
 
-/* Something has changed that it may have looked at. */
-static void lift_finger(struct timeline *t)
+/* Something has changed that they may have looked at. */
+static void lift_fingers(struct timeline *t, const struct timeline_kind *k)
 {
-	if (t->finger) {
-		t->finger->is_known = false;
-		t->finger->n_tail = 0;
-		t->finger->second = INT64_MIN;
+	if (!t->fingers)
+		return;
+	t->fingers->second = INT64_MIN;
+	for (uint32_t i = 0; i < n_ways(k); i++) {
+		t->fingers->each[i].is_known = false;
+		t->fingers->each[i].n_tail = 0;
 	}
 }
 
@@ -214,7 +211,7 @@ static void add_inside(struct timeline *t, const struct adding *a)
 {
 	const struct timeline_kind *k = a->kind;
 
-	lift_finger(t);
+	lift_fingers(t, k);
 	if (t->root->n == t->root->room && t->root->room < FAN)
 		widen(t, k, a->pool);
 	struct timeline_node *later = add_below(a, t->root, t->height, true);
@@ -228,10 +225,10 @@ static void add_inside(struct timeline *t, const struct adding *a)
 		t->height++;
 		sum_child(k, root, t->height, 0);
 		if (t->height == 1)
-			add_finger(t, k, a->pool);
+			add_fingers(t, k, a->pool);
 	}
-	if (t->finger)
-		t->finger->newest = last_leaf(t);
+	if (t->fingers)
+		t->fingers->newest = last_leaf(t);
 }
 
 static void set_only(struct timeline *t, const struct timeline_kind *k, int64_t time, const void *entry)
@@ -245,7 +242,7 @@ void timeline_add(struct timeline *t, const struct timeline_kind *k, int64_t tim
 {
 	const bool is_newest = !t->n || t->newest <= time;
 
-	if (!t->n && k->entry <= TIMELINE_INLINE) {
+	if (!t->n && fits_inline(k)) {
 		set_only(t, k, time, entry);
 		return;
 	}
@@ -296,7 +293,7 @@ void timeline_touch(struct timeline *t, const struct timeline_kind *k, int64_t t
 {
 	if (!k->partial || is_only(t, k) || time == t->newest)
 		return;
-	lift_finger(t);
+	lift_fingers(t, k);
 	touch(k, t->root, t->height, time, true);
 }
 
@@ -429,7 +426,7 @@ static void settle(struct timeline *t, const struct timeline_kind *k, struct poo
 
 	if (has_root(t, k))
 		return;
-	drop_finger(t, k, pool);
+	drop_fingers(t, k, pool);
 	if (t->n)
 		copy_entry(k, t->only, entry_at(k, leaf, 0));
 	pool_put(pool, leaf, leaf_bytes(k, leaf->room));
@@ -452,7 +449,7 @@ static int64_t find_second(const struct timeline *t)
 /* Whether a whole leaf may go, or of a leaf that is the root an entry. */
 static inline bool can_drop(const struct timeline *t, int64_t until)
 {
-	struct timeline_finger *f = t->finger;
+	struct timeline_fingers *f = t->fingers;
 
 	if (!t->height)
 		return t->root->times[0] <= until;
@@ -465,7 +462,7 @@ static inline bool can_drop(const struct timeline *t, int64_t until)
 
 static void drop(struct timeline *t, const struct timeline_kind *k, int64_t until, struct pool *pool)
 {
-	lift_finger(t);
+	lift_fingers(t, k);
 	if (t->height)
 		t->n -= drop_below(k, t->root, t->height, until, true, pool);
 	while (t->height && t->root->n == 1) {
@@ -475,7 +472,7 @@ static void drop(struct timeline *t, const struct timeline_kind *k, int64_t unti
 		pool_put(pool, root, branch_bytes(k));
 	}
 	if (!t->height) {
-		drop_finger(t, k, pool);
+		drop_fingers(t, k, pool);
 		t->n -= drop_from_leaf(k, t->root, until, pool);
 	}
 	settle(t, k, pool);
@@ -492,7 +489,7 @@ void timeline_drop(struct timeline *t, const struct timeline_kind *k, int64_t un
 void timeline_release(struct timeline *t, const struct timeline_kind *k, struct pool *pool)
 {
 	if (has_root(t, k)) {
-		drop_finger(t, k, pool);
+		drop_fingers(t, k, pool);
 		release_below(k, t->root, t->height, pool);
 	} else if (t->n && k->of->drop)
 		k->of->drop(k->self, t->only, pool);
@@ -614,7 +611,7 @@ void timeline_load(struct timeline *t, const struct timeline_kind *k, struct sna
 	if (!l.left && !in->torn) {
 		settle(t, k, pool);
 		if (has_root(t, k))
-			add_finger(t, k, pool);
+			add_fingers(t, k, pool);
 		return;
 	}
 	in->torn = true;
@@ -623,42 +620,25 @@ void timeline_load(struct timeline *t, const struct timeline_kind *k, struct sna
 	*t = (struct timeline){0};
 }
 
-void timeline_fetch(const struct timeline *t, size_t entry)
+/* Below a node; the newest path has none. */
+static void refresh(const struct timeline_kind *k, struct timeline_node *node, unsigned height, bool is_newest)
 {
-	if (t->n <= 1)
-		return;
-	if (!t->height)
-		pool_fetch(t->root, sizeof *t->root + t->n * (sizeof(int64_t) + entry));
-	else if (t->finger)
-		pool_fetch(t->finger, FETCHED_FINGER);
-	else
-		pool_fetch(t->root, FETCHED_BRANCH);
-}
-
-/* Where a leaf ends that has been folded up to place `seen`: as a rule two entries have come since, and one will. */
-static void fetch_end(const struct timeline_node *leaf, size_t entry, size_t seen)
-{
-	const char *entries = (const char *)(leaf->times + FAN);
-
-	__builtin_prefetch(leaf, 1);
-	__builtin_prefetch(leaf->times + seen, 1);
-	pool_fetch(entries + seen * entry, 3 * entry);
-}
-
-void timeline_fetch_leaves(const struct timeline *t, size_t entry, int64_t after)
-{
-	const struct timeline_finger *f = t->finger;
-
-	if (!t->height)
-		return;
-	if (!f) {
-		pool_fetch(*child_at(t->root, 0), FETCHED_LEAF);
-		pool_fetch(last_leaf(t), FETCHED_LEAF);
-		return;
+	for (size_t i = 0; i < node->n; i++) {
+		const bool is_last = is_newest && i + 1u == node->n;
+		if (height > 1)
+			refresh(k, *child_at(node, i), height - 1, is_last);
+		if (!is_last)
+			sum_child(k, node, height, i);
 	}
-	fetch_end(f->newest, entry, f->n_tail);
-	if (f->oldest != f->newest && !(f->is_known && after >= f->from && after < f->until))
-		pool_fetch(f->oldest, sizeof *f->oldest + FAN * (sizeof(int64_t) + entry));
+}
+
+void timeline_refresh(struct timeline *t, const struct timeline_kind *k)
+{
+	if (!has_root(t, k))
+		return;
+	lift_fingers(t, k);
+	if (t->height)
+		refresh(k, t->root, t->height, true);
 }
 
 size_t timeline_bound(const struct timeline_kind *k, size_t n)
@@ -667,13 +647,13 @@ size_t timeline_bound(const struct timeline_kind *k, size_t n)
 
 	while (room < n && room < FAN)
 		room *= 2;
-	if (n <= 1 && k->entry <= TIMELINE_INLINE)
+	if (n <= 1 && fits_inline(k))
 		return 0;
 	if (n <= FAN)
 		return pool_size(leaf_bytes(k, room));
 	/* One more leaf than full ones: the oldest goes whole. */
 	n = (n + FAN - 1) / FAN + 1;
-	bytes = n * pool_size(leaf_bytes(k, FAN)) + (k->partial ? pool_size(finger_bytes(k)) : 0);
+	bytes = n * pool_size(leaf_bytes(k, FAN)) + (k->partial ? pool_size(fingers_bytes(k)) : 0);
 	while (n > 1) {
 		n = (n + FAN - 1) / FAN;
 		bytes += n * pool_size(branch_bytes(k));

@@ -10,6 +10,10 @@
  * Nothing is ever subtracted: a stretch is added up from its entries and partials, in order of time, so what a value
  * that has gone had swallowed comes back.
  *
+ * Windows of several widths may share one timeline (Krishnamurthy, Wu and Franklin, "On-the-fly sharing for streamed
+ * aggregation", SIGMOD 2006): it is folded in several ways, each of which looks at a slice of the partials and has a finger
+ * of its own.
+ *
  * A partial follows from the entries below it and the shape of the tree alone, and a saved timeline keeps its shape:
  * loaded, it goes on to the same bits.
  *
@@ -42,10 +46,17 @@ struct timeline_kind {
 	const struct timeline_entries *of;
 	const void *self;		/* handed to its functions */
 	uint32_t entry, partial;	/* bytes of each, multiples of 8; 0: there are none */
+	bool has_room;			/* its owner has room for an entry of any size where the one entry lies */
+	/*
+	 * Folded in several ways, each by a kind of its own, which differs in `self` and in what follows: this is way number `way`
+	 * and looks at `slice` bytes `at` these of a partial.  Its functions get just that.  Entries are not changed but before
+	 * timeline_refresh.  ways 0: in one way, whole.
+	 */
+	uint32_t ways, way, at, slice;
 };
 
 struct timeline_node;
-struct timeline_finger;
+struct timeline_fingers;
 
 #define TIMELINE_INLINE 16
 
@@ -55,7 +66,7 @@ struct timeline {
 	uint32_t mark : 24;		/* its owner's, to say what its entries are */
 	int64_t newest;			/* the newest time, where n > 0 */
 	union {
-		struct { struct timeline_node *root; struct timeline_finger *finger; };	/* finger NULL: of a leaf, or without partials */
+		struct { struct timeline_node *root; struct timeline_fingers *fingers; };	/* NULL: of a leaf, or without partials */
 		uint64_t only[TIMELINE_INLINE / 8];	/* the one entry, where it is no larger: most keys have no more in their windows */
 	};
 };
@@ -66,7 +77,7 @@ void timeline_add(struct timeline *, const struct timeline_kind *, int64_t time,
 void *timeline_find(const struct timeline *, const struct timeline_kind *, int64_t time);
 void timeline_touch(struct timeline *, const struct timeline_kind *, int64_t time);
 
-/* What the stretch (after, until] comes to, into a partial of nothing. */
+/* What the stretch (after, until] comes to, into a partial of nothing (a slice of one). */
 void timeline_fold(const struct timeline *, const struct timeline_kind *, int64_t after, int64_t until, void *partial);
 
 /* Entries of the stretch, one by one, from the oldest or the newest, until `see` returns false. */
@@ -89,12 +100,19 @@ void timeline_save(const struct timeline *, const struct timeline_kind *, struct
 /* Into an empty one; what does not fit is torn, and stays empty. */
 void timeline_load(struct timeline *, const struct timeline_kind *, struct snapshot_bytes *, struct pool *);
 
+/* Entries have been changed: all partials anew. */
+void timeline_refresh(struct timeline *, const struct timeline_kind *);
+
 /* The newest entry; only where n > 0. */
 const void *timeline_last(const struct timeline *, const struct timeline_kind *);
 
 /* Prefetches what adding looks at, and folding what is after a time: first the root, and when that is there the leaves at both ends. */
 void timeline_fetch(const struct timeline *, size_t entry);	/* bytes of each */
 void timeline_fetch_leaves(const struct timeline *, size_t entry, int64_t after);
+
+/* The same, of a timeline that is folded in several ways: the fingers, then what folding after a time by this one looks at. */
+void timeline_fetch_ways(const struct timeline *, const struct timeline_kind *);
+void timeline_fetch_way(const struct timeline *, const struct timeline_kind *, int64_t after);
 
 /* Bytes in the pool of so many entries, come in order. */
 size_t timeline_bound(const struct timeline_kind *, size_t n);

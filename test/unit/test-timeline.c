@@ -59,7 +59,7 @@ static void load(const void *self, void *entry, struct snapshot_bytes *in, struc
 }
 
 static const struct timeline_entries entries = { add, combine, NULL, save, load };
-static const struct timeline_kind kind = { &entries, NULL, sizeof(uint64_t), sizeof(struct sequence) };
+static const struct timeline_kind kind = { .of = &entries, .entry = sizeof(uint64_t), .partial = sizeof(struct sequence) };
 
 struct item { int64_t time; uint64_t x; };
 
@@ -212,8 +212,109 @@ static void one_run(uint64_t seed, int64_t spread, int64_t width, int disorder)
 	pool_release(&pool);
 }
 
+/* ---- folded in two ways: of an entry of three numbers one looks at the first, the other at the last ---- */
+
+#define WIDE (3 * sizeof(uint64_t))
+
+struct way { size_t at; };
+
+static void add_wide(const void *self, void *partial, const int64_t *times, const void *some, size_t n)
+{
+	const struct way *w = self;
+
+	for (size_t i = 0; i < n; i++)
+		add(NULL, partial, times + i, (const char *)some + i * WIDE + w->at, 1);
+}
+
+static void combine_wide(const void *self, void *partial, const void *later, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		combine(self, partial, (const char *)later + i * 2 * sizeof(struct sequence), 1);
+}
+
+static const struct way ways[] = { { 0 }, { 2 * sizeof(uint64_t) } };
+
+static void add_both(const void *self, void *partial, const int64_t *times, const void *some, size_t n)
+{
+	(void)self;
+	for (size_t i = 0; i < 2; i++)
+		add_wide(&ways[i], (struct sequence *)partial + i, times, some, n);
+}
+
+static void combine_both(const void *self, void *partial, const void *later, size_t n)
+{
+	for (size_t i = 0; i < 2; i++)
+		combine_wide(self, (struct sequence *)partial + i, (const struct sequence *)later + i, n);
+}
+
+static const struct timeline_entries wide = { add_wide, combine_wide, NULL, NULL, NULL }, both = { add_both, combine_both, NULL, NULL, NULL };
+
+#define TWO_WAYS .entry = WIDE, .partial = 2 * sizeof(struct sequence), .has_room = true, .ways = 2
+static const struct timeline_kind two = { .of = &both, TWO_WAYS };
+static const struct timeline_kind each_way[] = {
+	{ .of = &wide, .self = &ways[0], TWO_WAYS, .way = 0, .at = 0, .slice = sizeof(struct sequence) },
+	{ .of = &wide, .self = &ways[1], TWO_WAYS, .way = 1, .at = sizeof(struct sequence), .slice = sizeof(struct sequence) },
+};
+
+static bool change_wide(void *self, int64_t time, void *entry)
+{
+	uint64_t *x = entry;
+
+	(void)self, (void)time;
+	x[2] = x[0] * 5;
+	return true;
+}
+
+/* Two windows of different widths, as of each new entry. */
+static void run_ways(uint64_t seed, int64_t spread, int64_t narrow, int64_t width, int disorder)
+{
+	struct prng r;
+	struct pool pool = POOL_INIT;
+	struct { struct timeline t; uint64_t room; } row = {0};
+	int64_t now = 0, newest = 0;
+	uint64_t factor = 3;
+	bool folds = true;
+
+	prng_init(&r, seed);
+	n_list = 0;
+	for (int i = 0; i < MAX - 1; i++) {
+		now += (int64_t)(prng_next(&r) % (uint64_t)(spread + 1));
+		const int64_t time = disorder && prng_next(&r) % 8 == 0 ? now - (int64_t)(prng_next(&r) % (uint64_t)disorder) : now;
+		newest = time > newest ? time : newest;
+		if (time <= newest - width)
+			continue;
+		if (i == MAX / 2) {
+			factor = 5;
+			timeline_walk(&row.t, &two, INT64_MIN, INT64_MAX, false, change_wide, NULL);
+			timeline_refresh(&row.t, &two);
+		}
+		const uint64_t x = prng_next(&r) % 1000000, entry[] = { x, 0, x * factor };
+		timeline_slide(&row.t, &two, time, entry, newest - width, &pool);
+		size_t at = n_list++, gone = 0;
+		for (; at && list[at - 1].time > time; at--)
+			list[at] = list[at - 1];
+		list[at] = (struct item){ time, x };
+		while (list[gone].time <= newest - width)
+			gone++;
+		memmove(list, list + gone, (n_list -= gone) * sizeof *list);
+		struct sequence a = {0}, b = {0};
+		const struct sequence first = slow(time - narrow, time);
+		timeline_fold(&row.t, &each_way[0], time - narrow, time, &a);
+		timeline_fold(&row.t, &each_way[1], newest - width, newest, &b);
+		const struct sequence last = slow(newest - width, newest);
+		folds &= same(&a, &first) && b.n == last.n && b.sum == last.sum * factor;
+	}
+	ok(folds, "seed %d: folded in two ways", (int)seed);
+	timeline_release(&row.t, &two, &pool);
+	ok(pool.bytes == 0, "seed %d: all memory comes back", (int)seed);
+	pool_release(&pool);
+}
+
 int main(void)
 {
+	run_ways(11, 2, 5, 60, 0);
+	run_ways(12, 3, 100, 400, 50);
+	run_ways(13, 40, 30, 60, 0);
 	one_run(1, 1, 40, 0);
 	one_run(2, 3, 3000, 0);
 	one_run(3, 3, 3000, 100);
