@@ -20,7 +20,7 @@
 #define LARGE_PAGE ((size_t)2 * 1024 * 1024)
 #define FIRST_BLOCK (64 * 1024)
 #define BLOCK (2 * 1024 * 1024)
-#define LINEAR_LOG 9
+#define LINEAR_LOG 10
 #define LINEAR (1 << LINEAR_LOG)	/* classes in steps of 16 to here, above that four to a doubling */
 
 struct pool_block { struct pool_block *next; size_t size; };

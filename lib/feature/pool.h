@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-#define POOL_CLASSES 64
+#define POOL_CLASSES 96
 
 struct pool {
 	char *block;			/* new pieces are cut from its end */
