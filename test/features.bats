@@ -540,6 +540,97 @@ x = sequence(a, 3) decay 1h
 	done
 }
 
+# shared_events: six keys; for a while y is now and then null, missing or a text; some events are late
+shared_events() {
+	awk 'BEGIN {
+		srand(7)
+		for (i = 0; i < 4000; i++) {
+			t += int(rand() * 400)
+			odd = i > 1200 && i < 1800 && rand() < .1
+			y = !odd ? ",\"y\":" int(rand() * 50) : rand() < .5 ? "" : ",\"y\":null"
+			if (odd && rand() < .2) y = ",\"y\":\"text\""
+			late = rand() < .1 ? int(rand() * 9000) : 0
+			printf "{\"k\":%d,\"t\":%d,\"x\":%.2f%s}\n", int(rand() * rand() * 6), 1000000 + t - late, rand() * 100, y
+		}
+	}'
+}
+
+# alone FEATURES FILE...: of each definition by itself, as of all together
+alone() {
+	local definition name
+	while read -r definition; do
+		name=${definition%% *}
+		spec 'key k' 'time t' 'late 2s' "$definition"
+		sml-features -q --state "alone.$name" x.features in 2>/dev/null | jq -c "[.t, .features.$name]" >"alone.$2.$name"
+	done <"$1"
+}
+
+@test "sliding windows that share their events give what each gives alone, whatever is null or late, in one run or in three" {
+	cat >definitions <<-'END'
+		a = sum(x) over 5s
+		b = count() over 5s
+		c = mean(x) over 30s exclude current
+		d = max(y) over 1m
+		e = min(x) over 20s
+		f = range(x) over 1m
+		g = rate() over 30s
+		h = count(y) over 1m
+	END
+	# Values that are members of the record, and one that is not.
+	for last in '' 'i = sum(x * 2) over 10s'; do
+	echo "$last" >>definitions
+	# An error in one is an error of the record, so texts are left out.
+	shared_events | grep -v text >in
+	rm -f alone.* whole parts
+	grep . definitions >some
+	alone some whole
+	spec 'key k' 'time t' 'late 2s' "$(cat some)"
+	run -0 sml-features --explain x.features
+	[ "$(grep -c ': in the timeline of ' <<<"$output")" -eq $(($(wc -l <some) - 1)) ]
+	sml-features -q --state whole x.features in >out
+	for name in $(cut -d ' ' -f 1 some); do
+		jq -c "[.t, .features.$name]" out | cmp - "alone.whole.$name"
+	done
+	shared_events >in
+	rm whole
+	sml-features -q --state whole x.features in >out 2>/dev/null || true
+	for part in 1,1500 1501,1600 1601,4000; do
+		sed -n "${part}p" in | sml-features -q --state parts x.features 2>/dev/null || true
+	done >again
+	cmp <(grep -v '"_sml":"error"' out) <(grep -v '"_sml":"error"' again)
+	[ "$(grep -c '"_sml":"error"' out)" -gt 3 ]
+	cmp whole parts
+	done
+}
+
+@test "windows that share their events keep them when the specification changes, and new ones begin empty" {
+	shared_events | grep -v text >all
+	cat >before <<-'END'
+		a = sum(x) over 5s
+		b = max(y) over 1m
+		c = min(x) over 20s
+	END
+	cat >after <<-'END'
+		c = min(x) over 20s
+		d = count() over 2m
+		e = mean(y) over 20s
+		a = sum(x) over 5s
+	END
+	head -n 1000 all >in
+	alone before first
+	spec 'key k' 'time t' 'late 2s' "$(cat before)"
+	sml-features -q --state p x.features in >/dev/null
+	tail -n +1001 all >in
+	alone after second
+	spec 'key k' 'time t' 'late 2s' "$(cat after)"
+	sml-features --state p x.features in 2>err >out
+	grep -qx 'sml-features: p: no state of count() over 2m, sum(y) over 20s: begins empty' err
+	grep -qx 'sml-features: p: state of max(y) over 1m is dropped: the spec no longer uses it' err
+	for name in a c d e; do
+		jq -c "[.t, .features.$name]" out | cmp - "alone.second.$name"
+	done
+}
+
 @test "topk of nothing but different values stays within its bound, texts apart" {
 	awk 'BEGIN { for (i = 0; i < 30000; i++) printf "{\"k\":1,\"t\":%d,\"x\":%d}\n", i * 1000, i }' >in
 	for window in '' ' over last 1000' ' over tumbling 1h' ' over 4h every 1h' ' over session 1m'; do

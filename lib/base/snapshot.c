@@ -151,8 +151,8 @@ int snapshot_open(struct snapshot_reader *r, const void *bytes, size_t n, struct
 	if (n < magic + 4 + TAIL)
 		return error_set(why, "is cut short: %zu bytes", n);
 	const uint64_t version = get_fixed(p + magic, 4);
-	if (version != SNAPSHOT_VERSION)
-		return error_set(why, "has format version %llu, this sml reads version %d", (unsigned long long)version, SNAPSHOT_VERSION);
+	if (version < SNAPSHOT_OLDEST || version > SNAPSHOT_VERSION)
+		return error_set(why, "has format version %llu, this sml reads %d to %d", (unsigned long long)version, SNAPSHOT_OLDEST, SNAPSHOT_VERSION);
 	const unsigned char *tail = p + n - TAIL;
 	if (*tail != MARK_END || get_fixed(tail + 1, 8) != n - TAIL)
 		return error_set(why, "is damaged: its end is missing or it was written to after");

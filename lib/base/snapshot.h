@@ -7,6 +7,7 @@
  * lengths are unsigned LEB128.  Knows bytes only.
  *
  *	"sml-state" LF, u32 version, text made_by
+ *		2: what a sliding window keeps may say that others share it
  *	section*:  0x01, text name, row*: 0x02, key, value
  *	end:       0x03, u64 length of what came before, u32 crc32c of what came before
  */
@@ -20,7 +21,8 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-#define SNAPSHOT_VERSION 1
+#define SNAPSHOT_VERSION 2
+#define SNAPSHOT_OLDEST 1	/* that is read */
 
 struct snapshot_writer { struct buf bytes; };
 

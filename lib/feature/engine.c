@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/wallclock.h"
 #include "feature/emit.h"
+#include "feature/failing.h"
 #include "feature/firing.h"
 #include "feature/key.h"
 #include "feature/keyed.h"
@@ -36,6 +37,7 @@ struct engine {
 	const struct value *values[BATCH_MAX];
 	struct value *locals, *calls;
 	struct taken *taken;
+	struct bundle_event **met;	/* of each bundle */
 	bool *over, *over_told;		/* calls that were null for too many different values, and those that were asked about */
 	void *zeros;			/* the state of a key not met yet */
 	bool evicts;
@@ -81,48 +83,27 @@ static int read_key(struct engine *e, unsigned keys, const struct expr_scope *sc
 	return 0;
 }
 
-/* ---- messages ---- */
-
-/* "totalValue is a string (\"abc\"), sum() needs a number". */
-static int refuse_value(const char *name, struct value v, const char *aggregate, const struct error *what, struct error *why)
-{
-	struct buf b = BUF_INIT;
-
-	value_show_short(v, &b);
-	error_set(why, "%.200s is %s%s%s%s, %s() %s", name, value_kind(v), b.len ? " (" : "", b.len ? buf_text(&b) : "",
-	    b.len ? ")" : "", aggregate, what->text);
-	buf_release(&b);
-	return -1;
-}
-
-static bool fail_step(struct record *r, const struct spec_step *step, const struct error *why)
-{
-	record_fail(r, INVALID_DATA, "%s %.300s: %s", step->is_require ? "require" : "feature", step->text, why->text);
-	return false;
-}
-
-/* "require totalValue > 0 failed: totalValue is -3". */
-static bool fail_require(struct record *r, const struct spec_step *step, const struct expr_scope *scope)
-{
-	struct buf b = BUF_INIT;
-
-	for (size_t i = 0; i < step->n_shown && b.len < 300; i++) {
-		const struct expr_ref *ref = &step->shown[i].ref;
-		struct value v = (ref->where == EXPR_LOCAL ? scope->locals : scope->slots)[ref->index];
-		buf_format(&b, "%s%s is ", i ? ", " : ": ", step->shown[i].text);
-		if (v.type == VALUE_STRING && v.len > 60)
-			v.len = 60;
-		if (v.type == VALUE_MISSING || v.type > VALUE_STRING)
-			buf_add_text(&b, value_kind(v));
-		else
-			value_show(v, &b);
-	}
-	record_fail(r, INVALID_DATA, "require %.300s failed%s", step->text, b.len ? buf_text(&b) : "");
-	buf_release(&b);
-	return false;
-}
-
 /* ---- one record ---- */
+
+static inline int take_value(const struct spec_state *st, struct taken *in, struct arena *arena, struct error *why)
+{
+	if (st->bundle)
+		return bundle_take(st->bundle, st->member, in->state, &in->x, arena, why);
+	return st->keeper->take ? st->keeper->take(st->aggregate, st->call, in->state, &in->x, arena, why) : 0;
+}
+
+/* What a row holds there; of a key that is not met yet nothing. */
+static inline const void *state_of(struct engine *e, size_t keys, struct key_ref *ref, size_t offset)
+{
+	if (!ref->is_found) {
+		ref->row = keyed_find(e->state->tables[keys].keyed, ref->key.bytes, ref->key.len, ref->key.hash);
+		ref->is_found = true;
+		/* It goes when the event has come through. */
+		if (ref->row && ref->row->time < e->alive)
+			ref->row = NULL;
+	}
+	return ref->row ? (char *)keyed_state(ref->row) + offset : e->zeros;
+}
 
 /* The row of the key of a call's state, and the value that the state will take in. */
 static int take_in(struct engine *e, const struct spec_call *c, struct key_ref *refs, const struct expr_scope *scope,
@@ -139,14 +120,7 @@ static int take_in(struct engine *e, const struct spec_call *c, struct key_ref *
 		return -1;
 	if (ref->kind == KEY_NULL)
 		return 0;
-	if (!ref->is_found) {
-		ref->row = keyed_find(e->state->tables[st->keys].keyed, ref->key.bytes, ref->key.len, ref->key.hash);
-		ref->is_found = true;
-		/* It goes when the event has come through. */
-		if (ref->row && ref->row->time < e->alive)
-			ref->row = NULL;
-	}
-	in->state = ref->row ? (char *)keyed_state(ref->row) + st->offset : e->zeros;
+	in->state = state_of(e, st->keys, ref, st->offset);
 	if (st->call->where) {
 		const int holds = expr_test(st->call->where, scope, why);
 		if (holds <= 0)
@@ -168,39 +142,65 @@ static int take_in(struct engine *e, const struct spec_call *c, struct key_ref *
 		if (in->x.type == VALUE_TREE)
 			in->x = json_items(in->x, scope->arena);
 		const struct value given = in->x;
-		if (st->keeper->take && st->keeper->take(st->aggregate, st->call, in->state, &in->x, scope->arena, &what) < 0)
-			return refuse_value(st->arg_text, given, c->aggregate->kind.name, &what, why);
+		if (take_value(st, in, scope->arena, &what) < 0)
+			return failing_value(st->arg_text, given, c->aggregate->kind.name, &what, why);
 	} else
 		in->x = value_null();
 	in->counts = true;
 	return 0;
 }
 
-/* All that a step's calls give. */
-static int read_calls(struct engine *e, size_t from, size_t to, struct key_ref *refs, const struct expr_scope *scope,
-    int64_t time, struct error *why)
+/* The event as a bundle sees it, where it counts for all members without more ado; NULL: each is asked. */
+static inline struct bundle_event *met_by(struct engine *e, const struct bundle *b, struct key_ref *ref, const struct expr_scope *scope)
 {
-	struct moment m = { .time = time, .arena = scope->arena, .watermark = e->mark, .pool = &e->state->pool };
+	struct bundle_event *met = e->met[b->number];
 
+	if (!met->is_met && ref->kind == KEY_READY)
+		bundle_meet(b, state_of(e, b->keys, ref, b->offset), scope->slots, met);
+	return met->is_common ? met : NULL;
+}
+
+/* What a call gives.  0 or -1. */
+static inline int read_call(struct engine *e, size_t i, struct key_ref *refs, const struct expr_scope *scope, struct moment *m,
+    struct value *v, struct error *why)
+{
+	const struct spec_call *c = &e->spec->calls[i];
+	const struct spec_state *st = &e->spec->states[c->state];
+	const struct taken *in = &e->taken[c->state];
+	struct bundle_event *met = st->bundle ? met_by(e, st->bundle, &refs[st->keys], scope) : NULL;
+
+	*v = value_null();
+	if (met) {
+		*v = bundle_value(st->member, c->aggregate, m, !c->call->exclude_current, met);
+		return 0;
+	}
+	if (c->is_first && take_in(e, c, refs, scope, why) < 0)
+		return -1;
+	if (!in->state)
+		return 0;
+	m->x = in->counts && !c->call->exclude_current ? &in->x : NULL;
+	m->call = c->call;
+	m->over = &e->over[i];
+	*v = st->bundle ? bundle_read(st->bundle, st->member, c->aggregate, in->state, m, e->met[st->bundle->number]) :
+	    st->keeper->read(c->aggregate, st->call, in->state, m);
+	return 0;
+}
+
+/* All that a step's calls give. */
+static inline int read_calls(struct engine *e, size_t from, size_t to, struct key_ref *refs, const struct expr_scope *scope,
+    struct moment *m, struct error *why)
+{
 	for (size_t i = from; i < to; i++) {
-		const struct spec_call *c = &e->spec->calls[i];
-		const struct spec_state *st = &e->spec->states[c->state];
-		const struct taken *in = &e->taken[c->state];
-		if (c->is_first && take_in(e, c, refs, scope, why) < 0)
+		const int local = e->spec->calls[i].local;
+		struct value v;
+		if (read_call(e, i, refs, scope, m, &v, why) < 0)
 			return -1;
-		struct value v = value_null();
-		if (in->state) {
-			m.x = in->counts && !c->call->exclude_current ? &in->x : NULL;
-			m.call = c->call;
-			m.over = &e->over[i];
-			v = st->keeper->read(c->aggregate, st->call, in->state, &m);
-		}
 		if (v.type == VALUE_MISSING)
 			v = value_null();
 		e->calls[i] = v;
 		/* Read again at once it would be waited for. */
-		if (c->local >= 0)
-			e->locals[c->local] = v;
+		if (local >= 0)
+			e->locals[local] = v;
 	}
 	return 0;
 }
@@ -217,31 +217,63 @@ static int check_feature(struct value v, struct error *why)
 /* True: all features stand in locals; false: the record has become an error record. */
 static bool compute(struct engine *e, struct record *r, const struct expr_scope *scope, struct key_ref *refs, int64_t time)
 {
+	struct moment m = { .time = time, .arena = scope->arena, .watermark = e->mark, .pool = &e->state->pool };
 	struct error why;
 	size_t calls = 0;
 
 	for (size_t i = 0; i < e->spec->n_steps; i++) {
 		const struct spec_step *step = &e->spec->steps[i];
-		if (read_calls(e, calls, step->calls_end, refs, scope, time, &why) < 0)
-			return fail_step(r, step, &why);
+		if (read_calls(e, calls, step->calls_end, refs, scope, &m, &why) < 0)
+			return failing_step(r, step, &why);
 		calls = step->calls_end;
 		if (step->is_require) {
 			const int holds = expr_test(step->expr, scope, &why);
 			if (holds < 0)
-				return fail_step(r, step, &why);
+				return failing_step(r, step, &why);
 			if (!holds)
-				return fail_require(r, step, scope);
+				return failing_require(r, step, scope);
 			continue;
 		}
 		struct value *v = &e->locals[step->local];
 		if (step->slot >= 0)
 			*v = scope->slots[step->slot];
 		else if (!step->is_call && expr_eval(step->expr, scope, v, &why) < 0)
-			return fail_step(r, step, &why);
+			return failing_step(r, step, &why);
 		if (v->type >= VALUE_OBJECT && check_feature(*v, &why) < 0)
-			return fail_step(r, step, &why);
+			return failing_step(r, step, &why);
 	}
 	return true;
+}
+
+/* The row of a key, which is made now if there is none. */
+static inline struct keyed_row *row_of(struct engine *e, size_t keys, struct key_ref *ref, int64_t time)
+{
+	if (!ref->row) {
+		keyed_trim(e->state->tables[keys].keyed, true);
+		ref->row = keyed_add(e->state->tables[keys].keyed, ref->key.bytes, ref->key.len, ref->key.hash, time);
+	}
+	return ref->row;
+}
+
+/* Of the states that share a timeline. */
+static void commit_bundle(struct engine *e, const struct bundle *b, struct key_ref *ref, struct moment *m)
+{
+	const struct bundle_event *met = e->met[b->number];
+	const struct value *values[BUNDLE_MAX];
+	bool any = met->is_common;
+
+	for (size_t i = 0; i < b->n && !met->is_common; i++) {
+		struct taken *in = &e->taken[b->members[i].state];
+		values[i] = in->counts ? &in->x : NULL;
+		any |= in->counts;
+	}
+	if (!any)
+		return;
+	void *row = (char *)keyed_state(row_of(e, b->keys, ref, m->time)) + b->offset;
+	if (met->is_common)
+		bundle_add_met(b, row, m, met, &e->state->pool);
+	else
+		bundle_add(b, row, values, m, &e->state->pool);
 }
 
 /* Nothing can fail from here on. */
@@ -250,22 +282,20 @@ static void commit(struct engine *e, struct key_ref *refs, int64_t time, struct 
 	const struct spec *s = e->spec;
 	struct moment m = { .time = time, .arena = arena, .watermark = e->mark, .pool = &e->state->pool };
 
-	for (size_t i = 0; i < s->n_states; i++) {
-		const struct spec_state *st = &s->states[i];
-		const struct taken *in = &e->taken[i];
-		struct key_ref *ref = &refs[st->keys];
+	for (size_t i = 0; i < s->n_alone; i++) {
+		const struct spec_state *st = &s->states[s->alone[i]];
+		const struct taken *in = &e->taken[s->alone[i]];
 		if (!in->counts && !in->passes)
 			continue;
-		if (!ref->row) {
-			keyed_trim(e->state->tables[st->keys].keyed, true);
-			ref->row = keyed_add(e->state->tables[st->keys].keyed, ref->key.bytes, ref->key.len, ref->key.hash, time);
-		}
+		struct keyed_row *row = row_of(e, st->keys, &refs[st->keys], time);
 		if (st->window >= 0)
 			continue;
 		m.x = in->counts ? &in->x : NULL;
 		m.call = st->call;
-		st->keeper->add(st->aggregate, st->call, (char *)keyed_state(ref->row) + st->offset, &m, &e->state->pool);
+		st->keeper->add(st->aggregate, st->call, (char *)keyed_state(row) + st->offset, &m, &e->state->pool);
 	}
+	for (size_t i = 0; i < s->n_bundles; i++)
+		commit_bundle(e, s->bundles[i], &refs[s->bundles[i]->keys], &m);
 	for (size_t i = 0; i < s->n_keys; i++)
 		if (refs[i].row && refs[i].row->time < time)
 			refs[i].row->time = time;
@@ -318,7 +348,8 @@ static bool look_at(struct engine *e, struct record *r, size_t i)
 		if (ref->kind == KEY_READY && s->keys[k].n_states)
 			keyed_prefetch(e->state->tables[k].keyed, ref->key.hash);
 	}
-	tables_seek(e->tables, i, r, e->values[i], s->keys[0].n == 1 ? &e->refs[i * s->n_keys].key : NULL);
+	if (s->n_lookups)
+		tables_seek(e->tables, i, r, e->values[i], s->keys[0].n == 1 ? &e->refs[i * s->n_keys].key : NULL);
 	return true;
 }
 
@@ -327,11 +358,14 @@ static void fetch(const struct engine *e, size_t keys, const struct keyed_row *r
 {
 	const struct spec *s = e->spec;
 
-	for (size_t i = 0; i < s->n_states; i++) {
-		const struct spec_state *st = &s->states[i];
+	for (size_t i = 0; i < s->n_alone; i++) {
+		const struct spec_state *st = &s->states[s->alone[i]];
 		if (st->keys == keys && st->keeper->fetch)
 			st->keeper->fetch(st->aggregate, st->call, (char *)keyed_state((struct keyed_row *)row) + st->offset, time, step);
 	}
+	for (size_t i = 0; i < s->n_bundles; i++)
+		if (s->bundles[i]->keys == keys)
+			bundle_fetch(s->bundles[i], (char *)keyed_state((struct keyed_row *)row) + s->bundles[i]->offset, time, step);
 }
 
 enum { LOOK_AT_ROW, LOOK_UP, LOOK_DEEPER, LOOKS };
@@ -391,6 +425,8 @@ static int take_event(struct engine *e, struct event *events, size_t i)
 	const int64_t lasts = key_lasts(e->spec);
 	int result = 0;
 
+	for (size_t b = 0; b < e->spec->n_bundles; b++)
+		e->met[b]->is_met = e->met[b]->is_common = false, e->met[b]->before = 0;
 	if (!event->is_met && !e->peer->meet(e->peer->self, event))
 		return e->firing ? e->peer->put(e->peer->self, r) : 0;
 	e->mark = e->firing ? event->watermark : INT64_MIN;
@@ -451,7 +487,8 @@ static void prepare(struct engine *e, const struct event *events, size_t i, int 
 	for (size_t k = 0; k < s->n_keys; k++)
 		if (e->refs[i * s->n_keys + k].kind == KEY_READY && s->keys[k].n_states)
 			look_ahead(e, k, &e->refs[i * s->n_keys + k], events[i].time, look);
-	tables_fetch(e->tables, i, look);
+	if (s->n_lookups)
+		tables_fetch(e->tables, i, look);
 }
 
 int engine_events(struct engine *e, struct event *events, size_t n, const struct engine_peer *peer)
@@ -621,6 +658,12 @@ struct engine *engine_new(const struct spec *s, struct fields *fields, uint64_t 
 	for (size_t i = 0; i < s->n_states; i++)
 		if (s->states[i].keeper->size > largest)
 			largest = s->states[i].keeper->size;
+	e->met = alloc_zeroed(s->n_bundles + 1, sizeof *e->met);
+	for (size_t i = 0; i < s->n_bundles; i++) {
+		e->met[i] = alloc_zeroed(1, bundle_event_size(s->bundles[i]));
+		if (bundle_size(s->bundles[i]) > largest)
+			largest = bundle_size(s->bundles[i]);
+	}
 	e->zeros = alloc_zeroed(1, largest);
 	e->features = fields_add(fields, "features");
 	if (!e->features) {
@@ -649,6 +692,9 @@ void engine_free(struct engine *e)
 	free(e->locals);
 	free(e->calls);
 	free(e->taken);
+	for (size_t i = 0; e->met && i < e->spec->n_bundles; i++)
+		free(e->met[i]);
+	free(e->met);
 	free(e->over);
 	free(e->over_told);
 	free(e->zeros);

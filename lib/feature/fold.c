@@ -12,6 +12,16 @@
 
 #define UNUSED(x) ((void)(x))
 
+static inline size_t entry_step(const struct fold_shape *s, size_t size)
+{
+	return s->entries_apart ? s->entries_apart : size;
+}
+
+static inline size_t partial_step(const struct fold_shape *s, size_t size)
+{
+	return s->partials_apart ? s->partials_apart : size;
+}
+
 /* ---- count ---- */
 
 static void count_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
@@ -22,11 +32,10 @@ static void count_add(const struct fold_shape *s, void *partial, const int64_t *
 
 static void count_combine(const struct fold_shape *s, void *partial, const void *later, size_t n)
 {
-	const uint64_t *counts = later;
+	const size_t step = partial_step(s, sizeof(uint64_t));
 
-	UNUSED(s);
-	for (size_t i = 0; i < n; i++)
-		*(uint64_t *)partial += counts[i];
+	for (const char *counts = later; n--; counts += step)
+		*(uint64_t *)partial += *(const uint64_t *)(const void *)counts;
 }
 
 static struct value count_value(const struct fold_shape *s, const void *partial, int variant, struct arena *arena)
@@ -35,7 +44,7 @@ static struct value count_value(const struct fold_shape *s, const void *partial,
 	return value_integer((int64_t)*(const uint64_t *)partial);
 }
 
-const struct fold fold_count = { "a number", "n", sizeof(uint64_t), 0, FOLD_NOTHING, false, false, false, count_add, count_combine, count_value };
+const struct fold fold_count = { "a number", "n", sizeof(uint64_t), 0, FOLD_NOTHING, false, false, false, true, count_add, count_combine, count_value };
 
 /* ---- sum and mean ---- */
 
@@ -53,10 +62,24 @@ static inline void add_numbers(struct sum *sum, const double *x, size_t n, size_
 	}
 }
 
-static inline void add_sums(struct sum *sum, const char *later, size_t n, size_t dims)
+/* The same, of numbers that lie apart. */
+static __attribute__((noinline)) void add_apart(const struct fold_shape *s, struct sum *sum, const char *entries, size_t n)
 {
-	const size_t size = sizeof *sum + dims * sizeof *sum->pairs;
+	const size_t step = entry_step(s, sizeof(double));
+	struct pair p = sum->pairs[0];
 
+	sum->n += n;
+	if (s->is_whole)
+		for (; n--; entries += step)
+			p = pair_add(p, value_double(*(const struct value *)(const void *)entries), 0);
+	else
+		for (; n--; entries += step)
+			p = pair_add(p, *(const double *)(const void *)entries, 0);
+	sum->pairs[0] = p;
+}
+
+static inline void add_sums(struct sum *sum, const char *later, size_t n, size_t dims, size_t size)
+{
 	for (size_t k = 0; k < dims; k++) {
 		struct pair p = sum->pairs[k];
 		for (size_t i = 0; i < n; i++) {
@@ -72,7 +95,9 @@ static inline void add_sums(struct sum *sum, const char *later, size_t n, size_t
 static void sum_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
 {
 	UNUSED(times);
-	if (s->is_array)
+	if (s->entries_apart)
+		add_apart(s, partial, entries, n);
+	else if (s->is_array)
 		add_numbers(partial, entries, n, s->dims);
 	else
 		add_numbers(partial, entries, n, 1);
@@ -81,9 +106,9 @@ static void sum_add(const struct fold_shape *s, void *partial, const int64_t *ti
 static void sum_combine(const struct fold_shape *s, void *partial, const void *later, size_t n)
 {
 	if (s->is_array)
-		add_sums(partial, later, n, s->dims);
+		add_sums(partial, later, n, s->dims, fold_partial_size(s));
 	else
-		add_sums(partial, later, n, 1);
+		add_sums(partial, later, n, 1, partial_step(s, sizeof(struct sum) + sizeof(struct pair)));
 }
 
 static struct value sum_value(const struct fold_shape *s, const void *partial, int variant, struct arena *arena)
@@ -102,7 +127,7 @@ static struct value sum_value(const struct fold_shape *s, const void *partial, i
 }
 
 const struct fold fold_sum = {
-	"how many, their sum and its rounding error", "ne", sizeof(struct sum), sizeof(struct pair), FOLD_NUMBERS, true, false, false, sum_add, sum_combine, sum_value,
+	"how many, their sum and its rounding error", "ne", sizeof(struct sum), sizeof(struct pair), FOLD_NUMBERS, true, false, false, true, sum_add, sum_combine, sum_value,
 };
 
 /* ---- var and stddev ---- */
@@ -153,7 +178,7 @@ static struct value spread_value(const struct fold_shape *s, const void *partial
 }
 
 const struct fold fold_spread = {
-	"how many, their mean and squared distances from it", "ndd", sizeof(struct spread), 0, FOLD_NUMBERS, false, false, false,
+	"how many, their mean and squared distances from it", "ndd", sizeof(struct spread), 0, FOLD_NUMBERS, false, false, false, false,
 	spread_add, spread_combine, spread_value,
 };
 
@@ -163,22 +188,24 @@ struct range { uint64_t n; double least, greatest; };
 
 static void range_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
 {
+	const size_t step = entry_step(s, sizeof(double));
 	struct range *r = partial;
-	const double *x = entries;
 
-	UNUSED(s), UNUSED(times);
-	for (size_t i = 0; i < n; i++, r->n++) {
-		r->least = r->n && r->least <= x[i] ? r->least : x[i];
-		r->greatest = r->n && r->greatest >= x[i] ? r->greatest : x[i];
+	UNUSED(times);
+	for (const char *e = entries; n--; e += step, r->n++) {
+		const double x = s->is_whole ? value_double(*(const struct value *)(const void *)e) : *(const double *)(const void *)e;
+		r->least = r->n && r->least <= x ? r->least : x;
+		r->greatest = r->n && r->greatest >= x ? r->greatest : x;
 	}
 }
 
 static void range_combine(const struct fold_shape *s, void *partial, const void *later, size_t n)
 {
+	const size_t step = partial_step(s, sizeof(struct range));
 	struct range *a = partial;
 
-	UNUSED(s);
-	for (const struct range *b = later; n--; b++) {
+	for (const char *at = later; n--; at += step) {
+		const struct range *b = (const struct range *)(const void *)at;
 		if (!b->n)
 			continue;
 		a->least = a->n && a->least <= b->least ? a->least : b->least;
@@ -196,7 +223,7 @@ static struct value range_value(const struct fold_shape *s, const void *partial,
 }
 
 const struct fold fold_range = {
-	"the least and the greatest number", "ndd", sizeof(struct range), 0, FOLD_NUMBERS, false, false, false, range_add, range_combine, range_value,
+	"the least and the greatest number", "ndd", sizeof(struct range), 0, FOLD_NUMBERS, false, false, false, true, range_add, range_combine, range_value,
 };
 
 /* ---- one of the values: min, max ---- */
@@ -217,45 +244,45 @@ static inline void choose(struct value *kept, struct value x, int sign)
 		*kept = x;
 }
 
-static inline void add_best(void *partial, const void *entries, size_t n, int sign)
+static inline void add_best(const struct fold_shape *s, void *partial, const char *entries, size_t n, int sign)
 {
-	const struct value *x = entries;
+	const size_t step = entry_step(s, sizeof(struct value));
 
-	for (size_t i = 0; i < n; i++)
-		choose(partial, x[i], sign);
+	for (; n--; entries += step)
+		choose(partial, *(const struct value *)(const void *)entries, sign);
 }
 
-static inline void combine_best(void *partial, const void *later, size_t n, int sign)
+static inline void combine_best(const struct fold_shape *s, void *partial, const char *later, size_t n, int sign)
 {
-	const struct value *x = later;
+	const size_t step = partial_step(s, sizeof(struct value));
 
-	for (size_t i = 0; i < n; i++)
-		if (x[i].type != VALUE_MISSING)
-			choose(partial, x[i], sign);
+	for (; n--; later += step) {
+		const struct value *x = (const struct value *)(const void *)later;
+		if (x->type != VALUE_MISSING)
+			choose(partial, *x, sign);
+	}
 }
 
 static void least_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
 {
-	UNUSED(s), UNUSED(times);
-	add_best(partial, entries, n, -1);
+	UNUSED(times);
+	add_best(s, partial, entries, n, -1);
 }
 
 static void least_combine(const struct fold_shape *s, void *partial, const void *later, size_t n)
 {
-	UNUSED(s);
-	combine_best(partial, later, n, -1);
+	combine_best(s, partial, later, n, -1);
 }
 
 static void greatest_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
 {
-	UNUSED(s), UNUSED(times);
-	add_best(partial, entries, n, 1);
+	UNUSED(times);
+	add_best(s, partial, entries, n, 1);
 }
 
 static void greatest_combine(const struct fold_shape *s, void *partial, const void *later, size_t n)
 {
-	UNUSED(s);
-	combine_best(partial, later, n, 1);
+	combine_best(s, partial, later, n, 1);
 }
 
 static struct value best_value(const struct fold_shape *s, const void *partial, int variant, struct arena *arena)
@@ -264,8 +291,8 @@ static struct value best_value(const struct fold_shape *s, const void *partial, 
 	return held_get(*(const struct value *)partial, arena);
 }
 
-const struct fold fold_least = { "one value", "v", sizeof(struct value), 0, FOLD_VALUE, false, true, false, least_add, least_combine, best_value };
-const struct fold fold_greatest = { "one value", "v", sizeof(struct value), 0, FOLD_VALUE, false, true, false, greatest_add, greatest_combine, best_value };
+const struct fold fold_least = { "one value", "v", sizeof(struct value), 0, FOLD_VALUE, false, true, false, true, least_add, least_combine, best_value };
+const struct fold fold_greatest = { "one value", "v", sizeof(struct value), 0, FOLD_VALUE, false, true, false, true, greatest_add, greatest_combine, best_value };
 
 /* ---- first, last: by time, of equal times by arrival ---- */
 
@@ -319,8 +346,8 @@ static struct value end_value(const struct fold_shape *s, const void *partial, i
 	return held_get(((const struct end *)partial)->value, arena);
 }
 
-const struct fold fold_first = { "a value and its time", "tv", sizeof(struct end), 0, FOLD_VALUE, false, false, false, first_add, first_combine, end_value };
-const struct fold fold_last = { "a value and its time", "tv", sizeof(struct end), 0, FOLD_VALUE, false, false, false, last_add, last_combine, end_value };
+const struct fold fold_first = { "a value and its time", "tv", sizeof(struct end), 0, FOLD_VALUE, false, false, false, false, first_add, first_combine, end_value };
+const struct fold fold_last = { "a value and its time", "tv", sizeof(struct end), 0, FOLD_VALUE, false, false, false, false, last_add, last_combine, end_value };
 
 /* ---- rate ---- */
 
@@ -339,10 +366,11 @@ static void rate_add(const struct fold_shape *s, void *partial, const int64_t *t
 
 static void rate_combine(const struct fold_shape *s, void *partial, const void *later, size_t n)
 {
+	const size_t step = partial_step(s, sizeof(struct rate));
 	struct rate *a = partial;
 
-	UNUSED(s);
-	for (const struct rate *b = later; n--; b++) {
+	for (const char *at = later; n--; at += step) {
+		const struct rate *b = (const struct rate *)(const void *)at;
 		if (!b->n)
 			continue;
 		a->first = a->n && a->first <= b->first ? a->first : b->first;
@@ -365,7 +393,7 @@ static struct value rate_value(const struct fold_shape *s, const void *partial, 
 }
 
 const struct fold fold_rate = {
-	"how many, from when to when", "ntt", sizeof(struct rate), 0, FOLD_NOTHING, false, false, true, rate_add, rate_combine, rate_value,
+	"how many, from when to when", "ntt", sizeof(struct rate), 0, FOLD_NOTHING, false, false, true, true, rate_add, rate_combine, rate_value,
 };
 
 /* ---- ewma ---- */
@@ -435,7 +463,7 @@ static struct value ewma_value(const struct fold_shape *s, const void *partial, 
 }
 
 const struct fold fold_ewma = {
-	"the average, and when it was it", "nttdd", sizeof(struct ewma), 0, FOLD_NUMBERS, false, false, true, ewma_add, ewma_combine, ewma_value,
+	"the average, and when it was it", "nttdd", sizeof(struct ewma), 0, FOLD_NUMBERS, false, false, true, false, ewma_add, ewma_combine, ewma_value,
 };
 
 /* ---- entries ---- */

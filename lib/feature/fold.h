@@ -44,6 +44,9 @@ struct fold {
 	bool takes_arrays;	/* of numbers, element by element */
 	bool is_ordered;	/* takes numbers or strings, not both */
 	bool keeps_time;	/* when an event was matters, not only in which order they came */
+	/* Of numbers, as a rule, and they come to the same in whatever way they are put together (but for sums of numbers of which no
+	 * two doubles hold the sum): windows may share a timeline, whose shape depends on all of them. */
+	bool bundles;
 	void (*add)(const struct fold_shape *, void *partial, const int64_t *times, const void *entries, size_t n);
 	void (*combine)(const struct fold_shape *, void *partial, const void *later, size_t n);	/* `later`: n partials in a row */
 	struct value (*value)(const struct fold_shape *, const void *partial, int variant, struct arena *);
@@ -63,6 +66,9 @@ struct fold_shape {
 	/* Of a fold that keeps times. */
 	int64_t half_life;	/* of ewma, ns */
 	int64_t width;		/* of the window that rate() divides by, ns; 0: it divides by the time between the events */
+	/* Of numbers that `bundles`: bytes from one entry to the next, one partial to the next; 0: they are neighbours. */
+	uint32_t entries_apart, partials_apart;
+	bool is_whole;		/* of FOLD_NUMBERS: entries are numbers as struct value has them */
 };
 
 static inline size_t fold_entry_size(const struct fold_shape *s)

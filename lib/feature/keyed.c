@@ -347,6 +347,13 @@ size_t keyed_bytes(const struct keyed *k)
 	    k->heap_room * sizeof *k->heap + k->spare_room * sizeof *k->spare;
 }
 
+void keyed_each(const struct keyed *k, void (*see)(void *, struct keyed_row *), void *self)
+{
+	for (uint64_t i = 0; i <= k->mask; i++)
+		if (k->places[i].row)
+			see(self, row_at(k, k->places[i].row));
+}
+
 /* Most keys differ in their first eight bytes. */
 struct ordered { uint64_t head; struct keyed_row *row; };
 

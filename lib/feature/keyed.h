@@ -59,6 +59,9 @@ uint64_t keyed_evicted(const struct keyed *);		/* since keyed_new */
 uint64_t keyed_expired(const struct keyed *);		/* since keyed_new */
 size_t keyed_bytes(const struct keyed *);		/* of table and rows, not of what states hold on the heap */
 
+/* Each row, in no order. */
+void keyed_each(const struct keyed *, void (*see)(void *self, struct keyed_row *), void *self);
+
 /* All rows in order of their keys' bytes (heap, free(3) it): the same rows whatever happened before. */
 struct keyed_row **keyed_sorted(const struct keyed *, size_t *n);
 

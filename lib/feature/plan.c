@@ -38,10 +38,10 @@ static void show_grown(const struct spec_state *st, struct buf *b)
 	const char *what = st->call->window == WINDOW_SLIDING ? " event in the window" : st->call->window == WINDOW_PANES ?
 	    " different value a pane" : st->aggregate->counted ? " different value" : " value";
 
-	if (!st->keeper->grown)
+	if (!st->keeper->grown || (st->bundle && st->member != st->bundle->members))
 		return;
 	for (size_t n = 1, last = SIZE_MAX; n <= 1000; n *= 10) {
-		const size_t now = st->keeper->grown(st->aggregate, st->call, n);
+		const size_t now = st->bundle ? bundle_grown(st->bundle, n) : st->keeper->grown(st->aggregate, st->call, n);
 		if (now == last || (bound && now == bound))
 			break;
 		buf_format(b, "%s%zu with %zu%s", n > 1 ? ", " : bound ? " (" : " + ", now, n, n > 1 ? "" : what);
@@ -73,11 +73,15 @@ static void explain_keys(const struct spec *s, size_t keys, struct buf *b)
 		const struct spec_state *st = &s->states[i];
 		if (st->keys != keys)
 			continue;
-		buf_format(b, "  %-*s  %4zu bytes", widest, st->text, st->keeper->size);
+		const struct bundle_member *first = st->bundle ? st->bundle->members : NULL;
+		buf_format(b, "  %-*s  %4zu bytes", widest, st->text, !first ? st->keeper->size : st->member == first ? bundle_size(st->bundle) : 0);
 		if (heap_bound(st))
 			buf_format(b, " + %zu", heap_bound(st));
 		show_grown(st, b);
-		buf_format(b, ": %s; for ", st->keeper->what);
+		if (first && st->member != first)
+			buf_format(b, ": in the timeline of %s; for ", s->states[first->state].text);
+		else
+			buf_format(b, ": %s; for ", first ? "the values of all windows that share it, and partials of them" : st->keeper->what);
 		list_users(s, i, b);
 		buf_add_byte(b, '\n');
 	}

@@ -99,13 +99,12 @@ unsigned spec_state_of(struct compiler *c, const struct aggregate *a, const stru
 	GROW(c, s->states, s->n_states);
 	struct spec_state *state = &s->states[s->n_states];
 	*state = (struct spec_state){ .aggregate = owner, .keeper = aggregate_keeper(owner, call), .call = plain, .text = text,
-		.identity = identity, .keys = keys, .offset = s->keys[keys].state_size, .window = -1, .arg_slot = -1 };
+		.identity = identity, .keys = keys, .window = -1, .arg_slot = -1 };
 	if (call->n_args) {
 		state->arg = call->args[0];
 		state->arg_slot = compiler_slot(c, state->arg);
 		state->arg_text = compiler_show(c, state->arg, false);
 	}
-	s->keys[keys].state_size += (state->keeper->size + 7) / 8 * 8;
 	s->keys[keys].n_states++;
 	return (unsigned)s->n_states++;
 }
@@ -158,4 +157,69 @@ int spec_state_call(void *self, const struct expr_call *call, struct error *why)
 	GROW(c, s->calls, s->n_calls);
 	s->calls[s->n_calls] = (struct spec_call){ a, call, state, s->n_states > n_states, WINDOW_NONE, -1 };
 	return (int)s->n_calls++;
+}
+
+/* ---- bundles, and where states stand in a row ---- */
+
+static void bundle_states(struct compiler *c, struct bundle_member *members, size_t n, unsigned keys)
+{
+	struct spec *s = c->spec;
+	struct bundle *b = bundle_new(&s->arena, members, n);
+
+	b->number = (unsigned)s->n_bundles;
+	b->keys = keys;
+	for (size_t i = 0; i < n; i++) {
+		s->states[members[i].state].bundle = b;
+		s->states[members[i].state].member = &members[i];
+	}
+	GROW(c, s->bundles, s->n_bundles);
+	s->bundles[s->n_bundles++] = b;
+}
+
+static void find_bundles(struct compiler *c, unsigned keys)
+{
+	struct spec *s = c->spec;
+	struct bundle_member *members = NULL;
+	size_t n = 0;
+
+	for (unsigned i = 0; i < s->n_states; i++) {
+		const struct spec_state *st = &s->states[i];
+		if (st->keys != keys || st->window >= 0 || !bundle_takes(st->aggregate, st->call))
+			continue;
+		if (!n)
+			members = arena_get(&s->arena, BUNDLE_MAX * sizeof *members);
+		members[n++] = (struct bundle_member){ .aggregate = st->aggregate, .call = st->call, .name = st->identity,
+			.source = st->arg_slot, .takes = st->arg, .state = i };
+		if (n == BUNDLE_MAX) {
+			bundle_states(c, members, n, keys);
+			n = 0;
+		}
+	}
+	if (n > 1)
+		bundle_states(c, members, n, keys);
+}
+
+void spec_state_arrange(struct compiler *c)
+{
+	struct spec *s = c->spec;
+
+	/* What windows give out is kept as the watermark says. */
+	for (unsigned k = 0; k < s->n_keys && s->emit != EMIT_WINDOWS; k++)
+		find_bundles(c, k);
+	for (size_t i = 0; i < s->n_bundles; i++) {
+		struct bundle *b = s->bundles[i];
+		b->offset = s->keys[b->keys].state_size;
+		s->keys[b->keys].state_size += bundle_size(b);
+		for (size_t j = 0; j < b->n; j++)
+			s->states[b->members[j].state].offset = b->offset;
+	}
+	s->alone = arena_get(&s->arena, (s->n_states + 1) * sizeof *s->alone);
+	for (unsigned i = 0; i < s->n_states; i++) {
+		struct spec_state *st = &s->states[i];
+		if (st->bundle)
+			continue;
+		s->alone[s->n_alone++] = i;
+		st->offset = s->keys[st->keys].state_size;
+		s->keys[st->keys].state_size += (st->keeper->size + 7) / 8 * 8;
+	}
 }

@@ -11,4 +11,7 @@ int spec_state_call(void *self, const struct expr_call *, struct error *why);
 /* The state of a call of these keys, a new one where none says the same. */
 unsigned spec_state_of(struct compiler *, const struct aggregate *, const struct expr_call *, unsigned keys);
 
+/* When all calls are known: which states share timelines, and where each stands in its key's row. */
+void spec_state_arrange(struct compiler *);
+
 #endif

@@ -177,6 +177,7 @@ static int compile(struct compiler *c, const struct spec_text *texts, size_t n)
 		return error_set(c->why, "%s: no feature is defined (NAME = EXPRESSION)", n ? texts[0].source : "the spec");
 	if (s->emit == EMIT_WINDOWS && !s->n_windows)
 		return error_set(c->why, "%s: emit windows, and no feature is of a window, as count() over tumbling 1h is", texts[0].source);
+	spec_state_arrange(c);
 	s->lasts = spec_window_lasts(s);
 	spec_lookup_finish(s);
 	/* Read where it is needed: otherwise a record may come without. */

@@ -21,6 +21,7 @@
 #include "base/eventtime.h"
 #include "expr/expr.h"
 #include "feature/aggregate.h"
+#include "feature/bundle.h"
 #include "feature/timing.h"
 #include "json/fields.h"
 
@@ -89,6 +90,8 @@ struct spec_state {
 	const struct expr *arg;			/* NULL: none */
 	int arg_slot;				/* it is this slot; -1: to be evaluated */
 	const char *arg_text;
+	const struct bundle *bundle;		/* in which it is kept; NULL: by the keeper */
+	const struct bundle_member *member;
 };
 
 struct spec_call {
@@ -142,6 +145,9 @@ struct spec {
 	size_t n_calls;
 	struct spec_state *states;
 	size_t n_states;
+	struct bundle **bundles;		/* members' `state` is the index */
+	unsigned *alone;			/* the states that are in none */
+	size_t n_bundles, n_alone;
 	struct spec_keys *keys;			/* the first is the spec's own */
 	size_t n_keys;
 	struct spec_window *windows;

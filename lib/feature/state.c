@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "feature/bundle-row.h"
 #include "feature/hold.h"
 #include "feature/join.h"
 #include "feature/rows.h"
@@ -22,9 +23,12 @@ static void release_row(void *self, void *row)
 
 	for (size_t i = 0; i < spec->n_states; i++) {
 		const struct spec_state *st = &spec->states[i];
-		if (st->keys == t->index && st->keeper->release)
+		if (st->keys == t->index && st->keeper->release && !st->bundle)
 			st->keeper->release(st->aggregate, st->call, (char *)row + st->offset, &t->state->pool);
 	}
+	for (size_t i = 0; i < spec->n_bundles; i++)
+		if (spec->bundles[i]->keys == t->index)
+			bundle_row_release(spec->bundles[i], (char *)row + spec->bundles[i]->offset, &t->state->pool);
 }
 
 struct state *state_new(const struct spec *s, uint64_t max_keys)
@@ -104,6 +108,36 @@ static bool is_empty(const char *kept, size_t size)
 	return true;
 }
 
+/* False: it has nothing to save. */
+static bool save_row(const struct spec_state *st, const struct keyed_row *row, struct pool *scratch, struct buf *value)
+{
+	const char *kept = (const char *)keyed_state((struct keyed_row *)(uintptr_t)row) + st->offset;
+
+	buf_clear(value);
+	if (st->bundle)
+		return bundle_row_save(st->bundle, st->member, kept, scratch, value);
+	if (is_empty(kept, st->keeper->size))
+		return false;
+	st->keeper->save(st->aggregate, st->call, kept, value);
+	return true;
+}
+
+static void save_state(const struct spec_state *st, struct keyed_row **rows, size_t n, struct snapshot_writer *w)
+{
+	struct buf key = BUF_INIT, value = BUF_INIT;
+	struct pool scratch = POOL_INIT;
+
+	snapshot_section(w, st->identity, strlen(st->identity));
+	for (size_t i = 0; i < n; i++)
+		if (save_row(st, rows[i], &scratch, &value)) {
+			put_key(&key, rows[i]);
+			snapshot_row(w, key.data, key.len, value.data, value.len);
+		}
+	pool_release(&scratch);
+	buf_release(&key);
+	buf_release(&value);
+}
+
 static void save_keys(const struct state *state, size_t keys, struct snapshot_writer *w)
 {
 	const struct spec *s = state->spec;
@@ -122,21 +156,13 @@ static void save_keys(const struct state *state, size_t keys, struct snapshot_wr
 			snapshot_row(w, key.data, key.len, value.data, value.len);
 		}
 	}
-	for (size_t j = 0; j < s->n_states; j++) {
-		const struct spec_state *st = &s->states[j];
-		if (st->keys != keys)
-			continue;
-		snapshot_section(w, st->identity, strlen(st->identity));
-		for (size_t i = 0; i < n; i++) {
-			const char *kept = (char *)keyed_state(rows[i]) + st->offset;
-			if (is_empty(kept, st->keeper->size))
-				continue;
-			put_key(&key, rows[i]);
-			buf_clear(&value);
-			st->keeper->save(st->aggregate, st->call, kept, &value);
-			snapshot_row(w, key.data, key.len, value.data, value.len);
-		}
-	}
+	for (size_t j = 0; j < s->n_states; j++)
+		if (s->states[j].keys == keys && !s->states[j].bundle)
+			save_state(&s->states[j], rows, n, w);
+	/* In the order in which they are loaded. */
+	for (size_t i = 0; i < s->n_bundles; i++)
+		for (size_t j = 0; s->bundles[i]->keys == keys && j < s->bundles[i]->n; j++)
+			save_state(&s->states[s->bundles[i]->members[j].state], rows, n, w);
 	free(rows);
 	buf_release(&key);
 	buf_release(&value);
@@ -274,9 +300,12 @@ static int restore_row(struct state *state, const struct snapshot_reader *in, co
 		row = keyed_add(keyed, key, len, hash, EVENTTIME_NONE);
 	if (st) {
 		char *kept = (char *)keyed_state(row) + st->offset;
-		if (!is_empty(kept, st->keeper->size))
+		if (st->bundle ? bundle_row_has(st->bundle, st->member, kept) : !is_empty(kept, st->keeper->size))
 			return error_set(why, "state of %s: %.*s stands twice", st->text, (int)(len < 60 ? len : 60), key);
-		st->keeper->load(st->aggregate, st->call, kept, &bytes, &state->pool);
+		if (st->bundle)
+			bundle_row_load(st->bundle, st->member, kept, &bytes, &state->pool);
+		else
+			st->keeper->load(st->aggregate, st->call, kept, &bytes, &state->pool);
 	} else
 		row->time = snapshot_get_signed(&bytes);
 	if (bytes.torn || bytes.p != bytes.end)
@@ -299,6 +328,15 @@ static void list(struct buf *b, size_t *n, const char *text, size_t len)
 	if ((*n)++)
 		buf_add_text(b, ", ");
 	buf_add(b, text, len);
+}
+
+struct settling { const struct bundle *bundle; struct pool *pool; };
+
+static void settle_row(void *self, struct keyed_row *row)
+{
+	const struct settling *s = self;
+
+	bundle_row_settle(s->bundle, (char *)keyed_state(row) + s->bundle->offset, s->pool);
 }
 
 int state_restore(struct state *state, struct snapshot_reader *in, struct state_news *news, struct error *why)
@@ -329,6 +367,8 @@ int state_restore(struct state *state, struct snapshot_reader *in, struct state_
 	for (size_t i = 0; !result && news && i < s->n_states; i++)
 		if (!met[i])
 			list(&news->fresh, &news->n_fresh, s->states[i].text, strlen(s->states[i].text));
+	for (size_t i = 0; i < s->n_bundles; i++)
+		keyed_each(state->tables[s->bundles[i]->keys].keyed, settle_row, &(struct settling){ s->bundles[i], &state->pool });
 	for (size_t i = 0; i < s->n_keys; i++)
 		if (state->tables[i].keyed)
 			keyed_trim(state->tables[i].keyed, false);

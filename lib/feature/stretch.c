@@ -293,15 +293,35 @@ static int stretch_take(const struct aggregate *a, const struct expr_call *c, co
 	return fold_check(&s, sample(&s, st), *x, why);
 }
 
-static void stretch_save(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
+/* code 0: as the values look. */
+void stretch_save_as(const struct aggregate *a, const struct expr_call *c, const void *state, uint64_t code, struct buf *b)
 {
 	const struct stretch *st = state;
-	const struct fold_shape s = form_shape(a, c, form_in(st->line.mark));
+	const struct form form = form_in(st->line.mark);
+	const struct fold_shape s = form_shape(a, c, form);
 	const struct timeline_kind kind = kind_of(&s, c);
 
-	form_save(b, form_in(st->line.mark));
+	if (form.is_array)
+		form_save(b, form);
+	else
+		snapshot_put_varint(b, code);
 	snapshot_put_signed(b, st->line.n ? *newest_in(c, st) : 0);
 	timeline_save(&st->line, &kind, b);
+}
+
+static void stretch_save(const struct aggregate *a, const struct expr_call *c, const void *state, struct buf *b)
+{
+	stretch_save_as(a, c, state, 0, b);
+}
+
+static struct form load_form(const struct expr_call *c, struct snapshot_bytes *in)
+{
+	struct snapshot_bytes ahead = *in;
+
+	if (c->window != WINDOW_SLIDING || snapshot_get_varint(&ahead) < STRETCH_SHARED || ahead.torn)
+		return form_load(in);
+	*in = ahead;
+	return (struct form){ 1, false };
 }
 
 static bool are_strings(const struct fold_shape *s, const struct timeline_kind *kind, const struct expr_call *c, const struct stretch *st)
@@ -315,7 +335,7 @@ static bool are_strings(const struct fold_shape *s, const struct timeline_kind *
 static void stretch_load(const struct aggregate *a, const struct expr_call *c, void *state, struct snapshot_bytes *in, struct pool *pool)
 {
 	struct stretch *st = state;
-	const struct form form = form_load(in);
+	const struct form form = load_form(c, in);
 	const int64_t newest = snapshot_get_signed(in);
 	const struct fold_shape s = form_shape(a, c, form);
 	const struct timeline_kind kind = kind_of(&s, c);

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "expr/expr.h"
 #include "feature/aggregate.h"
+#include "feature/fold.h"
 
 #define WINDOW_LAST_MAX 1048576
 
@@ -31,6 +32,14 @@ struct stretch_reach stretch_reach(const struct expr_call *, const int64_t *newe
 
 /* Up to where entries count for no event that is still in time. */
 int64_t stretch_gone(const struct expr_call *, int64_t newest);
+
+/*
+ * The state of a sliding window begins with its timeline and is no more; its entries are those of the fold.  Saved it begins with how its
+ * values look (form.h), or, of numbers, with what a bundle wants to know of it (bundle.h).
+ */
+#define STRETCH_SHARED (FOLD_DIMS_MAX + 2)		/* beyond all forms: its timeline was a bundle's */
+#define STRETCH_COMMON (STRETCH_SHARED + 1)		/* and this much more: so many of its events in a row were all members' */
+void stretch_save_as(const struct aggregate *, const struct expr_call *, const void *state, uint64_t code, struct buf *);
 
 /* Panes, or tumbling windows, that are kept at most. */
 size_t window_panes(const struct expr_call *);

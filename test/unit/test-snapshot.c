@@ -125,7 +125,7 @@ static void test_items(void)
 	free(copy);
 
 	/* The layout that other versions must be able to read. */
-	ok(w.bytes.len > 60 && !memcmp(w.bytes.data, "sml-state\n\x01\0\0\0\x0esml-features 1\x01\x04spec\x02\x03key\x05value\x02\0\0\x01\x05" "empty", 53),
+	ok(w.bytes.len > 60 && !memcmp(w.bytes.data, "sml-state\n\x02\0\0\0\x0esml-features 1\x01\x04spec\x02\x03key\x05value\x02\0\0\x01\x05" "empty", 53),
 	    "the bytes are those of the format");
 	buf_release(&w.bytes);
 
@@ -165,10 +165,10 @@ static void test_damage(void)
 	snapshot_open(&r, "{\"a\":1}\n", 8, &why);
 	is_str(why.text, "is not a state file", "another file");
 	snapshot_begin(&w, "later");
-	w.bytes.data[10] = 2;
+	w.bytes.data[10] = 3;
 	snapshot_end(&w);
 	snapshot_open(&r, w.bytes.data, w.bytes.len, &why);
-	is_str(why.text, "has format version 2, this sml reads version 1", "another version");
+	is_str(why.text, "has format version 3, this sml reads 1 to 2", "another version");
 	buf_release(&w.bytes);
 
 	/* What has a right sum and no sense. */
