@@ -14,7 +14,7 @@
 static inline void add_run(const struct bundle_way *w, char *partial, const int64_t *times, const char *entries, size_t n)
 {
 	for (const struct bundle_member *m = w->members, *end = m + w->n; m < end; m++)
-		m->shape.fold->add(&m->placed, partial + m->at, times, entries + m->entry, n);
+		m->placed.fold->add(&m->placed, partial + m->at, times, entries + m->entry, n);
 }
 
 static void add_way(const void *self, void *partial, const int64_t *times, const void *entries, size_t n)
@@ -27,7 +27,7 @@ static void combine_way(const void *self, void *partial, const void *later, size
 	const struct bundle_way *w = self;
 
 	for (const struct bundle_member *m = w->members, *end = m + w->n; m < end; m++)
-		m->shape.fold->combine(&m->placed, (char *)partial + m->at, (const char *)later + m->at, n);
+		m->placed.fold->combine(&m->placed, (char *)partial + m->at, (const char *)later + m->at, n);
 }
 
 static void add_all(const void *self, void *partial, const int64_t *times, const void *entries, size_t n)
@@ -120,6 +120,8 @@ struct bundle *bundle_new(struct arena *arena, struct bundle_member *m, size_t n
 		.ways = (uint32_t)b->n_ways };
 	for (size_t i = 0; i < n; i++) {
 		m[i].placed = m[i].shape;
+		if (m[i].placed.fold == &fold_sum)
+			m[i].placed.fold = &fold_sum_apart;
 		m[i].placed.entries_apart = b->kind.entry;
 		m[i].placed.partials_apart = partial;
 		m[i].placed.is_whole = m[i].is_whole;
@@ -168,36 +170,31 @@ int bundle_take(const struct bundle *b, const struct bundle_member *m, const voi
 
 #define PARTIAL_MAX 48		/* bytes of the largest */
 
-/* What the windows of a way hold before the present event, into nothing. */
-static inline void fold_way(const struct bundle_way *w, const struct timeline *t, const struct moment *now, char *slice)
+/* As stretch_reach, of a sliding window. */
+static inline struct stretch_reach reach_of(const struct expr_call *c, const struct timeline *t, const struct moment *now)
 {
-	const struct stretch_reach r = stretch_reach(w->members->call, t->n ? &t->newest : NULL, now);
+	const int64_t mark = t->n ? eventtime_minus(form_mark(&t->newest, now), c->late) : now->time;
+
+	return (struct stretch_reach){ eventtime_minus(mark > now->time ? mark : now->time, c->width), now->time };
+}
+
+/* What the windows of a way hold before the present event, and with it. */
+static void fold_way(const struct bundle_way *w, const struct timeline *t, const struct moment *now, bool is_with, struct bundle_event *e)
+{
+	char *slice = bundle_slice(w, is_with, e);
+	const struct stretch_reach r = reach_of(w->members->call, t, now);
 
 	memset(slice, 0, w->kind.slice);
 	if (t->n && t->newest > r.after)
 		timeline_fold(t, &w->kind, r.after, r.until, slice);
-}
-
-static const char *slice_before(const struct bundle_way *w, const struct timeline *t, const struct moment *now, struct bundle_event *e)
-{
-	char *slice = (char *)e->room + w->kind.entry + w->kind.at;
-
-	if (!(e->before >> w->kind.way & 1))
-		fold_way(w, t, now, slice);
-	e->before |= UINT64_C(1) << w->kind.way;
-	return slice;
-}
-
-static const char *slice_with(const struct bundle_way *w, const struct timeline *t, const struct moment *now, struct bundle_event *e)
-{
-	char *slice = (char *)e->room + w->kind.entry + w->kind.partial + w->kind.at;
-
-	if (!(e->with >> w->kind.way & 1)) {
-		fold_way(w, t, now, slice);
+	if (is_with)
 		add_run(w, slice, &now->time, (const char *)e->room, 1);
-	}
-	e->with |= UINT64_C(1) << w->kind.way;
-	return slice;
+	*(is_with ? &e->with : &e->before) |= UINT64_C(1) << w->kind.way;
+}
+
+void bundle_fold(const struct bundle_way *w, const struct moment *now, bool is_with, struct bundle_event *e)
+{
+	fold_way(w, e->row, now, is_with, e);
 }
 
 struct value bundle_read(const struct bundle *b, const struct bundle_member *m, const struct aggregate *a, const void *row,
@@ -211,7 +208,9 @@ struct value bundle_read(const struct bundle *b, const struct bundle_member *m, 
 		return stretch_keeper.read(a, m->call, bundle_row_part(b, m, row), now);
 	if (now->x && m->has_value && !value_is_number(*now->x))	/* taken where there is nothing yet */
 		return stretch_keeper.read(a, m->call, &nothing, now);
-	memcpy(partial, slice_before(m->way, t, now, e) + m->at, m->size);
+	if (!(e->before >> m->way->kind.way & 1))
+		fold_way(m->way, t, now, false, e);
+	memcpy(partial, bundle_slice(m->way, false, e) + m->at, m->size);
 	if (now->x)
 		form_add(&m->shape, partial, now);
 	return m->shape.fold->value(&m->shape, partial, a->variant, now->arena);
@@ -235,14 +234,6 @@ void bundle_meet(const struct bundle *b, const void *row, const struct value *sl
 	e->is_common = true;
 	e->with = 0;
 	e->row = row;
-}
-
-struct value bundle_value(const struct bundle_member *m, const struct aggregate *a, const struct moment *now, bool is_with,
-    struct bundle_event *e)
-{
-	const char *slice = is_with ? slice_with(m->way, e->row, now, e) : slice_before(m->way, e->row, now, e);
-
-	return m->shape.fold->value(&m->shape, slice + m->at, a->variant, now->arena);
 }
 
 static void add_entry(const struct bundle *b, struct timeline *t, const void *entry, const struct moment *now, struct pool *pool)

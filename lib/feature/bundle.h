@@ -70,6 +70,12 @@ struct bundle_event {
 	uint64_t room[];		/* an entry, and partials of both */
 };
 
+/* Where a way's partial is in it. */
+static inline char *bundle_slice(const struct bundle_way *w, bool is_with, struct bundle_event *e)
+{
+	return (char *)e->room + w->kind.entry + (is_with ? w->kind.partial : 0) + w->kind.at;
+}
+
 /* Whether a state can be a member. */
 bool bundle_takes(const struct aggregate *, const struct expr_call *);
 
@@ -93,7 +99,17 @@ void bundle_add(const struct bundle *, void *row, const struct value *const *val
  * each member is read (is_with: the event counts), and all are added at once.
  */
 void bundle_meet(const struct bundle *, const void *row, const struct value *slots, struct bundle_event *);
-struct value bundle_value(const struct bundle_member *, const struct aggregate *, const struct moment *, bool is_with, struct bundle_event *);
+void bundle_fold(const struct bundle_way *, const struct moment *, bool is_with, struct bundle_event *);
+static inline struct value bundle_value(const struct bundle_member *m, const struct aggregate *a, const struct moment *now, bool is_with,
+    struct bundle_event *e)
+{
+	const struct bundle_way *w = m->way;
+
+	if (!((is_with ? e->with : e->before) >> w->kind.way & 1))
+		bundle_fold(w, now, is_with, e);
+	return m->shape.fold->value(&m->shape, bundle_slice(w, is_with, e) + m->at, a->variant, now->arena);
+}
+
 void bundle_add_met(const struct bundle *, void *row, const struct moment *, const struct bundle_event *, struct pool *);
 
 void bundle_fetch(const struct bundle *, const void *row, int64_t time, int step);

@@ -161,12 +161,10 @@ static inline struct bundle_event *met_by(struct engine *e, const struct bundle 
 }
 
 /* What a call gives.  0 or -1. */
-static inline int read_call(struct engine *e, size_t i, struct key_ref *refs, const struct expr_scope *scope, struct moment *m,
+static inline int read_call(struct engine *e, const struct spec_call *c, struct key_ref *refs, const struct expr_scope *scope, struct moment *m,
     struct value *v, struct error *why)
 {
-	const struct spec_call *c = &e->spec->calls[i];
 	const struct spec_state *st = &e->spec->states[c->state];
-	const struct taken *in = &e->taken[c->state];
 	struct bundle_event *met = st->bundle ? met_by(e, st->bundle, &refs[st->keys], scope) : NULL;
 
 	*v = value_null();
@@ -174,13 +172,14 @@ static inline int read_call(struct engine *e, size_t i, struct key_ref *refs, co
 		*v = bundle_value(st->member, c->aggregate, m, !c->call->exclude_current, met);
 		return 0;
 	}
+	const struct taken *in = &e->taken[c->state];
 	if (c->is_first && take_in(e, c, refs, scope, why) < 0)
 		return -1;
 	if (!in->state)
 		return 0;
 	m->x = in->counts && !c->call->exclude_current ? &in->x : NULL;
 	m->call = c->call;
-	m->over = &e->over[i];
+	m->over = &e->over[c - e->spec->calls];
 	*v = st->bundle ? bundle_read(st->bundle, st->member, c->aggregate, in->state, m, e->met[st->bundle->number]) :
 	    st->keeper->read(c->aggregate, st->call, in->state, m);
 	return 0;
@@ -190,10 +189,12 @@ static inline int read_call(struct engine *e, size_t i, struct key_ref *refs, co
 static inline int read_calls(struct engine *e, size_t from, size_t to, struct key_ref *refs, const struct expr_scope *scope,
     struct moment *m, struct error *why)
 {
+	const struct spec_call *calls = e->spec->calls;
+
 	for (size_t i = from; i < to; i++) {
-		const int local = e->spec->calls[i].local;
+		const int local = calls[i].local;
 		struct value v;
-		if (read_call(e, i, refs, scope, m, &v, why) < 0)
+		if (read_call(e, &calls[i], refs, scope, m, &v, why) < 0)
 			return -1;
 		if (v.type == VALUE_MISSING)
 			v = value_null();

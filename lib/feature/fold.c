@@ -62,22 +62,6 @@ static inline void add_numbers(struct sum *sum, const double *x, size_t n, size_
 	}
 }
 
-/* The same, of numbers that lie apart. */
-static __attribute__((noinline)) void add_apart(const struct fold_shape *s, struct sum *sum, const char *entries, size_t n)
-{
-	const size_t step = entry_step(s, sizeof(double));
-	struct pair p = sum->pairs[0];
-
-	sum->n += n;
-	if (s->is_whole)
-		for (; n--; entries += step)
-			p = pair_add(p, value_double(*(const struct value *)(const void *)entries), 0);
-	else
-		for (; n--; entries += step)
-			p = pair_add(p, *(const double *)(const void *)entries, 0);
-	sum->pairs[0] = p;
-}
-
 static inline void add_sums(struct sum *sum, const char *later, size_t n, size_t dims, size_t size)
 {
 	for (size_t k = 0; k < dims; k++) {
@@ -95,9 +79,7 @@ static inline void add_sums(struct sum *sum, const char *later, size_t n, size_t
 static void sum_add(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
 {
 	UNUSED(times);
-	if (s->entries_apart)
-		add_apart(s, partial, entries, n);
-	else if (s->is_array)
+	if (s->is_array)
 		add_numbers(partial, entries, n, s->dims);
 	else
 		add_numbers(partial, entries, n, 1);
@@ -108,7 +90,7 @@ static void sum_combine(const struct fold_shape *s, void *partial, const void *l
 	if (s->is_array)
 		add_sums(partial, later, n, s->dims, fold_partial_size(s));
 	else
-		add_sums(partial, later, n, 1, partial_step(s, sizeof(struct sum) + sizeof(struct pair)));
+		add_sums(partial, later, n, 1, fold_partial_size(s));
 }
 
 static struct value sum_value(const struct fold_shape *s, const void *partial, int variant, struct arena *arena)
@@ -126,8 +108,34 @@ static struct value sum_value(const struct fold_shape *s, const void *partial, i
 	return (struct value){ .type = VALUE_ARRAY, .len = s->dims, .items = items };
 }
 
+/* Numbers that lie apart. */
+static void sum_add_apart(const struct fold_shape *s, void *partial, const int64_t *times, const void *entries, size_t n)
+{
+	struct sum *sum = partial;
+	const size_t step = s->entries_apart;
+	struct pair p = sum->pairs[0];
+
+	UNUSED(times);
+	sum->n += n;
+	if (s->is_whole)
+		for (const char *e = entries; n--; e += step)
+			p = pair_add(p, value_double(*(const struct value *)(const void *)e), 0);
+	else
+		for (const char *e = entries; n--; e += step)
+			p = pair_add(p, *(const double *)(const void *)e, 0);
+	sum->pairs[0] = p;
+}
+
+static void sum_combine_apart(const struct fold_shape *s, void *partial, const void *later, size_t n)
+{
+	add_sums(partial, later, n, 1, s->partials_apart);
+}
+
 const struct fold fold_sum = {
 	"how many, their sum and its rounding error", "ne", sizeof(struct sum), sizeof(struct pair), FOLD_NUMBERS, true, false, false, true, sum_add, sum_combine, sum_value,
+};
+const struct fold fold_sum_apart = {
+	"", "ne", sizeof(struct sum), sizeof(struct pair), FOLD_NUMBERS, false, false, false, true, sum_add_apart, sum_combine_apart, sum_value,
 };
 
 /* ---- var and stddev ---- */

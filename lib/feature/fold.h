@@ -57,6 +57,7 @@ enum fold_spread { FOLD_VAR, FOLD_STDDEV };
 
 extern const struct fold fold_count, fold_sum, fold_spread, fold_least, fold_greatest, fold_range, fold_first, fold_last, fold_rate,
     fold_ewma;
+extern const struct fold fold_sum_apart;	/* fold_sum of numbers that lie apart */
 
 /* A fold as one state has it. */
 struct fold_shape {
