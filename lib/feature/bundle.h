@@ -65,6 +65,7 @@ struct bundle {
 /* The present event: what windows hold is folded when the first member of each way is read. */
 struct bundle_event {
 	bool is_met, is_common;		/* it has been looked at; it counts for all members, with numbers, in a row that shares */
+	bool is_given;			/* the maker's own */
 	uint64_t before, with;		/* ways folded without the event and with it: a bit each */
 	const void *row;		/* where it is common */
 	uint64_t room[];		/* an entry, and partials of both */

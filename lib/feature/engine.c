@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/wallclock.h"
 #include "feature/emit.h"
 #include "feature/failing.h"
 #include "feature/firing.h"
@@ -13,7 +12,6 @@
 #include "feature/keyed.h"
 #include "feature/tables.h"
 #include "json/parse.h"
-#include "json/write.h"
 #include "stream/source.h"
 
 /* A record's key in one key set. */
@@ -185,6 +183,16 @@ static inline int read_call(struct engine *e, const struct spec_call *c, struct 
 	return 0;
 }
 
+static inline void keep_value(struct engine *e, const struct spec_call *c, struct value v)
+{
+	if (v.type == VALUE_MISSING)
+		v = value_null();
+	e->calls[c - e->spec->calls] = v;
+	/* Read again at once it would be waited for. */
+	if (c->local >= 0)
+		e->locals[c->local] = v;
+}
+
 /* All that a step's calls give. */
 static inline int read_calls(struct engine *e, size_t from, size_t to, struct key_ref *refs, const struct expr_scope *scope,
     struct moment *m, struct error *why)
@@ -192,18 +200,24 @@ static inline int read_calls(struct engine *e, size_t from, size_t to, struct ke
 	const struct spec_call *calls = e->spec->calls;
 
 	for (size_t i = from; i < to; i++) {
-		const int local = calls[i].local;
 		struct value v;
 		if (read_call(e, &calls[i], refs, scope, m, &v, why) < 0)
 			return -1;
-		if (v.type == VALUE_MISSING)
-			v = value_null();
-		e->calls[i] = v;
-		/* Read again at once it would be waited for. */
-		if (local >= 0)
-			e->locals[local] = v;
+		keep_value(e, &calls[i], v);
 	}
 	return 0;
+}
+
+/* What all calls of a bundle give, where that needs no more than the record: before its features have their turn. */
+static inline void read_bundle(struct engine *e, const struct bundle *b, struct key_ref *ref, const struct expr_scope *scope,
+    const struct moment *m)
+{
+	struct bundle_event *met = met_by(e, b, ref, scope);
+	const struct spec_given *given = e->spec->given[b->number], *end = given + e->spec->n_given[b->number];
+
+	e->met[b->number]->is_given = met;
+	for (; met && given < end; given++)
+		keep_value(e, given->call, bundle_value(given->member, given->call->aggregate, m, !given->call->call->exclude_current, met));
 }
 
 static int check_feature(struct value v, struct error *why)
@@ -222,8 +236,14 @@ static bool compute(struct engine *e, struct record *r, const struct expr_scope 
 	struct error why;
 	size_t calls = 0;
 
+	for (size_t i = 0; i < e->spec->n_bundles; i++)
+		read_bundle(e, e->spec->bundles[i], &refs[e->spec->bundles[i]->keys], scope, &m);
 	for (size_t i = 0; i < e->spec->n_steps; i++) {
 		const struct spec_step *step = &e->spec->steps[i];
+		if (step->bundle && e->met[step->bundle->number]->is_given) {
+			calls = step->calls_end;
+			continue;
+		}
 		if (read_calls(e, calls, step->calls_end, refs, scope, &m, &why) < 0)
 			return failing_step(r, step, &why);
 		calls = step->calls_end;
@@ -568,61 +588,6 @@ static void compute_window(struct engine *e, int window, const struct keyed_row 
 	}
 }
 
-/* A time in ms since the epoch. */
-static void put_ms(struct buf *b, const char *name, int64_t ns)
-{
-	json_write_name(b, name);
-	if (ns == INT64_MIN || ns == INT64_MAX)
-		buf_add_text(b, "null");
-	else if (ns % NS_PER_MS == 0)
-		json_write_integer(b, ns / NS_PER_MS);
-	else
-		json_write_double(b, (double)ns / (double)NS_PER_MS);
-}
-
-static const struct name *feature_name(const struct spec *s, int local)
-{
-	const struct spec_feature *f = s->features;
-
-	while (f->local != local)
-		f++;
-	return &f->name;
-}
-
-static void write_window(struct engine *e, const struct spec_window *w, const struct keyed_row *row, const struct open_window *o, bool is_open)
-{
-	const struct spec *s = e->spec;
-	struct buf *b = &e->line;
-
-	buf_clear(b);
-	buf_add_text(b, "{\"key\":");
-	buf_add(b, row->len ? keyed_key(row) : "null", row->len ? row->len : 4);
-	json_write_name(b, "window");
-	buf_add_byte(b, '{');
-	put_ms(b, "start", o->start);
-	put_ms(b, "end", opened_end(w->call, o));
-	buf_add_byte(b, '}');
-	json_write_name(b, "features");
-	buf_add_byte(b, '{');
-	for (size_t i = 0; i < s->n_steps; i++)
-		if (!s->steps[i].is_require && s->steps[i].window == (int)(w - s->windows)) {
-			json_write_comma(b);
-			const struct name *name = feature_name(s, s->steps[i].local);
-			buf_add(b, name->json, name->json_len);
-			json_write_value(b, e->locals[s->steps[i].local]);
-		}
-	buf_add_byte(b, '}');
-	if (o->revision && !is_open) {
-		json_write_name(b, "revision");
-		json_write_integer(b, o->revision);
-	}
-	if (is_open) {
-		json_write_name(b, "open");
-		buf_add_text(b, "true");
-	}
-	buf_add_byte(b, '}');
-}
-
 /* firing_out. */
 static int give_window(void *self, const struct spec_window *w, struct keyed_row *row, const struct open_window *o, bool is_open)
 {
@@ -633,7 +598,7 @@ static int give_window(void *self, const struct spec_window *w, struct keyed_row
 
 	e->windows++;
 	compute_window(e, (int)(w - e->spec->windows), row, time, out->arena);
-	write_window(e, w, row, o, is_open);
+	firing_write(e->spec, w, row, o, is_open, e->locals, &e->line);
 	const char *line = arena_copy(out->arena, e->line.data, e->line.len);
 	record_init(r, line, e->line.len, e->fields, out->arena);
 	r->added = NULL;

@@ -42,4 +42,8 @@ int64_t firing_last(const struct firing *);
 /* After a restore: what is open is due. */
 void firing_restore(struct firing *, int64_t watermark);
 
+/* The record of a window whose features stand in locals: {"key":...,"window":{"start":...,"end":...},"features":{...}}. */
+void firing_write(const struct spec *, const struct spec_window *, const struct keyed_row *, const struct open_window *, bool is_open,
+    const struct value *locals, struct buf *);
+
 #endif

@@ -199,6 +199,37 @@ static void find_bundles(struct compiler *c, unsigned keys)
 		bundle_states(c, members, n, keys);
 }
 
+/* Of the state of a call; NULL: it is in none that is plain. */
+static const struct bundle *plain_bundle(const struct spec *s, const struct spec_call *c)
+{
+	const struct bundle *b = s->states[c->state].bundle;
+
+	return b && b->is_plain ? b : NULL;
+}
+
+/* The calls of bundles, and the features that are no more than one of these. */
+static void find_given(struct spec *s)
+{
+	s->given = arena_get(&s->arena, (s->n_bundles + 1) * sizeof *s->given);
+	s->n_given = arena_get(&s->arena, (s->n_bundles + 1) * sizeof *s->n_given);
+	for (size_t i = 0; i < s->n_bundles; i++) {
+		size_t n = 0;
+		for (size_t j = 0; j < s->n_calls; j++)
+			n += plain_bundle(s, &s->calls[j]) == s->bundles[i];
+		s->given[i] = arena_get(&s->arena, (n + 1) * sizeof **s->given);
+		s->n_given[i] = 0;
+		for (size_t j = 0; j < s->n_calls; j++)
+			if (plain_bundle(s, &s->calls[j]) == s->bundles[i])
+				s->given[i][s->n_given[i]++] = (struct spec_given){ s->states[s->calls[j].state].member, &s->calls[j] };
+	}
+	for (size_t i = 0, calls = 0; i < s->n_steps; calls = s->steps[i++].calls_end) {
+		struct spec_step *step = &s->steps[i];
+		const struct spec_call *call = &s->calls[calls];
+		if (step->is_call && step->calls_end == calls + 1 && call->local == step->local)
+			step->bundle = plain_bundle(s, call);
+	}
+}
+
 void spec_state_arrange(struct compiler *c)
 {
 	struct spec *s = c->spec;
@@ -222,4 +253,5 @@ void spec_state_arrange(struct compiler *c)
 		st->offset = s->keys[st->keys].state_size;
 		s->keys[st->keys].state_size += (st->keeper->size + 7) / 8 * 8;
 	}
+	find_given(s);
 }

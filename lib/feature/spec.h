@@ -109,6 +109,9 @@ struct spec_window {
 	unsigned keys, state;
 };
 
+/* A call whose state is in a bundle. */
+struct spec_given { const struct bundle_member *member; const struct spec_call *call; };
+
 enum { WINDOW_NONE = -1, WINDOW_RECORD = -2 };
 
 /* What a failed `require` shows. */
@@ -120,6 +123,7 @@ struct spec_step {
 	const struct expr *expr;
 	int slot;				/* it is this slot; -1 */
 	bool is_call;				/* it is a call and no more, which gives its value to the feature by itself */
+	const struct bundle *bundle;		/* and its state is in this, which is plain; NULL: else */
 	int local;				/* the feature's value */
 	int window;				/* of `emit windows`; WINDOW_NONE: a constant; WINDOW_RECORD: of a record */
 	size_t calls_end;			/* calls before this one are evaluated first */
@@ -146,6 +150,8 @@ struct spec {
 	struct spec_state *states;
 	size_t n_states;
 	struct bundle **bundles;		/* members' `state` is the index */
+	struct spec_given **given;		/* of each that is plain, its calls */
+	size_t *n_given;
 	unsigned *alone;			/* the states that are in none */
 	size_t n_bundles, n_alone;
 	struct spec_keys *keys;			/* the first is the spec's own */
