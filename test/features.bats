@@ -540,7 +540,7 @@ x = sequence(a, 3) decay 1h
 	done
 }
 
-# shared_events: six keys; for a while y is now and then null, missing or a text; some events are late
+# shared_events: for a while y is now and then null, missing or a text; some events are late
 shared_events() {
 	awk 'BEGIN {
 		srand(7)
@@ -555,7 +555,7 @@ shared_events() {
 	}'
 }
 
-# alone FEATURES FILE...: of each definition by itself, as of all together
+# alone FILE RUN: what each definition of the file gives by itself goes to alone.RUN.NAME
 alone() {
 	local definition name
 	while read -r definition; do
@@ -588,9 +588,9 @@ alone() {
 	run -0 sml-features --explain x.features
 	[ "$(grep -c ': in the timeline of ' <<<"$output")" -eq $(($(wc -l <some) - 1)) ]
 	sml-features -q --state whole x.features in >out
-	for name in $(cut -d ' ' -f 1 some); do
+	while read -r name _; do
 		jq -c "[.t, .features.$name]" out | cmp - "alone.whole.$name"
-	done
+	done <some
 	shared_events >in
 	rm whole
 	sml-features -q --state whole x.features in >out 2>/dev/null || true
