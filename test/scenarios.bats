@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Whole systems on the sample data: click-through rates, and pings of trucks that come late.  Their recipes are in README.
+# Whole systems on the sample data: click-through rates, pings of trucks that come late, card fraud.  Their recipes are in README.
 # shellcheck disable=SC2016,SC2154 # $ in programs of jq; $output and $stderr are of bats
 
 load helper
@@ -24,7 +24,7 @@ alike() {
 }
 
 @test "the sample data are what their scripts make" {
-	for name in sensors ads trucks; do
+	for name in sensors ads trucks cards; do
 		python3 "$SML_ROOT/test/fixtures/$name.py" >got
 		same_file "$DATA/$name.jsonl" got
 	done
@@ -186,4 +186,37 @@ processing_time() {
 	learned=$(sml-classify -q -m eta.json features | sml-train -q -y etaMinutes --evaluate | jq .rmse)
 	naive=$(jq -c 'select(.features) | .prediction = .features.minutes_so' features | sml-train -q -y etaMinutes --evaluate | jq .rmse)
 	jq -n -e "$learned < $naive"
+}
+
+# ---- card fraud ----
+
+@test "card fraud: as computed by hand, of each card's transactions" {
+	sml-features -q "$DATA/cards.features" "$DATA/cards.jsonl" >features
+	jq -c 'select(.features).features | [.spent_5m, .over_mean, .since_last | if . then (. * 1e6 | round) else null end] + [.count_5m, .countries_1h, .away]' features >got
+	jq -s -c 'map(select((.amount | type) == "number" and .amount > 0)) | to_entries as $all | $all[] | . as {$key, value: $e} |
+		def if_any(f): if . == [] then null else f end;
+		def rounded: if . then (. * 1e6 | round) else null end;
+		[$all[:$key][].value | select(.cardId == $e.cardId)] as $before | ($before + [$e]) as $card |
+		($card | map(select(.timestamp > $e.timestamp - 300000).amount)) as $lately |
+		[($lately | add), ($before | if_any($e.amount / (map(.amount) | add / length))),
+			($before | if_any(($e.timestamp - .[-1].timestamp) / 1000)) | rounded] +
+		[($lately | length), ($card | map(select(.timestamp > $e.timestamp - 3600000).country) | unique | length),
+			($before | if_any($e.country != (to_entries | group_by(.value.country) | max_by([length, -.[0].key])[0].value.country)))]' \
+		"$DATA/cards.jsonl" >expected
+	alike expected got 450
+	equal "$(jq -c 'select((.amount | type) != "number" or .amount <= 0)' "$DATA/cards.jsonl")" \
+		"$(jq -r 'select(.errorType == "INVALID_DATA").rawData' features)"
+}
+
+@test "card fraud: no feature knows the label, and alerts are mostly right" {
+	sml-features -q "$DATA/cards.features" "$DATA/cards.jsonl" >features
+	jq -c 'del(.fraud)' "$DATA/cards.jsonl" | sml-features -q "$DATA/cards.features" | jq -c .features >without
+	jq -c .features features >with
+	same_file with without
+	sml-train -q -y fraud --holdout 25% --require 'auc > 0.9 and loss < constant_loss' -m fraud.json features
+	sml-classify -m fraud.json features | sml-route --all --select cardId,score=probability,eventTime=timestamp,fraud \
+		'probability > 0.9=alerts' 'probability >= 0=scores' error=bad
+	equal '498 2' "$(wc -l <scores) $(wc -l <bad)"
+	jq -s -e 'length >= 25 and (map(select(.fraud)) | length) / length > 0.9' alerts
+	equal "$(jq -c 'select(.score > 0.9)' scores)" "$(jq -c . alerts)"
 }
