@@ -262,7 +262,8 @@ INSTALLED = $(foreach b,$(BINS),$b:bin/$(notdir $b)) \
 	completions/_sml:$(ZSH_DIR)/_sml \
 	$(BINS:$(B)/%=completions/sml.fish:share/fish/vendor_completions.d/%.fish) \
 	$(foreach f,README.md LICENSE,$f:share/doc/sml/$f) \
-	$(foreach f,$(wildcard data/*),$f:share/doc/sml/examples/$f)
+	$(foreach f,$(wildcard data/*),$f:share/doc/sml/examples/$f) \
+	packaging/sml-fraud.service:share/doc/sml/examples/sml-fraud.service
 
 install: all
 	$(Q)packaging/install add '$(DESTDIR)' '$(PREFIX)' $(INSTALLED)

@@ -40,6 +40,7 @@ all_of() {
 	cmp "$SML_ROOT/completions/sml.fish" root/opt/sml/share/fish/vendor_completions.d/sml.fish
 	cmp "$SML_ROOT/completions/_sml" root/opt/sml/share/zsh/site-functions/_sml
 	cmp "$SML_ROOT/LICENSE" root/opt/sml/share/doc/sml/LICENSE
+	cmp "$SML_ROOT/packaging/sml-fraud.service" root/opt/sml/share/doc/sml/examples/sml-fraud.service
 	for tool in "$SML_ROOT"/cmd/sml*.c; do
 		tool=${tool##*/} tool=${tool%.c}
 		run -0 "root/opt/sml/bin/$tool" --version
@@ -74,6 +75,15 @@ all_of() {
 	[ ! -e new ]
 	run ! tree_make install PREFIX=relative
 	[[ $output == *'absolute path'* ]]
+}
+
+@test "the example of a service is one to systemd" {
+	command -v systemd-analyze >/dev/null || skip "no systemd"
+	run -0 systemd-analyze --man=no verify "$SML_ROOT/packaging/sml-fraud.service"
+	equal '' "$output"
+	sed 's/^RestartSec=1/&x/' "$SML_ROOT/packaging/sml-fraud.service" >wrong.service
+	run systemd-analyze --man=no verify "$PWD/wrong.service"
+	[[ $output == *wrong.service:* ]]
 }
 
 # unpack [DIR]: the tarball, with the libraries that `make deps` has put into the tree
