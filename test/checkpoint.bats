@@ -870,6 +870,24 @@ with() (
 	equal 100 "$(wc -l <day-2024-07-05.jsonl)"
 }
 
+@test "a note of what is written to that is torn spoils none of the next run" {
+	small
+	in_one_epoch() {
+		four_of --interval 10s in.jsonl
+	}
+	victim=route rule='write torn 1 */OPENED' run in_one_epoch
+	equal 137 "$status"
+	[ -s ck/OPENED ]
+	[ "$(tail -c 1 ck/OPENED | wc -l)" = 0 ]
+	# It has written to the files, and dies before the first commit.
+	victim=route rule='rename before 1 */COMMIT*' run in_one_epoch
+	equal 137 "$status"
+	[ ! -e ck/COMMIT ]
+	[ -s vip.jsonl ]
+	until_done in_one_epoch
+	same_as plain.1000
+}
+
 @test "files that are called as descriptors are" {
 	into() (
 		set -o pipefail

@@ -155,7 +155,7 @@ static struct commit_point point_of(struct value object, struct arena *arena)
 		.run = { run.type == VALUE_STRING ? run.text : NULL, run.type == VALUE_STRING ? run.len : 0 } });
 }
 
-/* Behind the last LF there may be the beginning of a line. */
+/* There may be lines of nothing, and of which only the beginning was written. */
 static void read_opened(const char *text, size_t n, struct directory_commit *c, struct arena *arena)
 {
 	struct value object;
@@ -246,6 +246,7 @@ int directory_note_opened(const char *dir, const struct directory_file *f, const
 	const int fd = TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
 	int result = 0;
 
+	buf_add_byte(&line, '\n');	/* a run that died may have left the beginning of a line */
 	write_file(&line, f);
 	buf_format(&line, ",\"e\":%llu,\"run\":\"%s\"}\n", (unsigned long long)behind->epoch, behind->run);
 	if (fd < 0 || fd_write(fd, line.data, line.len) || fdatasync(fd))
