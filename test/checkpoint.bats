@@ -239,6 +239,25 @@ told() {
 	same_as
 }
 
+@test "SIGTERM to the source while sml-route has not come up: status 0, and the next run goes on" {
+	waiting() (
+		set -o pipefail
+		stage replay in.jsonl 3>&- | {
+			wait_for 10 test -s pids/replay
+			sleep 0.3
+			kill -TERM "$(cat pids/replay)"
+			sleep 0.3
+			stage route -q '*=rest.jsonl' 3>&-
+		}
+	)
+	mkdir pids
+	pids=$PWD/pids run -0 waiting
+	equal '' "$output"
+	[ "$(jq .barrier.last ck/COMMIT)" = true ]
+	sml-replay in.jsonl | sml-route -q '*=rest.jsonl'
+	cmp in.jsonl rest.jsonl
+}
+
 # ---- killed ----
 
 # The calls that change something outside of a process, or tell it what is there.

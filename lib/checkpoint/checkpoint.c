@@ -21,6 +21,7 @@
 #define LOCK_WAIT (5 * NS_PER_S)	/* for a sink that is about to end */
 #define SINK_WAIT (10 * NS_PER_S)	/* for the sink to come up */
 #define BROKER_WAIT (90 * NS_PER_S)	/* for one that is there, and waits for brokers itself */
+#define STOPPED_WAIT (2 * NS_PER_S)	/* ... when a stop has been asked for: that is no failure, it ends a stream that has begun */
 #define TRY_NS (10 * NS_PER_MS)
 #define IDLE_NS (60 * NS_PER_S)		/* between barriers where nothing is read */
 #define EPOCH_BYTES (8u << 20)		/* of input: then a barrier at once */
@@ -537,16 +538,23 @@ static int first(struct protocol *p, struct error *why)
 static int wait_for_sink(struct checkpoint *c, struct error *why)
 {
 	const int64_t began = wallclock_monotonic();
+	int64_t stopped = INT64_MAX;
 
 	while (!c->o.is_sink) {
 		const int there = directory_authority(c->o.dir, why);
 		if (there < 0 || there == 1)
 			return there < 0 ? -1 : 0;
 		const int64_t now = wallclock_monotonic(), wait = there ? BROKER_WAIT : SINK_WAIT;
+		if (loop_look(c->loop) && stopped == INT64_MAX)
+			stopped = now;
+		if (stopped != INT64_MAX && now >= stopped + STOPPED_WAIT)
+			return error_set(why, "stopped while it waited for sml-route");
 		if (now >= began + wait)
 			return error_set(why, "%s: no sml-route with this checkpoint has come up in %d s", c->o.dir, (int)(wait / NS_PER_S));
-		if (loop_sleep(c->loop, now + TRY_NS, why))
-			return c->loop->stopping ? error_set(why, "stopped while it waited for sml-route") : -1;
+		if (stopped != INT64_MAX)
+			wallclock_sleep_until(now + TRY_NS);
+		else if (loop_sleep(c->loop, now + TRY_NS, why) && !c->loop->stopping)
+			return -1;
 	}
 	return 0;
 }

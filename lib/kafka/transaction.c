@@ -255,6 +255,7 @@ static int kafka_transaction_commit(struct transaction *base, const struct commi
 {
 	struct kafka_transaction *t = (struct kafka_transaction *)base;
 	int result = send_offsets(t, at, src, len, why);
+	struct error later;
 
 	if (result)
 		return result;
@@ -263,11 +264,11 @@ static int kafka_transaction_commit(struct transaction *base, const struct commi
 	if (result)
 		return result;
 	t->producer->open_since = 0;
-	/* Reports of what was committed have come with it. */
+	/* What fails from here on is the next one's failure: this is committed. */
 	rd_kafka_poll(t->producer->rk, 0);
-	if (t->producer->failed)
-		return error_set(why, "%s", t->producer->why.text);
-	return begin(t, why);
+	if (!t->producer->failed && (result = begin(t, &later)))
+		producer_fail(t->producer, result == -2, &later);
+	return 0;
 }
 
 /* ---- life ---- */
