@@ -36,13 +36,17 @@ struct rd_kafka_conf_s *kafka_conf(const struct kafka_options *, struct kafka_br
 /* Takes the configuration over.  NULL: properties that do not go together, in librdkafka's words. */
 struct rd_kafka_s *kafka_client(bool produces, struct rd_kafka_conf_s *, struct error *why);
 
+/* Whether it is a no that stays one: a wrong password, what the user may not do, what the brokers cannot. */
+bool kafka_is_refusal(int code);
+
 /*
  * A topic that exists, and how many partitions it has; waits KAFKA_CONNECT_MS for a broker that answers.  None is created, unless
  * allow.auto.create.topics says so.  `reason`: what the client has last said was wrong (its error callback), empty: nothing.
+ * is_refused: whether that was a refusal; set by its answer on the topic, too.
  * The loop, where the caller runs in its thread, lets signals in: a stop ends the wait; else NULL.
  * NULL: no broker answers, there is no such topic, or it may not be seen; or a stop was asked for.
  */
 struct rd_kafka_topic_s *kafka_topic_find(struct rd_kafka_s *, const char *name, struct kafka_brokers, struct loop *, const struct buf *reason,
-    int32_t *partitions, struct error *why);
+    bool *is_refused, int32_t *partitions, struct error *why);
 
 #endif

@@ -88,6 +88,7 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 	}
 	buf_clear(&c->reason);
 	buf_add_text(&c->reason, text);
+	c->is_refused = kafka_is_refusal(code);
 }
 
 static void is_up(struct consumer *c)
@@ -229,8 +230,11 @@ static int find_topic(struct consumer *c, struct topic *t, struct error *why)
 {
 	int32_t n;
 
-	if (!(t->handle = kafka_topic_find(c->rk, t->name, c->brokers, NULL, &c->reason, &n, why)))
+	if (!(t->handle = kafka_topic_find(c->rk, t->name, c->brokers, NULL, &c->reason, &c->is_refused, &n, why))) {
+		if (c->is_refused)
+			consumer_refuse(c);
 		return -1;
+	}
 	for (size_t i = 0; i < c->o->n_partitions; i++)
 		if (c->o->partitions[i] >= n) {
 			c->o->loop->verdict = EXIT_USAGE;
@@ -474,6 +478,8 @@ static void hear(struct consumer *c, const rd_kafka_message_t *m)
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR__FATAL:
 		error_set(&why, "%s: %s", p ? p->place : c->brokers.shown, rd_kafka_message_errstr(m));
+		if (kafka_is_refusal(m->err))
+			consumer_refuse(c);
 		consumer_fail(c, &why);
 		return;
 	default:

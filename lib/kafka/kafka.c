@@ -27,6 +27,14 @@ void kafka_parts(struct buf *out)
 	buf_format(out, "librdkafka %s\n", rd_kafka_version_str());
 }
 
+bool kafka_is_refusal(int code)
+{
+	return code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
+		code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
+		code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED || code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
+		code == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT || code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE;
+}
+
 /* ---- addresses ---- */
 
 static int check_topic(const char *name, const char *text, struct error *why)
@@ -312,7 +320,7 @@ static int ask(rd_kafka_t *rk, rd_kafka_topic_t *topic, struct loop *loop, int32
 }
 
 rd_kafka_topic_t *kafka_topic_find(rd_kafka_t *rk, const char *name, struct kafka_brokers brokers, struct loop *loop,
-    const struct buf *reason, int32_t *partitions, struct error *why)
+    const struct buf *reason, bool *is_refused, int32_t *partitions, struct error *why)
 {
 	rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
 	rd_kafka_resp_err_t e = RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -322,6 +330,8 @@ rd_kafka_topic_t *kafka_topic_find(rd_kafka_t *rk, const char *name, struct kafk
 		return NULL;
 	}
 	const int answer = ask(rk, topic, loop, partitions, &e);
+	if (answer >= 0)
+		*is_refused = !answer && kafka_is_refusal(e);
 	if (answer > 0)
 		error_set(why, "kafka:%s: stopped before a broker answered at %s", name, brokers.shown);
 	else if (answer)

@@ -69,7 +69,7 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 	}
 	error_set(&why, "kafka:%s: a message of %zu bytes was not delivered: %s%s%.*s", t->name, m->len, words,
 	    p->reason.len ? ": " : "", (int)p->reason.len, p->reason.len ? p->reason.data : "");
-	producer_fail(p, m->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED && p->transacts, &why);
+	producer_fail(p, kafka_is_refusal(m->err) && p->transacts, &why);
 }
 
 static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
@@ -88,6 +88,7 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 		return;
 	buf_clear(&p->reason);
 	buf_add_text(&p->reason, text);
+	p->is_refused = kafka_is_refusal(code);
 }
 
 /* ---- making one ---- */
@@ -96,10 +97,11 @@ bool producer_explain_fatal(const struct producer *p, struct error *why)
 {
 	char words[512], timeout[16] = "";
 	size_t len = sizeof timeout;
+	const rd_kafka_resp_err_t code = rd_kafka_fatal_error(p->rk, words, sizeof words);
 
-	if (rd_kafka_fatal_error(p->rk, words, sizeof words) != RD_KAFKA_RESP_ERR__FENCED || !p->transacts) {
+	if (code != RD_KAFKA_RESP_ERR__FENCED || !p->transacts) {
 		error_set(why, "Kafka at %s: %s", p->brokers.shown, words);
-		return false;
+		return p->transacts && kafka_is_refusal(code);
 	}
 	/* The broker says the same of a transaction that took too long: only its age tells them apart. */
 	rd_kafka_conf_get(rd_kafka_conf(p->rk), "transaction.timeout.ms", timeout, &len);
@@ -183,8 +185,10 @@ struct producer_topic *producer_topic(struct producer *p, const char *name, void
 	for (t = p->topics; t; t = t->next)
 		if (!strcmp(t->name, name) && t->owner == owner)
 			return t;
-	if (!(topic = kafka_topic_find(p->rk, name, p->brokers, loop, &p->reason, &partitions, why)))
+	if (!(topic = kafka_topic_find(p->rk, name, p->brokers, loop, &p->reason, &p->is_refused, &partitions, why))) {
+		producer_fail(p, p->transacts && p->is_refused, why);
 		return NULL;
+	}
 	buf_clear(&p->reason);
 	t = alloc_zeroed(1, sizeof *t);
 	*t = (struct producer_topic){ topic, alloc_text(name), owner, p->topics };
@@ -218,7 +222,9 @@ int producer_send(struct producer *p, struct producer_topic *t, const void *key,
 	default:
 		/* A transaction that has failed says no more than that: the cause is in a report. */
 		rd_kafka_poll(p->rk, 0);
-		return p->failed ? answer(p, why) : error_set(why, "kafka:%s: %s", t->name, rd_kafka_err2str(e));
+		error_set(why, "kafka:%s: %s", t->name, rd_kafka_err2str(e));
+		producer_fail(p, p->transacts && kafka_is_refusal(e), why);
+		return answer(p, why);
 	}
 }
 

@@ -66,6 +66,7 @@ struct consumer {
 	char gap[64];
 	struct consumer_counts counts;
 	struct buf reason;		/* what the client last complained of */
+	bool is_refused;		/* ... was that it may not */
 	int64_t down_since, missing_since, lag_at;	/* monotonic ns; 0: not */
 	bool failed;
 	struct error why;

@@ -19,6 +19,7 @@ struct producer {
 	producer_too_large *too_large;
 	struct producer_topic *topics;
 	struct buf reason;		/* what the client last complained of */
+	bool is_refused;		/* ... was that it may not */
 	bool failed;
 	bool is_final;			/* ... and a retry cannot help */
 	struct error why;

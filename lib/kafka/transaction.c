@@ -34,14 +34,6 @@ struct kafka_transaction {
 
 /* ---- errors ---- */
 
-static bool is_refusal(rd_kafka_resp_err_t code)
-{
-	return code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
-		code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
-		code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED || code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
-		code == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT || code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE;
-}
-
 static int failed(const struct kafka_transaction *t, const char *what, rd_kafka_resp_err_t code, const char *words, struct error *why)
 {
 	struct producer *p = t->producer;
@@ -54,7 +46,7 @@ static int failed(const struct kafka_transaction *t, const char *what, rd_kafka_
 	if (rd_kafka_fatal_error(p->rk, NULL, 0))
 		return producer_explain_fatal(p, why) ? -2 : -1;
 	error_set(why, "Kafka at %s: %s: %s", p->brokers.shown, what, words);
-	return is_refusal(code) ? -2 : -1;
+	return kafka_is_refusal(code) ? -2 : -1;
 }
 
 /* 0: it was done; 1: again; -1, -2. */
@@ -141,13 +133,13 @@ static int ask(const struct kafka_transaction *t, rd_kafka_t *rk, struct commit_
 		if (!e)
 			e = slot->elems[0].err;
 		if (event) {
-			if (is_refusal(event->err))
+			if (kafka_is_refusal(event->err))
 				e = event->err;
 			rd_kafka_message_destroy(event);
 		}
 		if (!e)
 			result = read_point(t, &slot->elems[0], at, why);
-		else if (is_refusal(e)) {
+		else if (kafka_is_refusal(e)) {
 			error_set(why, "Kafka at %s: group %s: %s", t->producer->brokers.shown, t->base.at.name, rd_kafka_err2str(e));
 			result = -2;
 		} else if (!may_go_on(t, "the group's offset was asked for", until, why))
@@ -282,7 +274,7 @@ struct transaction *kafka_transaction_new(struct producer *p, const struct kafka
 	t->producer = p;
 	t->o = *o;
 	t->group = rd_kafka_consumer_group_metadata_new(t->base.at.name);
-	*result = producer_topic(p, t->base.at.topic, NULL, o->loop, why) ? 0 : -1;
+	*result = producer_topic(p, t->base.at.topic, NULL, o->loop, why) ? 0 : producer_is_final(p) ? -2 : -1;
 	if (!*result) {
 		t->cluster = rd_kafka_clusterid(p->rk, 0);
 		return &t->base;

@@ -112,7 +112,7 @@ static int kafka_open(struct sink *s, const char *dest, const struct sink_option
 	if (!(k->producer = producer_for(o, k->address.brokers, &usage, why)))
 		return usage ? -2 : -1;
 	if (!(k->topic = producer_topic(k->producer, k->address.topic, s, s->loop, why)))
-		return -1;
+		return producer_is_final(k->producer) ? -2 : -1;
 	s->fd = producer_fd(k->producer);
 	snprintf(s->leads_to, sizeof s->leads_to, "topic %s", k->address.topic);
 	return 0;
