@@ -131,8 +131,8 @@ told() {
 }
 
 @test "sml-route killed at any call, to the disk and to the brokers" {
-	local calls=open,write,sendmsg,fsync,ftruncate,flock,rename,unlink n k when step=3 died=0
-	[ -z "${SML_SANITIZED-}" ] || step=15
+	local calls=open,write,sendmsg,fsync,ftruncate,flock,rename,unlink n k when step=5 died=0
+	[ -z "${SML_SANITIZED-}" ] || step=25
 	head -n 300 clean >clean.jsonl
 	four() {
 		short -X linger.ms=0
