@@ -84,7 +84,7 @@ LINK = $(CC) $(ANYWHERE) $(CFLAGS) $(SANITIZE) -Wl,--as-needed $(LDFLAGS)
 LIBS = $(YYJSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) -lm
 BANNED = -include lib/base/banned.h
 # Files whose loops are worth more than -O2: EXTRA holds for one file.
-FAST := $(wildcard lib/model/solver-*.c lib/model/score*.c)
+FAST := $(wildcard lib/model/solver-*.c lib/model/score*.c lib/feature/*.c lib/json/*.c)
 $(FAST:%.c=$(B)/%.o): EXTRA = $(if $(filter -O2,$(CFLAGS)),-O3)
 
 Q = $(if $(V),,@)
