@@ -4,6 +4,7 @@
 # checkpoint that nothing has happened to.  That run is the oracle of nearly all tests here.
 # shellcheck disable=SC1010,SC2030,SC2031,SC2034,SC2154,SC2317 # "then" is a word of sml; tests are subshells; $victim and $rule are of stage()
 load helper
+load checkpoint
 
 setup_file() {
 	export SOURCE_DATE_EPOCH=1700000000
@@ -22,17 +23,6 @@ setup() {
 	common_setup
 	cp "$INPUT" in.jsonl
 	export SML_CHECKPOINT=$PWD/ck
-}
-
-# stage NAME ARGUMENTS...: that tool; where it is the $victim, with the fault of $rule between it and the system
-stage() {
-	[ -z "${pids-}" ] || echo "$BASHPID" >"$pids/$1"
-	local tool=sml-$1
-	[ "$1" != chain ] || tool=sml
-	if [ "$1" != "${victim-}" ]; then
-		exec "$tool" "${@:2}"
-	fi
-	ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0 INJECT=$rule LD_PRELOAD=$SML_BIN/test/inject.so exec "$tool" "${@:2}"
 }
 
 # four_of REPLAY'S ARGUMENTS...: a pipeline of four processes into three files, a path, a descriptor, standard output
@@ -62,18 +52,6 @@ short_of() (
 # anew: as if nothing had been run here
 anew() {
 	rm -rf ck vip.jsonl bad.jsonl rest.jsonl out.jsonl
-}
-
-# until_done COMMAND...: again while it ends with 1 or by a signal, as a supervisor would
-until_done() {
-	local tries
-	for ((tries = 0; tries < 20; tries++)); do
-		run "$@"
-		[ "$status" -ne 0 ] || return 0
-		[ "$status" -eq 1 ] || [ "$status" -gt 128 ] || break
-	done
-	echo "status $status after $tries tries: $output"
-	return 1
 }
 
 # same_as [FOLDER]: the three files are those that a run without a checkpoint has made there
@@ -108,13 +86,6 @@ plain_of() {
 
 epoch() {
 	jq .barrier.e ck/COMMIT
-}
-
-# told STATUS TEXT COMMAND...: it ends so, and says so
-told() {
-	run "${@:3}"
-	[ "$status" -eq "$1" ] || { echo "status $status, not $1: $output" && return 1; }
-	[[ $output == *"$2"* ]] || { echo "not said: $2: $output" && return 1; }
 }
 
 # ---- without an accident ----
@@ -222,7 +193,7 @@ told() {
 		[ -e ck/COMMIT ] && [ "$(epoch)" -gt "$before" ]
 	}
 	for i in 1 2 3; do
-		pids=$PWD/pids four_of --interval 20ms --rate 20000/s in.jsonl 3>&- &
+		four_of --interval 20ms --rate 20000/s in.jsonl 3>&- &
 		stop_later $!
 		# It is the process of this round that gets the signal.
 		wait_for 10 has_gone_on
@@ -251,7 +222,7 @@ told() {
 		}
 	)
 	mkdir pids
-	pids=$PWD/pids run -0 waiting
+	run -0 waiting
 	equal '' "$output"
 	[ "$(jq .barrier.last ck/COMMIT)" = true ]
 	sml-replay in.jsonl | sml-route -q '*=rest.jsonl'
@@ -327,13 +298,7 @@ small() {
 }
 
 @test "killed at random places, one stage or all of them, with the run not once disturbed as its equal" {
-	local round k pid runs=0 disturbed=0 end=$((SECONDS + 20)) names=(replay features classify route)
-	all_there() {
-		local name
-		for name in "${names[@]}"; do
-			[ -s "pids/$name" ] || return
-		done
-	}
+	local round k pid runs=0 disturbed=0 end=$((SECONDS + 20))
 	mkdir pids
 	RANDOM=7
 	for ((round = 0; round < 6 && SECONDS < end; round++)); do
@@ -341,16 +306,11 @@ small() {
 		for ((k = 0; k < 5; k++)); do
 			rm -f pids/*
 			# Slow enough to have something left to do after all that is killed.
-			pids=$PWD/pids four_of --interval 10ms --rate 20000/s in.jsonl 2>/dev/null 3>&- &
+			four_of --interval 10ms --rate 20000/s in.jsonl 2>/dev/null 3>&- &
 			pid=$!
-			wait_for 10 all_there
+			wait_for 10 all_noted 4
 			sleep "0.$(printf %03d $((RANDOM % 200)))"
-			if [ $((RANDOM % 5)) = 0 ]; then
-				cat pids/* | xargs kill -9 2>/dev/null || true
-			else
-				kill -9 "$(cat "pids/${names[RANDOM % 4]}")" 2>/dev/null || true
-			fi
-			wait $pid || disturbed=$((disturbed + 1))
+			disturb $pid
 			runs=$((runs + 1))
 		done
 		until_done four
@@ -807,12 +767,13 @@ with() (
 
 @test "two pipelines with one directory: the second ends with 2, the first goes on" {
 	mkdir pids
-	pids=$PWD/pids short_of --rate 1000/s in.jsonl 3>&- &
+	short_of --rate 1000/s in.jsonl 3>&- &
 	pid=$!
 	stop_later $pid
 	wait_for 10 test -s ck/COMMIT
+	mv pids first
 	told 2 'is in use by process' four
-	kill -TERM "$(cat pids/replay)"
+	kill -TERM "$(cat first/replay)"
 	wait $pid
 	run -0 short_of in.jsonl
 	(unset SML_CHECKPOINT && sml-features -q -k userId -d 'n = count()' <in.jsonl) >plain

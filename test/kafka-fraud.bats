@@ -110,10 +110,11 @@ strike() {
 	read -ra pids <<<"$(stages "$1" | tr '\n' ' ')"
 	[ ${#pids[@]} -gt 0 ] || return 0
 	if [ $((RANDOM % 5)) = 0 ]; then
-		kill -9 "$(cat "$1.main")" "${pids[@]}" 2>/dev/null || true
+		pids+=("$(cat "$1.main")")
 	else
-		kill -9 "${pids[RANDOM % ${#pids[@]}]}" 2>/dev/null || true
+		pids=("${pids[RANDOM % ${#pids[@]}]}")
 	fi
+	kill -9 "${pids[@]}" 2>/dev/null || echo "some of $1 had ended"
 }
 
 # stop NAME [SIGNAL]: as KillMode=control-group does

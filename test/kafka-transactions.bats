@@ -4,6 +4,7 @@
 # nothing has happened to, has written to files.
 # shellcheck disable=SC1010,SC2030,SC2031,SC2034,SC2154,SC2317 # "then" is a word of sml; tests are subshells; $victim and $rule are of stage()
 load helper
+load checkpoint
 
 setup_file() {
 	load helper
@@ -46,15 +47,6 @@ anew() {
 	done
 }
 
-# stage NAME ARGUMENTS...: that tool; where it is the $victim, with the fault of $rule between it and the system
-stage() {
-	[ -z "${pids-}" ] || echo "$BASHPID" >"$pids/$1"
-	if [ "$1" != "${victim-}" ]; then
-		exec "sml-$1" "${@:2}"
-	fi
-	ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0 INJECT=$rule LD_PRELOAD=$SML_BIN/test/inject.so exec "sml-$1" "${@:2}"
-}
-
 # four_of REPLAY'S ARGUMENTS...: a pipeline of four processes into three topics
 four_of() (
 	set -o pipefail
@@ -73,17 +65,6 @@ short() (
 	stage replay --interval 5ms --rate "${rate-20000}/s" clean.jsonl 3>&- | stage route -q "$@" "*=kafka:$SML_PIPELINE.rest" 3>&-
 )
 
-until_done() {
-	local runs
-	for ((runs = 0; runs < 20; runs++)); do
-		run "$@"
-		[ "$status" -ne 0 ] || return 0
-		[ "$status" -eq 1 ] || [ "$status" -gt 128 ] || break
-	done
-	echo "status $status after $runs runs: $output"
-	return 1
-}
-
 # topic NAME: what is committed there
 topic() {
 	kcat -b "$BOOT" -C -q -e -X isolation.level=read_committed -t "$SML_PIPELINE.$1"
@@ -99,13 +80,6 @@ same_as_plain() {
 
 epoch() {
 	jq .barrier.e ck/COMMIT
-}
-
-# told STATUS TEXT COMMAND...: it ends so, and says so
-told() {
-	run "${@:3}"
-	[ "$status" -eq "$1" ] || { echo "status $status, not $1: $output" && return 1; }
-	[[ $output == *"$2"* ]] || { echo "not said: $2: $output" && return 1; }
 }
 
 @test "topics have what files have without a checkpoint, at many barriers, and nothing more behind a run with nothing new" {
@@ -155,7 +129,7 @@ told() {
 }
 
 @test "killed at random places, one stage or all of them, with a file among the topics" {
-	local k pid kills=0 names=(replay features classify route)
+	local k pid disturbed=0
 	four() (
 		set -o pipefail
 		stage replay --interval 20ms --rate 2500/s in.jsonl 3>&- | stage features -q "$SPEC" 3>&- | stage classify -q -m "$MODEL" 3>&- |
@@ -165,25 +139,21 @@ told() {
 	RANDOM=11
 	for ((k = 0; k < 14; k++)); do
 		rm -f pids/*
-		pids=$PWD/pids four 2>/dev/null 3>&- &
+		four 2>/dev/null 3>&- &
 		pid=$!
+		wait_for 10 all_noted 4
 		sleep "0.$(printf %03d $((100 + RANDOM % 300)))"
-		if [ $((RANDOM % 5)) = 0 ]; then
-			cat pids/* | xargs kill -9 2>/dev/null || true
-		else
-			kill -9 "$(cat "pids/${names[RANDOM % 4]}")" 2>/dev/null || true
-		fi
-		wait $pid || kills=$((kills + 1))
+		disturb $pid
 	done
 	until_done four
 	cmp "$PLAIN/vip" vip.out
 	cmp "$PLAIN/bad" <(topic bad)
 	cmp "$PLAIN/rest" <(topic rest)
-	[ "$kills" -ge 5 ]
+	[ "$disturbed" -ge 5 ]
 }
 
 @test "from topic to topic, killed at random: in each partition as it was, and the group's offsets say how far it has come" {
-	local k pid kills=0 p names=(replay features route)
+	local k pid disturbed=0 p
 	kafka-produce -b "$BOOT" -t "$SML_PIPELINE.in" --create 3 --key-field userId <clean
 	kafka-produce -b "$BOOT" -t "$SML_PIPELINE.out" --create 3 </dev/null
 	four() (
@@ -195,14 +165,14 @@ told() {
 	RANDOM=5
 	for ((k = 0; k < 10; k++)); do
 		rm -f pids/*
-		pids=$PWD/pids four --rate 2500/s 2>/dev/null 3>&- &
+		four --rate 2500/s 2>/dev/null 3>&- &
 		pid=$!
+		wait_for 10 all_noted 3
 		sleep "0.$(printf %03d $((150 + RANDOM % 300)))"
-		kill -9 "$(cat "pids/${names[RANDOM % 3]}")" 2>/dev/null || true
-		wait $pid || kills=$((kills + 1))
+		disturb $pid
 	done
 	until_done four -e
-	[ "$kills" -ge 7 ]
+	[ "$disturbed" -ge 7 ]
 	for p in 0 1 2; do
 		kcat -b "$BOOT" -C -q -e -t "$SML_PIPELINE.in" -p $p | SML_CHECKPOINT='' sml-features -q -k userId -d 'n = count()' >want.$p
 		kcat -b "$BOOT" -C -q -e -t "$SML_PIPELINE.out" -p $p >got.$p
@@ -246,7 +216,7 @@ told() {
 @test "a sink that stood still for longer than the transaction may: 1, and run again it goes on" {
 	mkdir pids
 	slow=(-X transaction.timeout.ms=1000 -X socket.timeout.ms=1000)
-	pids=$PWD/pids rate=1500 short "${slow[@]}" 2>err 3>&- &
+	rate=1500 short "${slow[@]}" 2>err 3>&- &
 	pid=$!
 	stop_later $pid
 	wait_for 20 test -s ck/COMMIT
@@ -263,7 +233,7 @@ told() {
 
 @test "another pipeline of the same name is refused, and this one goes on" {
 	mkdir pids
-	pids=$PWD/pids rate=1500 short 2>err 3>&- &
+	rate=1500 short 2>err 3>&- &
 	pid=$!
 	stop_later $pid
 	wait_for 20 test -s ck/COMMIT

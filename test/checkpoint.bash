@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2154 # $victim, $rule and $status are of the tests and of bats
+#
+# checkpoint.bash - pipelines under a checkpoint that are killed and run again; what *checkpoint.bats and kafka-transactions.bats
+# begin with behind helper.bash.
+
+# stage NAME ARGUMENTS...: that tool, "chain" for sml; its process is noted in pids/ where there is such a folder.  Where it is
+# the $victim, the fault of $rule stands between it and the system.
+stage() {
+	[ ! -d pids ] || echo "$BASHPID" >"pids/$1"
+	local tool=sml-$1
+	[ "$1" != chain ] || tool=sml
+	if [ "$1" != "${victim-}" ]; then
+		exec "$tool" "${@:2}"
+	fi
+	ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0 INJECT=$rule LD_PRELOAD=$SML_BIN/test/inject.so exec "$tool" "${@:2}"
+}
+
+# until_done COMMAND...: again while it ends with 1 or by a signal, as a supervisor would
+until_done() {
+	local runs
+	for ((runs = 0; runs < 20; runs++)); do
+		run "$@"
+		[ "$status" -ne 0 ] || return 0
+		[ "$status" -eq 1 ] || [ "$status" -gt 128 ] || break
+	done
+	echo "status $status after $runs runs: $output"
+	return 1
+}
+
+# told STATUS TEXT COMMAND...: it ends so, and says so
+told() {
+	run "${@:3}"
+	[ "$status" -eq "$1" ] || { echo "status $status, not $1: $output" && return 1; }
+	[[ $output == *"$2"* ]] || { echo "not said: $2: $output" && return 1; }
+}
+
+# disturb PID: kills a stage of the pipeline PID that is noted in pids/, or, once in five times, all of them, and waits for its
+# end; $disturbed counts the pipelines that did not end well, which is what a kill is for
+disturb() {
+	local files=(pids/*) pids
+	[ $((RANDOM % 5)) = 0 ] || files=("${files[RANDOM % ${#files[@]}]}")
+	mapfile -t pids < <(cat "${files[@]}")
+	kill -9 "${pids[@]}" 2>/dev/null || echo "some of ${files[*]} had ended"
+	wait "$1" || disturbed=$((disturbed + 1))
+}
+
+# all_noted N: so many stages are in pids/
+all_noted() {
+	[ "$(find pids -type f -size +0c | wc -l)" -ge "$1" ]
+}
