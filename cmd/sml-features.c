@@ -16,6 +16,7 @@
 #include "base/number.h"
 #include "base/savefile.h"
 #include "base/wallclock.h"
+#include "checkpoint/states.h"
 #include "cli/command.h"
 #include "feature/flow.h"
 #include "feature/lookup.h"
@@ -78,15 +79,29 @@ static int read_snapshot(const char *path, char **bytes, struct snapshot_reader 
 	return snapshot_open(reader, *bytes, n, why) < 0 ? error_prefix(why, "%s", path) : 0;
 }
 
+/* The file of --state, or what has been committed of a checkpoint. */
+static int read_saved(struct features *t, char **bytes, struct snapshot_reader *reader, struct error *why)
+{
+	const char *stage = t->common.stage ? t->common.stage : "features";
+	struct buf snapshot;
+
+	if (t->state)
+		return read_snapshot(t->state, bytes, reader, why);
+	const int result = states_look(t->common.checkpoint, stage, &snapshot, why);
+	*bytes = snapshot.data;
+	return result > 0 ? error_set(why, "%s: no state of %s has been committed there", t->common.checkpoint, stage)
+	    : result < 0 ? -1 : snapshot_open(reader, snapshot.data, snapshot.len, why);
+}
+
 static int dump_state(struct features *t, struct error *why)
 {
 	struct buf out = BUF_INIT;
 	struct snapshot_reader reader;
 	char *bytes;
-	int result = read_snapshot(t->state, &bytes, &reader, why);
+	int result = read_saved(t, &bytes, &reader, why);
 
 	if (!result && (result = state_dump(&reader, t->trial, &out, why)) < 0)
-		error_prefix(why, "%s", t->state);
+		error_prefix(why, "%s", t->state ? t->state : t->common.checkpoint);
 	if (!result && out.len)
 		fwrite(out.data, 1, out.len, stdout);	/* command.c looks at stdout's state */
 	buf_release(&out);
@@ -186,8 +201,8 @@ static int features_setup(void *tool, struct setup *setup, struct error *why)
 		    setup->inputs[0]);
 	if (t->common.checkpoint && (t->state || t->state_out) && !(t->check || t->explain || t->dump))
 		return command_misuse(&t->common, why, "--state: under a checkpoint the state is in the checkpoint");
-	if (t->dump && !t->state)
-		return command_misuse(&t->common, why, "--dump-state prints the file of --state FILE");
+	if (t->dump && !t->state && !t->common.checkpoint)
+		return command_misuse(&t->common, why, "--dump-state prints the file of --state FILE, or the state in --checkpoint DIR");
 	if (!t->spec_path && !t->defines.n && !t->dump)
 		return command_misuse(&t->common, why, "a spec is missing: SPEC, -f SPEC or -d 'NAME = EXPRESSION'");
 	if (t->spec_path && !strcmp(t->spec_path, "-") && !(t->check || t->explain || t->dump) && reads_stdin(setup))
@@ -206,7 +221,10 @@ static int features_setup(void *tool, struct setup *setup, struct error *why)
 
 /* ---- state ---- */
 
-/* A state as `from`: what of it the spec does not know, or misses, is said.  `remove`: what stands in the way of a new beginning. */
+/*
+ * A state as `from`: what of it the spec does not know, or misses, is said.  `remove`: what stands in the way of a new beginning.
+ * 0, 1: not all of it is there now, or more, -1.
+ */
 static int restore(struct features *t, struct snapshot_reader *reader, const char *from, const char *remove, struct error *why)
 {
 	struct state_news news = { .n_fresh = 0 };
@@ -225,6 +243,7 @@ static int restore(struct features *t, struct snapshot_reader *reader, const cha
 			command_note(&t->common, "%s: no state of %s: begins empty", from, buf_text(&news.fresh));
 		if (news.n_dropped)
 			command_note(&t->common, "%s: state of %s is dropped: the spec no longer uses it", from, buf_text(&news.dropped));
+		result = news.n_fresh || news.n_dropped || figures.evicted;
 	}
 	buf_release(&news.fresh);
 	buf_release(&news.dropped);
@@ -243,8 +262,8 @@ static int load_state(struct features *t, struct error *why)
 		return 0;
 	}
 	result = read_snapshot(t->state, &bytes, &reader, why);
-	if (!result && (result = restore(t, &reader, t->state, "it", why)) < 0)
-		error_prefix(why, "%s", t->state);
+	if (!result && restore(t, &reader, t->state, "it", why) < 0)
+		result = error_prefix(why, "%s", t->state);
 	free(bytes);
 	return result;
 }
@@ -471,6 +490,16 @@ static int features_save(void *tool, struct snapshot_writer *w, struct error *wh
 
 	(void)why;
 	state_save(flow_state(t->flow), w);
+	state_track(flow_state(t->flow));
+	return 0;
+}
+
+static int features_save_changes(void *tool, struct snapshot_writer *w, struct error *why)
+{
+	struct features *t = tool;
+
+	(void)why;
+	state_save_changes(flow_state(t->flow), w);
 	return 0;
 }
 
@@ -481,6 +510,7 @@ static int features_restore(void *tool, struct snapshot_reader *reader, struct e
 	const int result = restore(t, reader, t->common.checkpoint, remove, why);
 
 	free(remove);
+	state_track(flow_state(t->flow));
 	return result;
 }
 
@@ -608,7 +638,7 @@ static const struct opt features_options[] = {
 	OPT_TEXT(0, "state", "FILE", struct features, state, "load the state at the start if FILE exists, save it at the end"),
 	OPT_TEXT(0, "state-out", "FILE", struct features, state_out, "save the state here instead"),
 	OPT_FLAG(0, "final", struct features, final, "at the end close windows and let go of held events, although a state is kept"),
-	OPT_FLAG(0, "dump-state", struct features, dump, "print the file of --state as NDJSON and stop"),
+	OPT_FLAG(0, "dump-state", struct features, dump, "print the state of --state or --checkpoint as NDJSON and stop"),
 	OPT_INTEGER(0, "max-keys", "N", struct features, max_keys, 1, 4000000000, "keep N keys at most; the oldest event time goes first"),
 	OPT_CHECK(struct features, check),
 	OPT_EXPLAIN(struct features, explain),
@@ -631,7 +661,7 @@ const struct command features_command = {
 	.checkpoints = true,
 	.setup = features_setup,
 	.tool = { .name = "features", .start = features_start, .records = features_records, .deadline = features_deadline,
-	    .tick = features_tick, .reload = features_reload, .drain = features_drain, .save = features_save, .restore = features_restore, .finish = features_finish,
+	    .tick = features_tick, .reload = features_reload, .drain = features_drain, .save = features_save, .save_changes = features_save_changes, .restore = features_restore, .finish = features_finish,
 	    .commit = features_commit, .metrics = features_metrics, .summary = features_summary },
 	.release = features_release,
 };

@@ -932,7 +932,7 @@ promised() {
 		"$(grep definition <<<"$output" | head -n 1)"
 	equal '' "$(grep count <<<"$output" || true)"
 	run -2 --separate-stderr sml-features --dump-state
-	equal 'sml-features: --dump-state prints the file of --state FILE (see sml-features --help)' "$stderr"
+	equal 'sml-features: --dump-state prints the file of --state FILE, or the state in --checkpoint DIR (see sml-features --help)' "$stderr"
 	run -2 --separate-stderr sml-features --dump-state --state none
 	equal 'sml-features: none: No such file or directory' "$stderr"
 	python3 -c 'import json, sys; [json.loads(line) for line in sys.stdin]' < <(sml-features --state p --dump-state)

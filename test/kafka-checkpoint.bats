@@ -314,7 +314,7 @@ killed_everywhere() {
 		run ! go -c 35100 history kafka:$T
 		victim=''
 		until_done go -c 35100 history kafka:$T
-		snap=ck/$(jq -r '.barrier.st.replay["$ref"]' ck/COMMIT)
+		snap=ck/$(jq -r '.barrier.st.replay["$ref"][0].f' ck/COMMIT)
 		cp "$snap" kept
 		printf x | dd of="$snap" bs=1 seek=1000 conv=notrunc status=none
 		told 2 'is damaged' go history kafka:$T

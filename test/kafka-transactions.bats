@@ -237,8 +237,9 @@ epoch() {
 	pid=$!
 	stop_later $pid
 	wait_for 20 test -s ck/COMMIT
+	mv pids first
 	SML_CHECKPOINT=$PWD/other told 2 'another pipeline is called so (--pipeline NAME)' short
-	kill -TERM "$(cat pids/replay)"
+	kill -TERM "$(cat first/replay)"
 	wait $pid
 	equal '' "$(cat err)"
 	until_done short

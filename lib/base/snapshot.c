@@ -8,7 +8,7 @@
 #define MAGIC "sml-state\n"
 #define TAIL 13		/* the end mark, length and CRC */
 
-enum { MARK_SECTION = 1, MARK_ROW = 2, MARK_END = 3 };
+enum { MARK_SECTION = 1, MARK_ROW = 2, MARK_END = 3, MARK_GONE = 4, MARK_ANEW = 5 };
 
 /* ---- writing ---- */
 
@@ -52,17 +52,31 @@ void snapshot_begin(struct snapshot_writer *w, const char *made_by)
 	snapshot_put_text(&w->bytes, made_by, strlen(made_by));
 }
 
+static void put_marked(struct buf *b, int mark, const void *text, size_t len)
+{
+	buf_add_byte(b, (char)mark);
+	snapshot_put_text(b, text, len);
+}
+
 void snapshot_section(struct snapshot_writer *w, const char *name, size_t len)
 {
-	buf_add_byte(&w->bytes, MARK_SECTION);
-	snapshot_put_text(&w->bytes, name, len);
+	put_marked(&w->bytes, MARK_SECTION, name, len);
+}
+
+void snapshot_section_anew(struct snapshot_writer *w, const char *name, size_t len)
+{
+	put_marked(&w->bytes, MARK_ANEW, name, len);
 }
 
 void snapshot_row(struct snapshot_writer *w, const void *key, size_t key_len, const void *value, size_t len)
 {
-	buf_add_byte(&w->bytes, MARK_ROW);
-	snapshot_put_text(&w->bytes, key, key_len);
+	put_marked(&w->bytes, MARK_ROW, key, key_len);
 	snapshot_put_text(&w->bytes, value, len);
+}
+
+void snapshot_gone(struct snapshot_writer *w, const void *key, size_t key_len)
+{
+	put_marked(&w->bytes, MARK_GONE, key, key_len);
 }
 
 void snapshot_end(struct snapshot_writer *w)
@@ -170,14 +184,17 @@ int snapshot_next(struct snapshot_reader *r, struct error *why)
 	if (b->p == b->end && !b->torn)
 		return SNAPSHOT_END;
 	const int mark = b->torn ? 0 : *b->p++;
-	if (mark == MARK_SECTION)
+	const bool is_section = mark == MARK_SECTION || (mark == MARK_ANEW && r->is_changes);
+	if (is_section) {
 		r->section = snapshot_get_text(b, &r->section_len);
-	else if (mark == MARK_ROW && r->section) {
+		r->is_anew = mark == MARK_ANEW;
+	} else if (r->section && (mark == MARK_ROW || (mark == MARK_GONE && r->is_changes))) {
 		r->key = snapshot_get_text(b, &r->key_len);
-		r->value = snapshot_get_text(b, &r->value_len);
+		if (mark == MARK_ROW)
+			r->value = snapshot_get_text(b, &r->value_len);
 	} else
 		b->torn = true;
 	if (b->torn)
 		return error_set(why, "is damaged: a section does not make sense");
-	return mark == MARK_SECTION ? SNAPSHOT_SECTION : SNAPSHOT_ROW;
+	return is_section ? SNAPSHOT_SECTION : mark == MARK_ROW ? SNAPSHOT_ROW : SNAPSHOT_GONE;
 }

@@ -9,11 +9,10 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/crc32c.h"
-#include "base/snapshot.h"
 #include "base/wallclock.h"
 #include "checkpoint/control.h"
 #include "checkpoint/directory.h"
+#include "checkpoint/states.h"
 #include "checkpoint/written.h"
 #include "json/parse.h"
 #include "json/write.h"
@@ -27,10 +26,6 @@
 #define EPOCH_BYTES (8u << 20)		/* of input: then a barrier at once */
 #define LOOK_NS (5 * NS_PER_MS)		/* between looks whether it has been committed */
 #define AT_WORK 4			/* between barriers at least so many times what the last one took, until it was committed */
-#define INLINE_MAX (256u * 1024)	/* bytes of a state that travels in the barrier */
-
-/* What a stage put beside the line the last time: where its state has not changed it is named again. */
-struct kept { uint32_t crc; size_t len; struct buf json; };
 
 struct checkpoint {
 	struct protocol protocol;
@@ -40,7 +35,7 @@ struct checkpoint {
 	char run[COMMIT_RUN];
 	uint64_t epoch;				/* of the last barrier, or what was begun with */
 	struct buf via;				/* as `begin` left this process */
-	struct kept *kept;			/* by stage */
+	struct states *states;
 	struct written *written;		/* a sink's files; NULL: it is none */
 	struct transaction *transaction;	/* a sink's, which is its commit; NULL: none */
 	int lock;
@@ -116,117 +111,22 @@ static void note_via(struct checkpoint *c, const struct control_line *l)
 
 /* ---- states ---- */
 
-/* The bytes that {"n":...,"bytes":"<base64>"} or {"n":...,"$ref":...} stands for; free(3). */
-static int state_bytes(struct checkpoint *c, struct control_text json, char **bytes, size_t *n, struct error *why)
-{
-	struct buf decoded = BUF_INIT;
-	struct value v;
-
-	if (json_document(&c->line_arena, json.text, json.len, &v, why))
-		return -1;
-	const struct value ref = json_get(v, "$ref", &c->line_arena), crc = json_get(v, "crc", &c->line_arena),
-		text = json_get(v, "bytes", &c->line_arena);
-	if (ref.type == VALUE_STRING) {
-		*bytes = directory_get_state(c->o.dir, ref.text, ref.len, n, why);
-		if (!*bytes)
-			return -1;
-		if (crc.type == VALUE_INTEGER && crc.integer != crc32c_add(0, *bytes, *n))
-			return error_set(why, "%.*s: is damaged", (int)ref.len, ref.text);
-		return 0;
-	}
-	if (text.type != VALUE_STRING || json_read_base64(&decoded, text.text, text.len) < 0) {
-		buf_release(&decoded);
-		return error_set(why, "is no state of a stage");
-	}
-	*bytes = decoded.data;
-	*n = decoded.len;
-	return 0;
-}
-
-/* How many records the stage had seen. */
-static uint64_t records_in(struct checkpoint *c, struct control_text json)
-{
-	struct value v, n;
-	struct error ignored;
-
-	if (json_document(&c->line_arena, json.text, json.len, &v, &ignored))
-		return 0;
-	n = json_get(v, "n", &c->line_arena);
-	return n.type == VALUE_INTEGER && n.integer > 0 ? (uint64_t)n.integer : 0;
-}
-
 static int restore_stage(struct checkpoint *c, size_t i, const struct control_line *l, struct error *why)
 {
-	struct stage *s = &c->loop->stages[i];
 	const struct control_text json = control_state(l, c->o.stages[i]);
-	struct snapshot_reader reader;
-	char *bytes = NULL;
-	size_t n = 0;
-	int result = 0;
 
-	if (!json.text)
-		return 0;
-	s->before = records_in(c, json);
-	if (!s->tool->restore)
-		return 0;
-	result = state_bytes(c, json, &bytes, &n, why);
-	if (!result)
-		result = snapshot_open(&reader, bytes, n, why) < 0 || s->tool->restore(s->self, &reader, why) < 0 ? -1 : 0;
-	free(bytes);
-	return result ? error_prefix(why, "the checkpoint's state of %s", c->o.stages[i]) : 0;
-}
-
-/* Beside the line where it is large; by the name of the last time where it is the same. */
-static int write_state(struct checkpoint *c, size_t i, const struct control_line *l, const struct buf *bytes, struct buf *json, struct error *why)
-{
-	struct kept *kept = &c->kept[i];
-
-	if (bytes->len <= INLINE_MAX) {
-		json_write_name(json, "bytes");
-		buf_add_byte(json, '"');
-		json_write_base64(json, bytes->data, bytes->len);
-		buf_add_byte(json, '"');
-		return 0;
-	}
-	const uint32_t crc = crc32c_add(0, bytes->data, bytes->len);
-	if (!kept->json.len || kept->crc != crc || kept->len != bytes->len) {
-		char *name = alloc_format("%s.%llu-%.*s.snap", c->o.stages[i], (unsigned long long)l->epoch, (int)l->run.len, l->run.text);
-		const int result = directory_put_state(c->o.dir, name, bytes->data, bytes->len, why);
-		buf_clear(&kept->json);
-		buf_add_text(&kept->json, "\"$ref\":");
-		json_write_string(&kept->json, name, strlen(name));
-		buf_format(&kept->json, ",\"len\":%zu,\"crc\":%lu", bytes->len, (unsigned long)crc);
-		kept->crc = crc;
-		kept->len = bytes->len;
-		free(name);
-		if (result)
-			return -1;
-	}
-	json_write_comma(json);
-	buf_add(json, kept->json.data, kept->json.len);
-	return 0;
+	return json.text ? states_restore(c->states, i, &c->loop->stages[i], json, why) : 0;
 }
 
 static int save_stage(struct checkpoint *c, size_t i, const struct control_line *l, struct error *why)
 {
 	struct stage *s = &c->loop->stages[i];
-	struct snapshot_writer w;
+	const struct commit_point at = control_point(l);
 	struct buf json = BUF_INIT;
-	int result = 0;
 
 	if (s->tool->drain && s->tool->drain(s->self, l->is_last, s->behind, why) < 0)
 		return -1;
-	const uint64_t records = s->before + s->tally.records;
-	buf_format(&json, "{\"n\":%llu", (unsigned long long)records);
-	if (s->tool->save) {
-		snapshot_begin(&w, s->tool->name);
-		result = s->tool->save(s->self, &w, why);
-		snapshot_end(&w);
-		if (!result)
-			result = write_state(c, i, l, &w.bytes, &json, why);
-		buf_release(&w.bytes);
-	}
-	buf_add_byte(&json, '}');
+	const int result = states_save(c->states, i, s, &at, &json, why);
 	if (!result)
 		pass_stage(c, i, &json);
 	buf_release(&json);
@@ -290,7 +190,7 @@ static int prepare(struct protocol *p, struct loop *l, struct error *why)
 	struct checkpoint *c = of(p);
 
 	c->loop = l;
-	c->kept = alloc_zeroed(l->n_stages, sizeof *c->kept);
+	c->states = states_new(c->o.dir, c->o.stages, l->n_stages);
 	if (usage(c, directory_make(c->o.dir, why)))
 		return -1;
 	if (!c->o.is_sink)
@@ -364,13 +264,14 @@ static void note_commit(struct protocol *p, int64_t took)
 static int commit(struct checkpoint *c, const struct control_line *l, struct error *why)
 {
 	const int64_t began = wallclock_monotonic();
+	const struct commit_point at = control_point(l);
 
 	if (loop_settle(c->loop, why))
 		return -1;
 	if (by(c, written_commit(c->written, c->transaction, l, c->line.data, c->line.len, why)))
 		return -1;
 	note_commit(&c->protocol, wallclock_monotonic() - began);
-	directory_prune(c->o.dir, l->epoch, c->line.data, c->line.len);
+	directory_prune(c->o.dir, &at, c->line.data, c->line.len);
 	return tell_commit(c, l, why);
 }
 
@@ -733,12 +634,10 @@ void checkpoint_free(struct checkpoint *c)
 {
 	if (!c)
 		return;
-	for (size_t i = 0; c->kept && i < c->loop->n_stages; i++)
-		buf_release(&c->kept[i].json);
 	written_free(c->written);
 	if (c->lock >= 0)
 		close(c->lock);
-	free(c->kept);
+	states_free(c->states);
 	buf_release(&c->via);
 	buf_release(&c->line);
 	buf_release(&c->next_line);

@@ -2,6 +2,7 @@
 #include "checkpoint/directory.h"
 
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -390,16 +391,66 @@ char *directory_get_state(const char *dir, const char *name, size_t name_len, si
 	return bytes;
 }
 
-/* Of STAGE.EPOCH-RUN.snap, and of one that was being written; UINT64_MAX: it is no such name. */
-static uint64_t epoch_in(const char *name)
+int directory_rename_state(const char *dir, const char *from, const char *to, struct error *why)
 {
-	const char *dash = strrchr(name, '-'), *dot = dash, *end = strstr(name, ".snap");
+	char *old = path_of(dir, from), *new = path_of(dir, to);
+	const int result = rename(old, new) ? error_set(why, "%s: %s", old, strerror(errno)) : sync_directory(dir, why);
 
-	if (!dash || !end || (strcmp(end, ".snap") && strcmp(end, ".snap" UNFINISHED)))
-		return UINT64_MAX;
+	free(new);
+	free(old);
+	return result;
+}
+
+int directory_begin_log(const char *dir, const char *name, struct error *why)
+{
+	char *path = path_of(dir, name);
+	int fd = TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666));
+
+	if (fd < 0)
+		error_set(why, "%s: %s", path, strerror(errno));
+	else if (sync_directory(dir, why)) {
+		close(fd);
+		fd = -1;
+	}
+	free(path);
+	return fd;
+}
+
+int directory_add_to_log(const char *dir, const char *name, int log, const struct buf *entry, size_t *len, struct error *why)
+{
+	const uint64_t size = htole64(entry->len);
+
+	if (fd_write(log, &size, sizeof size) || fd_write(log, entry->data, entry->len) || fdatasync(log))
+		return error_set(why, "%s/%s: %s", dir, name, strerror(errno));
+	*len += sizeof size + entry->len;
+	return 0;
+}
+
+/* Of STAGE.EPOCH-RUN.KIND, and of one that is being written; NULL: it is no such name. */
+static const char *point_in(const char *name, const char *kind)
+{
+	const size_t unfinished = sizeof UNFINISHED - 1, n = strlen(kind);
+	size_t len = strlen(name);
+
+	if (len > unfinished && !strcmp(name + len - unfinished, UNFINISHED))
+		len -= unfinished;
+	const char *dash = memrchr(name, '-', len), *dot = dash;
+	if (!dash || len < n || memcmp(name + len - n, kind, n) != 0)
+		return NULL;
 	while (dot > name && *dot != '.')
 		dot--;
-	return strtoull(dot + 1, NULL, 10);
+	return dot + 1;
+}
+
+static bool is_left(const char *name, const struct commit_point *at, const char *barrier, size_t len)
+{
+	const char *point = point_in(name, ".compact");
+
+	if (point)
+		return !strstr(point, at->run);
+	if (!(point = point_in(name, ".snap")) && !(point = point_in(name, ".log")))
+		return false;
+	return strtoull(point, NULL, 10) <= at->epoch && !memmem(barrier, len, name, strlen(name));
 }
 
 static bool is_prepared(const char *name)
@@ -409,13 +460,12 @@ static bool is_prepared(const char *name)
 	return end && *name >= '0' && *name <= '9' && (!strcmp(end, PREPARED) || !strcmp(end, PREPARED UNFINISHED));
 }
 
-void directory_prune(const char *dir, uint64_t epoch, const char *barrier, size_t len)
+void directory_prune(const char *dir, const struct commit_point *at, const char *barrier, size_t len)
 {
 	DIR *all = opendir(dir);
 
 	for (struct dirent *entry; all && (entry = readdir(all));) {
-		if (is_prepared(entry->d_name) ||
-		    (epoch_in(entry->d_name) <= epoch && !memmem(barrier, len, entry->d_name, strlen(entry->d_name))))
+		if (is_prepared(entry->d_name) || is_left(entry->d_name, at, barrier, len))
 			unlinkat(dirfd(all), entry->d_name, 0);
 	}
 	if (all)

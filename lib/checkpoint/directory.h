@@ -9,7 +9,8 @@
  *	AUTHORITY	{"kind":"file","pid":123}: written by the sink once it holds the lock
  *	OPENED		a line {"name":...,"ino":...,"len":...,"e":...,"run":...} for each file that an open epoch writes to, before its
  *			first byte; e and run say what had been committed then: behind another commit it counts no more
- *	STAGE.E-RUN.snap	a stage's state that is too large for the barrier's line
+ *	STAGE.E-RUN.snap, .log	a stage's state that is too large for the barrier's line (chain.h)
+ *	STAGE.E-RUN.compact	what becomes such a file
  *
  * Whoever reads COMMIT sees a whole commit.  Knows these files; no stages and no records.
  */
@@ -70,7 +71,16 @@ uint64_t directory_mark(const char *dir);
 /* A stage's state beside the barrier; `name` of the file, in the arena. */
 int directory_put_state(const char *dir, const char *name, const void *bytes, size_t n, struct error *why);
 char *directory_get_state(const char *dir, const char *name, size_t name_len, size_t *n, struct error *why);
-/* Removes states of epochs up to the committed one that its barrier does not name, and checkpoints that have not been committed. */
-void directory_prune(const char *dir, uint64_t epoch, const char *barrier, size_t len);
+int directory_rename_state(const char *dir, const char *from, const char *to, struct error *why);	/* durable */
+
+/* A log of changes: a descriptor of an empty file that is there to stay, -1; an entry at its end, durable, which makes it longer. */
+int directory_begin_log(const char *dir, const char *name, struct error *why);
+int directory_add_to_log(const char *dir, const char *name, int log, const struct buf *entry, size_t *len, struct error *why);
+
+/*
+ * Behind a commit: removes states of epochs up to this that its barrier does not name, checkpoints that have not been committed, and
+ * what other runs have left half done.
+ */
+void directory_prune(const char *dir, const struct commit_point *, const char *barrier, size_t len);
 
 #endif

@@ -317,9 +317,14 @@ static void commit(struct engine *e, struct key_ref *refs, int64_t time, struct 
 	}
 	for (size_t i = 0; i < s->n_bundles; i++)
 		commit_bundle(e, s->bundles[i], &refs[s->bundles[i]->keys], &m);
-	for (size_t i = 0; i < s->n_keys; i++)
-		if (refs[i].row && refs[i].row->time < time)
-			refs[i].row->time = time;
+	for (size_t i = 0; i < s->n_keys; i++) {
+		struct keyed_row *row = refs[i].is_found ? refs[i].row : NULL;
+		if (!row)
+			continue;
+		keyed_touch(e->state->tables[i].keyed, row);
+		if (row->time < time)
+			row->time = time;
+	}
 }
 
 /* ---- what goes out ---- */

@@ -139,6 +139,7 @@ static int give_out(struct firing *f, const struct spec_window *w, struct keyed_
 {
 	const int result = f->out(f->self, w, row, o, is_open);
 
+	keyed_touch(f->state->tables[w->keys].keyed, row);
 	o->is_fresh = false;
 	if (!is_open) {
 		o->is_changed = false;
@@ -167,9 +168,10 @@ static int look_at(struct firing *f, const struct due *d, int64_t watermark)
 		if (o->end != INT64_MAX && o->end > f->last_end)
 			f->last_end = o->end;
 	}
-	if (o->end != INT64_MAX && eventtime_plus(o->end, f->spec->timing.late) <= watermark && !o->is_changed)
+	if (o->end != INT64_MAX && eventtime_plus(o->end, f->spec->timing.late) <= watermark && !o->is_changed) {
+		keyed_touch(f->state->tables[w->keys].keyed, row);
 		opened_forget(all, o, &f->state->pool);
-	else if (o->end != INT64_MAX || d->at != INT64_MAX)
+	} else if (o->end != INT64_MAX || d->at != INT64_MAX)
 		plan(f, w, row, o);
 	else
 		o->due = INT64_MIN;

@@ -513,7 +513,7 @@ static bool no_watermark(const void *self)
 	return ((const struct flow *)self)->watermark.newest == EVENTTIME_NONE;
 }
 
-static void save_watermark(const void *self, struct snapshot_writer *w)
+static void save_watermark(void *self, struct snapshot_writer *w)
 {
 	const struct flow *f = self;
 	struct buf value = BUF_INIT;
@@ -540,9 +540,19 @@ static bool nothing_held(const void *self)
 	return !((const struct flow *)self)->hold.n;
 }
 
-static void save_held(const void *self, struct snapshot_writer *w)
+static void save_held(void *self, struct snapshot_writer *w)
 {
-	hold_save(&((const struct flow *)self)->hold, w);
+	hold_save(&((struct flow *)self)->hold, w);
+}
+
+static void track_held(void *self)
+{
+	hold_track(&((struct flow *)self)->hold);
+}
+
+static void save_held_changes(void *self, struct snapshot_writer *w)
+{
+	hold_save_changes(&((struct flow *)self)->hold, w);
 }
 
 static int load_held(void *self, const struct snapshot_reader *in, struct error *why)
@@ -557,9 +567,19 @@ static bool no_join(const void *self)
 	return join_is_empty(((const struct joining *)self)->join);
 }
 
-static void save_join(const void *self, struct snapshot_writer *w)
+static void save_join(void *self, struct snapshot_writer *w)
 {
 	join_save(((const struct joining *)self)->join, w);
+}
+
+static void track_join(void *self)
+{
+	join_track(((const struct joining *)self)->join);
+}
+
+static void save_join_changes(void *self, struct snapshot_writer *w)
+{
+	join_save_changes(((const struct joining *)self)->join, w);
 }
 
 static int load_join(void *self, const struct snapshot_reader *in, struct error *why)
@@ -580,7 +600,8 @@ static int begin_joins(struct flow *f, struct fields *fields, struct error *why)
 			return error_set(why, "more than %d different members are added", FIELDS_ADDED_MAX);
 		f->within = spec->within > f->within ? spec->within : f->within;
 		buf_format(&j->name, "join %s", spec->text);
-		state_add_part(engine_state(f->engine), &(struct state_part){ buf_text(&j->name), j, no_join, save_join, load_join });
+		state_add_part(engine_state(f->engine), &(struct state_part){ .name = buf_text(&j->name), .self = j, .is_empty = no_join,
+			.save = save_join, .track = track_join, .save_changes = save_join_changes, .load = load_join });
 	}
 	return 0;
 }
@@ -603,8 +624,10 @@ struct flow *flow_new(const struct spec *s, struct fields *fields, uint64_t max_
 	for (size_t i = 0; i < s->n_lookups; i++)
 		f->has_rows |= s->lookups[i].rows != NULL;
 	if (s->needs_time) {
-		state_add_part(engine_state(f->engine), &(struct state_part){ "watermark", f, no_watermark, save_watermark, load_watermark });
-		state_add_part(engine_state(f->engine), &(struct state_part){ "held", f, nothing_held, save_held, load_held });
+		state_add_part(engine_state(f->engine), &(struct state_part){ .name = "watermark", .self = f, .is_empty = no_watermark,
+			.save = save_watermark, .load = load_watermark });
+		state_add_part(engine_state(f->engine), &(struct state_part){ .name = "held", .self = f, .is_empty = nothing_held,
+			.save = save_held, .track = track_held, .save_changes = save_held_changes, .load = load_held });
 	}
 	return f;
 }

@@ -17,6 +17,7 @@ void hold_release(struct hold *h)
 		free(h->sources[i]);
 	free(h->sources);
 	free(h->heap);
+	buf_release(&h->gone);
 	*h = (struct hold){0};
 }
 
@@ -68,6 +69,8 @@ struct held_event hold_take(struct hold *h)
 	if (h->n)
 		h->heap[i] = last;
 	h->bytes -= first.record->len;
+	if (h->tracks && first.number < h->saved)
+		buf_add(&h->gone, &first.number, sizeof first.number);
 	return first;
 }
 
@@ -76,27 +79,59 @@ static int in_order(const void *a, const void *b)
 	return goes_before(a, b) ? -1 : 1;
 }
 
-void hold_save(const struct hold *h, struct snapshot_writer *w)
+static void save_from(const struct hold *h, uint64_t number, struct snapshot_writer *w)
 {
-	struct held_event *sorted = alloc_bytes((h->n + 1) * sizeof *sorted);
 	struct buf key = BUF_INIT, value = BUF_INIT;
 
-	memcpy(sorted, h->heap, h->n * sizeof *sorted);
-	qsort(sorted, h->n, sizeof *sorted, in_order);
 	for (size_t i = 0; i < h->n; i++) {
-		const struct record *r = sorted[i].record;
+		const struct record *r = h->heap[i].record;
+		if (h->heap[i].number < number)
+			continue;
 		buf_clear(&key);
 		buf_clear(&value);
-		snapshot_put_varint(&key, i);
-		snapshot_put_signed(&value, sorted[i].time);
+		snapshot_put_varint(&key, h->heap[i].number);
+		snapshot_put_signed(&value, h->heap[i].time);
 		snapshot_put_text(&value, r->at.source, strlen(r->at.source));
 		snapshot_put_varint(&value, r->at.line);
 		snapshot_put_text(&value, r->line, r->len);
 		snapshot_row(w, key.data, key.len, value.data, value.len);
 	}
-	free(sorted);
 	buf_release(&key);
 	buf_release(&value);
+}
+
+void hold_save(struct hold *h, struct snapshot_writer *w)
+{
+	/* What is in order is a heap, too. */
+	if (h->n)
+		qsort(h->heap, h->n, sizeof *h->heap, in_order);
+	for (size_t i = 0; i < h->n; i++)
+		h->heap[i].number = i;
+	h->numbers = h->n;
+	save_from(h, 0, w);
+}
+
+void hold_track(struct hold *h)
+{
+	h->tracks = true;
+	h->saved = h->numbers;
+	buf_clear(&h->gone);
+}
+
+void hold_save_changes(struct hold *h, struct snapshot_writer *w)
+{
+	struct buf key = BUF_INIT;
+	uint64_t number;
+
+	save_from(h, h->saved, w);
+	for (size_t i = 0; i < h->gone.len; i += sizeof number) {
+		memcpy(&number, h->gone.data + i, sizeof number);
+		buf_clear(&key);
+		snapshot_put_varint(&key, number);
+		snapshot_gone(w, key.data, key.len);
+	}
+	buf_release(&key);
+	hold_track(h);
 }
 
 /* Few names, for many records. */
@@ -109,17 +144,19 @@ static const char *source_named(struct hold *h, const char *name, size_t len)
 	return h->sources[h->n_sources++] = alloc_span(name, len);
 }
 
-struct held_row { int64_t time; const char *source, *line; size_t source_len, len; uint64_t number; };
+struct held_row { uint64_t number; int64_t time; const char *source, *line; size_t source_len, len; uint64_t line_number; };
 
 static int read_row(const struct snapshot_reader *in, struct held_row *row, struct error *why)
 {
 	struct snapshot_bytes bytes = { (const unsigned char *)in->value, (const unsigned char *)in->value + in->value_len, false };
+	struct snapshot_bytes key = { (const unsigned char *)in->key, (const unsigned char *)in->key + in->key_len, false };
 
+	row->number = snapshot_get_varint(&key);
 	row->time = snapshot_get_signed(&bytes);
 	row->source = snapshot_get_text(&bytes, &row->source_len);
-	row->number = snapshot_get_varint(&bytes);
+	row->line_number = snapshot_get_varint(&bytes);
 	row->line = snapshot_get_text(&bytes, &row->len);
-	if (bytes.torn || bytes.p != bytes.end || row->time == EVENTTIME_NONE || memchr(row->line, '\n', row->len))
+	if (bytes.torn || key.torn || bytes.p != bytes.end || row->time == EVENTTIME_NONE || memchr(row->line, '\n', row->len))
 		return error_set(why, "held events: damaged");
 	return 0;
 }
@@ -136,8 +173,10 @@ int hold_load(struct hold *h, const struct snapshot_reader *in, const struct pla
 		return error_set(why, "held events: one is no record");
 	r.at = *at;
 	r.at.source = source_named(h, row.source, row.source_len);
-	r.at.line = row.number;
-	push(h, (struct held_event){ row.time, h->numbers++, record_keep(&r) });
+	r.at.line = row.line_number;
+	push(h, (struct held_event){ row.time, row.number, record_keep(&r) });
+	if (row.number >= h->numbers)
+		h->numbers = row.number + 1;
 	return 0;
 }
 

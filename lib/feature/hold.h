@@ -7,9 +7,11 @@
 #ifndef FEATURE_HOLD_H
 #define FEATURE_HOLD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/snapshot.h"
 #include "stream/record.h"
 
@@ -20,6 +22,9 @@ struct hold {
 	size_t n, room;
 	uint64_t numbers;		/* given out, in order of arrival */
 	size_t bytes;			/* of their lines */
+	bool tracks;
+	uint64_t saved;			/* numbers from here on have not been saved */
+	struct buf gone;		/* numbers that have, and have left: uint64_t */
 	char **sources;			/* names that restored records have as theirs */
 	size_t n_sources;
 };
@@ -38,8 +43,10 @@ int64_t hold_oldest(const struct hold *);
 /* The oldest event; its record is to be freed by record_free.  Only where something is held. */
 struct held_event hold_take(struct hold *);
 
-/* A row for each, in the order in which they would leave. */
-void hold_save(const struct hold *, struct snapshot_writer *);
+/* A row for each, in the order in which they would leave; they are numbered anew. */
+void hold_save(struct hold *, struct snapshot_writer *);
+void hold_track(struct hold *);		/* from here on; then those that have come or left since, or since the last call */
+void hold_save_changes(struct hold *, struct snapshot_writer *);
 
 /* A row that hold_save has written; `at` and `fields` are the stage's. 0 or -1. */
 int hold_load(struct hold *, const struct snapshot_reader *, const struct place *at, const struct fields *, struct error *why);

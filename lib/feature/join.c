@@ -135,6 +135,7 @@ static struct group *group_of(struct join *j, const struct key *key, int64_t tim
 		row = keyed_add(j->groups, key->bytes, key->len, key->hash, time);
 	if (row->time < time)
 		row->time = time;
+	keyed_touch(j->groups, row);
 	return keyed_state(row);
 }
 
@@ -240,7 +241,7 @@ int join_partner(struct join *j, const struct key *key, int64_t time, const stru
 	return result;
 }
 
-static void unlink_waiting(const struct waiting *w)
+static void unlink_waiting(struct join *j, const struct waiting *w)
 {
 	struct group *g = w->group;
 	struct waiting **at = &g->first, *before = NULL;
@@ -250,6 +251,7 @@ static void unlink_waiting(const struct waiting *w)
 	*at = w->next;
 	if (g->last == w)
 		g->last = before;
+	keyed_touch(j->groups, keyed_row_of(g));
 }
 
 int join_expire(struct join *j, int64_t watermark, join_out *out, void *self)
@@ -260,7 +262,7 @@ int join_expire(struct join *j, int64_t watermark, join_out *out, void *self)
 	drop_left(j);
 	while (j->n && !result && (watermark == INT64_MAX || eventtime_plus(j->heap[0]->time, j->within) < watermark)) {
 		struct waiting *w = pop(j);
-		unlink_waiting(w);
+		unlink_waiting(j, w);
 		result = leave(j, w, &none, out, self);
 		pool_put(&j->pool, w, sizeof *w);
 		drop_left(j);
@@ -350,20 +352,42 @@ static void save_group(const struct group *g, int64_t newest, struct buf *b)
 	}
 }
 
-void join_save(const struct join *j, struct snapshot_writer *w)
+static void save_groups(struct keyed_row *const *rows, size_t n, struct snapshot_writer *w)
 {
 	struct buf value = BUF_INIT;
-	size_t n;
-	struct keyed_row **rows = keyed_sorted(j->groups, &n);
 
-	number_anew((struct join *)j);
 	for (size_t i = 0; i < n; i++) {
 		buf_clear(&value);
 		save_group(keyed_state(rows[i]), rows[i]->time, &value);
 		snapshot_row(w, keyed_key(rows[i]), rows[i]->len, value.data, value.len);
 	}
-	free(rows);
 	buf_release(&value);
+}
+
+void join_save(const struct join *j, struct snapshot_writer *w)
+{
+	size_t n;
+	struct keyed_row **rows = keyed_sorted(j->groups, &n);
+
+	number_anew((struct join *)j);
+	save_groups(rows, n, w);
+	free(rows);
+}
+
+void join_track(struct join *j)
+{
+	keyed_track(j->groups);
+}
+
+void join_save_changes(struct join *j, struct snapshot_writer *w)
+{
+	const struct keyed_changes changes = keyed_changes(j->groups);
+	size_t at = 0, len;
+	const char *key;
+
+	save_groups(changes.rows, changes.n, w);
+	while ((key = keyed_next_gone(&changes, &at, &len)))
+		snapshot_gone(w, key, len);
 }
 
 /* Few names, for many records. */

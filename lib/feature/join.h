@@ -60,6 +60,8 @@ bool join_is_empty(const struct join *);
 
 /* A row for each key, in order of keys. */
 void join_save(const struct join *, struct snapshot_writer *);
+void join_track(struct join *);		/* from here on; then the rows that have changed or gone since, or since the last call */
+void join_save_changes(struct join *, struct snapshot_writer *);
 /* Such a row; `at` and `fields` are of waiting records, but for source and line.  0 or -1. */
 int join_load(struct join *, const struct snapshot_reader *, const struct place *at, const struct fields *, struct error *why);
 int join_dump(const struct snapshot_reader *, struct buf *out, struct error *why);	/* a line of NDJSON */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "feature/pool.h"
 
 #define CHUNK_BYTES (8 * 1024 * 1024)	/* at least: large pages but for its end */
@@ -32,6 +33,10 @@ struct keyed {
 	struct candidate *heap;		/* by time; only once a row had to go */
 	size_t n_heap, heap_room;
 	bool has_heap;
+	bool tracks;
+	struct keyed_row **changed;	/* a row that has gone meanwhile may stand there, or twice */
+	size_t n_changed, changed_room;
+	struct buf gone;
 	void (*release)(void *, void *);
 	void *self;
 };
@@ -120,6 +125,8 @@ void keyed_free(struct keyed *k)
 	pool_pages_free(k->places, (k->mask + 1) * sizeof *k->places);
 	free(k->spare);
 	free(k->heap);
+	free(k->changed);
+	buf_release(&k->gone);
 	free(k);
 }
 
@@ -189,6 +196,67 @@ static void take_out(struct keyed *k, uint32_t n)
 		}
 	}
 	k->places[hole] = (struct place){ 0, 0 };
+}
+
+/* ---- what changes ---- */
+
+void keyed_note(struct keyed *k, struct keyed_row *r)
+{
+	if (k->n_changed == k->changed_room)
+		k->changed = alloc_again(k->changed, k->changed_room = k->changed_room ? k->changed_room * 2 : 64, sizeof *k->changed);
+	k->changed[k->n_changed++] = r;
+	r->is_noted = true;
+}
+
+static void note_gone(struct keyed *k, const struct keyed_row *r)
+{
+	const uint32_t len = r->len;
+
+	buf_add(&k->gone, &len, sizeof len);
+	buf_add(&k->gone, keyed_key(r), len);
+}
+
+struct keyed_changes keyed_changes(struct keyed *k)
+{
+	struct keyed_changes changes = { k->changed, 0, k->gone.data, k->gone.len };
+
+	for (size_t i = 0; i < k->n_changed; i++)
+		if (k->changed[i]->is_noted) {
+			k->changed[i]->is_noted = false;
+			k->changed[changes.n++] = k->changed[i];
+		}
+	k->n_changed = 0;
+	buf_clear(&k->gone);
+	return changes;
+}
+
+const char *keyed_next_gone(const struct keyed_changes *changes, size_t *at, size_t *len)
+{
+	uint32_t n;
+
+	if (*at == changes->gone_len)
+		return NULL;
+	memcpy(&n, changes->gone + *at, sizeof n);
+	const char *key = changes->gone + *at + sizeof n;
+	*len = n;
+	*at += sizeof n + n;
+	return key;
+}
+
+static void is_as_saved(void *self, struct keyed_row *r)
+{
+	(void)self;
+	r->is_noted = false;
+}
+
+void keyed_track(struct keyed *k)
+{
+	if (k->tracks) {
+		keyed_changes(k);
+		return;
+	}
+	k->tracks = true;
+	keyed_each(k, is_as_saved, NULL);
 }
 
 /* ---- the oldest row goes ---- */
@@ -265,6 +333,8 @@ static void drop_oldest(struct keyed *k)
 		sift_down(k, 0);
 	take_out(k, n);
 	struct keyed_row *r = row_at(k, n);
+	if (k->tracks)
+		note_gone(k, r);
 	if (k->release)
 		k->release(k->self, keyed_state(r));
 	free_key(k, r);
@@ -316,6 +386,10 @@ struct keyed_row *keyed_add(struct keyed *k, const char *key, size_t len, uint64
 	struct keyed_row *r = row_at(k, n);
 	r->time = time;
 	set_key(k, r, key, len);
+	if (k->tracks)
+		keyed_note(k, r);
+	else
+		r->is_noted = true;
 	*hash_at(k, n) = hash;
 	put(k, hash, n);
 	k->count++;
@@ -344,7 +418,7 @@ uint64_t keyed_expired(const struct keyed *k)
 size_t keyed_bytes(const struct keyed *k)
 {
 	return (k->mask + 1) * sizeof *k->places + k->rows * (k->row_size + sizeof(uint64_t)) + k->long_keys +
-	    k->heap_room * sizeof *k->heap + k->spare_room * sizeof *k->spare;
+	    k->heap_room * sizeof *k->heap + k->spare_room * sizeof *k->spare + k->changed_room * sizeof(void *) + k->gone.size;
 }
 
 void keyed_each(const struct keyed *k, void (*see)(void *, struct keyed_row *), void *self)

@@ -9,6 +9,9 @@
  * With a bound, a new key's owner first makes room by evicting the row with the oldest event time (of equal times the lower hash, then
  * the lesser key: the same whatever was saved and loaded in between).
  *
+ * Where it is asked to, it notes which rows have been touched or have gone since it was asked last, so that what is saved can be
+ * the changes alone.
+ *
  * Knows bytes of keys and sizes of rows, not what they mean.
  */
 #ifndef FEATURE_KEYED_H
@@ -22,7 +25,8 @@
 
 struct keyed_row {
 	int64_t time;		/* the newest event time of its events */
-	uint32_t len;
+	uint32_t len : 31;
+	uint32_t is_noted : 1;	/* as changed, or nobody asks */
 	char key[KEYED_INLINE];	/* longer ones: a pointer to heap */
 };				/* behind it: the state, zero at first, 8-byte aligned */
 
@@ -47,9 +51,38 @@ void keyed_trim(struct keyed *, bool for_one_more);
 /* Lets go of all rows whose time is before this. */
 void keyed_expire(struct keyed *, int64_t before);
 
+/* From here on changes are noted; what was noted before is forgotten. */
+void keyed_track(struct keyed *);
+
+void keyed_note(struct keyed *, struct keyed_row *);
+
+/* To be called whenever a row, or what its state holds, is changed. */
+static inline void keyed_touch(struct keyed *k, struct keyed_row *r)
+{
+	if (!r->is_noted)
+		keyed_note(k, r);
+}
+
+/* What has changed since keyed_track or the last call: good until the next change. */
+struct keyed_changes {
+	struct keyed_row **rows;	/* each once, in no order */
+	size_t n;
+	const char *gone;		/* keys, each behind its length (uint32_t) */
+	size_t gone_len;
+};
+struct keyed_changes keyed_changes(struct keyed *);
+
+/* The keys that have gone, one after the other from *at = 0 on; NULL: no more.  Some may have come back: they are among the rows. */
+const char *keyed_next_gone(const struct keyed_changes *, size_t *at, size_t *len);
+
 static inline void *keyed_state(struct keyed_row *r)
 {
 	return r + 1;
+}
+
+static inline struct keyed_row *keyed_row_of(void *state)
+{
+	return (struct keyed_row *)state - 1;
 }
 
 const char *keyed_key(const struct keyed_row *);

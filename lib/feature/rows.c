@@ -93,6 +93,7 @@ static bool put_packed(struct rows *t, const struct key *key, const void *bytes,
 
 	if (!r)
 		r = keyed_add(t->keyed, key->bytes, key->len, key->hash, 0);
+	keyed_touch(t->keyed, r);
 	struct row **place = place_of(r);
 	if (*place)
 		pool_put(&t->pool, *place, sizeof **place + (*place)->len);
@@ -141,16 +142,33 @@ void rows_read(const struct rows *t, const struct row *row, struct arena *arena,
 
 /* ---- saved and restored ---- */
 
+static void save(struct keyed_row *const *all, size_t n, struct snapshot_writer *w)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct row *row = *place_of(all[i]);
+		snapshot_row(w, keyed_key(all[i]), all[i]->len, row->bytes, row->len);
+	}
+}
+
 void rows_save(const struct rows *t, struct snapshot_writer *w)
 {
 	size_t n;
 	struct keyed_row **all = keyed_sorted(t->keyed, &n);
 
-	for (size_t i = 0; i < n; i++) {
-		const struct row *row = *place_of(all[i]);
-		snapshot_row(w, keyed_key(all[i]), all[i]->len, row->bytes, row->len);
-	}
+	save(all, n, w);
 	free(all);
+}
+
+void rows_track(struct rows *t)
+{
+	keyed_track(t->keyed);
+}
+
+void rows_save_changes(struct rows *t, struct snapshot_writer *w)
+{
+	const struct keyed_changes changes = keyed_changes(t->keyed);	/* none goes */
+
+	save(changes.rows, changes.n, w);
 }
 
 /* How many values; they are written to `out` as an array's items where that is not NULL. */

@@ -41,6 +41,8 @@ void rows_read(const struct rows *, const struct row *, struct arena *, struct v
 
 /* A row of a snapshot for each row, in order of keys; what does not fit is an error.  And as a line of NDJSON. */
 void rows_save(const struct rows *, struct snapshot_writer *);
+void rows_track(struct rows *);		/* from here on; then the rows that have changed since, or since the last call */
+void rows_save_changes(struct rows *, struct snapshot_writer *);
 int rows_load(struct rows *, const struct snapshot_reader *, struct error *why);
 int rows_dump(const struct snapshot_reader *, struct buf *out, struct error *why);
 

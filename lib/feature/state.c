@@ -79,11 +79,11 @@ void state_figures(const struct state *state, struct state_figures *f)
 
 #define PARTITION 0	/* of the source; others come with shards */
 
-static void put_key(struct buf *b, const struct keyed_row *r)
+static void put_key(struct buf *b, const char *key, size_t len)
 {
 	buf_clear(b);
 	snapshot_put_varint(b, PARTITION);
-	buf_add(b, keyed_key(r), r->len);
+	buf_add(b, key, len);
 }
 
 /* The section with the newest time of each key. */
@@ -122,50 +122,73 @@ static bool save_row(const struct spec_state *st, const struct keyed_row *row, s
 	return true;
 }
 
-static void save_state(const struct spec_state *st, struct keyed_row **rows, size_t n, struct snapshot_writer *w)
-{
-	struct buf key = BUF_INIT, value = BUF_INIT;
-	struct pool scratch = POOL_INIT;
+/* The rows of a key set that are saved: all of them, or those that have changed or gone. */
+struct saving {
+	struct keyed_changes changes;	/* `rows` are the rows in both cases */
+	bool is_whole;
+	struct snapshot_writer *to;
+	struct buf key, value;
+	struct pool scratch;
+};
 
-	snapshot_section(w, st->identity, strlen(st->identity));
-	for (size_t i = 0; i < n; i++)
-		if (save_row(st, rows[i], &scratch, &value)) {
-			put_key(&key, rows[i]);
-			snapshot_row(w, key.data, key.len, value.data, value.len);
-		}
-	pool_release(&scratch);
-	buf_release(&key);
-	buf_release(&value);
+/* Behind a section's rows: of the keys that have gone, too. */
+static void save_gone(struct saving *to)
+{
+	const char *key;
+	size_t at = 0, len;
+
+	while ((key = keyed_next_gone(&to->changes, &at, &len))) {
+		put_key(&to->key, key, len);
+		snapshot_gone(to->to, to->key.data, to->key.len);
+	}
 }
 
-static void save_keys(const struct state *state, size_t keys, struct snapshot_writer *w)
+static void save_state(const struct spec_state *st, struct saving *to)
 {
-	const struct spec *s = state->spec;
-	struct buf key = BUF_INIT, value = BUF_INIT;
-	size_t n;
-	struct keyed_row **rows = keyed_sorted(state->tables[keys].keyed, &n);
-
-	/* Without times the rows are known from the states alone. */
-	if (s->needs_time) {
-		name_keys(s, keys, &key);
-		snapshot_section(w, key.data, key.len);
-		for (size_t i = 0; i < n; i++) {
-			put_key(&key, rows[i]);
-			buf_clear(&value);
-			snapshot_put_signed(&value, rows[i]->time);
-			snapshot_row(w, key.data, key.len, value.data, value.len);
-		}
+	snapshot_section(to->to, st->identity, strlen(st->identity));
+	for (size_t i = 0; i < to->changes.n; i++) {
+		const struct keyed_row *row = to->changes.rows[i];
+		const bool has = save_row(st, row, &to->scratch, &to->value);
+		if (!has && to->is_whole)
+			continue;
+		put_key(&to->key, keyed_key(row), row->len);
+		if (has)
+			snapshot_row(to->to, to->key.data, to->key.len, to->value.data, to->value.len);
+		else
+			snapshot_gone(to->to, to->key.data, to->key.len);
 	}
+	save_gone(to);
+}
+
+static void save_times(const struct spec *s, size_t keys, struct saving *to)
+{
+	name_keys(s, keys, &to->key);
+	snapshot_section(to->to, to->key.data, to->key.len);
+	for (size_t i = 0; i < to->changes.n; i++) {
+		const struct keyed_row *row = to->changes.rows[i];
+		put_key(&to->key, keyed_key(row), row->len);
+		buf_clear(&to->value);
+		snapshot_put_signed(&to->value, row->time);
+		snapshot_row(to->to, to->key.data, to->key.len, to->value.data, to->value.len);
+	}
+	save_gone(to);
+}
+
+static void save_keys(const struct spec *s, size_t keys, struct saving *to)
+{
+	/* Without times the rows are known from the states alone. */
+	if (s->needs_time)
+		save_times(s, keys, to);
 	for (size_t j = 0; j < s->n_states; j++)
 		if (s->states[j].keys == keys && !s->states[j].bundle)
-			save_state(&s->states[j], rows, n, w);
+			save_state(&s->states[j], to);
 	/* In the order in which they are loaded. */
 	for (size_t i = 0; i < s->n_bundles; i++)
 		for (size_t j = 0; s->bundles[i]->keys == keys && j < s->bundles[i]->n; j++)
-			save_state(&s->states[s->bundles[i]->members[j].state], rows, n, w);
-	free(rows);
-	buf_release(&key);
-	buf_release(&value);
+			save_state(&s->states[s->bundles[i]->members[j].state], to);
+	buf_release(&to->key);
+	buf_release(&to->value);
+	pool_release(&to->scratch);
 }
 
 void state_save(const struct state *state, struct snapshot_writer *w)
@@ -181,9 +204,46 @@ void state_save(const struct state *state, struct snapshot_writer *w)
 		p->save(p->self, w);
 	}
 	buf_release(&name);
+	for (size_t i = 0; i < state->spec->n_keys; i++) {
+		struct saving to = { .is_whole = true, .to = w };
+		if (!state->tables[i].keyed)
+			continue;
+		to.changes.rows = keyed_sorted(state->tables[i].keyed, &to.changes.n);
+		save_keys(state->spec, i, &to);
+		free(to.changes.rows);
+	}
+}
+
+void state_track(struct state *state)
+{
+	for (size_t i = 0; i < state->n_parts; i++)
+		if (state->parts[i].track)
+			state->parts[i].track(state->parts[i].self);
 	for (size_t i = 0; i < state->spec->n_keys; i++)
 		if (state->tables[i].keyed)
-			save_keys(state, i, w);
+			keyed_track(state->tables[i].keyed);
+}
+
+void state_save_changes(struct state *state, struct snapshot_writer *w)
+{
+	struct buf name = BUF_INIT;
+
+	for (size_t i = 0; i < state->n_parts; i++) {
+		const struct state_part *p = &state->parts[i];
+		name_part(state->spec, p->name, &name);
+		if (p->save_changes) {
+			snapshot_section(w, name.data, name.len);
+			p->save_changes(p->self, w);
+			continue;
+		}
+		snapshot_section_anew(w, name.data, name.len);
+		if (!p->is_empty(p->self))
+			p->save(p->self, w);
+	}
+	buf_release(&name);
+	for (size_t i = 0; i < state->spec->n_keys; i++)
+		if (state->tables[i].keyed)
+			save_keys(state->spec, i, &(struct saving){ .changes = keyed_changes(state->tables[i].keyed), .to = w });
 }
 
 /* What a section is of: a state, the times of a key set, something besides, or nothing here. */

@@ -27,7 +27,10 @@ struct state_part {
 	const char *name;		/* borrowed */
 	void *self;
 	bool (*is_empty)(const void *self);
-	void (*save)(const void *self, struct snapshot_writer *);	/* its rows */
+	void (*save)(void *self, struct snapshot_writer *);		/* its rows */
+	/* From here on, and the rows that have changed or gone since, or since the last call; NULL: all of it has. */
+	void (*track)(void *self);
+	void (*save_changes)(void *self, struct snapshot_writer *);
 	int (*load)(void *self, const struct snapshot_reader *, struct error *why);	/* a row */
 };
 
@@ -55,6 +58,10 @@ struct state_figures { uint64_t keys, evicted, expired; size_t bytes; };
 void state_figures(const struct state *, struct state_figures *);
 
 void state_save(const struct state *, struct snapshot_writer *);
+
+/* From here on changes are noted; then, as changes of a snapshot (snapshot.h), what has changed since, or since the last call. */
+void state_track(struct state *);
+void state_save_changes(struct state *, struct snapshot_writer *);
 
 /* What a restore found besides: lists of texts, ", " between them. */
 struct state_news {

@@ -146,9 +146,19 @@ static bool has_no_rows(const void *self)
 	return !rows_count(self);
 }
 
-static void save_rows(const void *self, struct snapshot_writer *w)
+static void save_rows(void *self, struct snapshot_writer *w)
 {
 	rows_save(self, w);
+}
+
+static void track_rows(void *self)
+{
+	rows_track(self);
+}
+
+static void save_row_changes(void *self, struct snapshot_writer *w)
+{
+	rows_save_changes(self, w);
 }
 
 static int load_rows(void *self, const struct snapshot_reader *in, struct error *why)
@@ -167,7 +177,8 @@ static void own_rows(struct tables *t, size_t k)
 	buf_format(&own->name, "rows %s", lk->text);
 	for (size_t i = 0; i < lk->n_values; i++)
 		buf_format(&own->name, "%s%s", i ? ", " : ": ", lk->paths[i]);
-	state_add_part(t->state, &(struct state_part){ buf_text(&own->name), own->rows, has_no_rows, save_rows, load_rows });
+	state_add_part(t->state, &(struct state_part){ .name = buf_text(&own->name), .self = own->rows, .is_empty = has_no_rows,
+		.save = save_rows, .track = track_rows, .save_changes = save_row_changes, .load = load_rows });
 }
 
 struct tables *tables_new(const struct spec *s, struct state *state)

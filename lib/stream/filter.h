@@ -70,6 +70,9 @@ struct filter_tool {
 	int (*flush)(void *tool, struct error *why);	/* before every wait: a producer; must not wait itself */
 	int (*drain)(void *tool, bool last, struct next *, struct error *why);	/* at a barrier, before the state; last: no data follows */
 	int (*save)(void *tool, struct snapshot_writer *, struct error *why);
+	/* Changes since the last save or save_changes, or the restore where that was 0; NULL: it can tell none. */
+	int (*save_changes)(void *tool, struct snapshot_writer *, struct error *why);
+	/* 0, 1: what it has now is not all of what was saved, or more (the command line is another), -1. */
 	int (*restore)(void *tool, struct snapshot_reader *, struct error *why);
 	int (*reload)(void *tool, struct error *why);	/* SIGHUP, between batches */
 	void *(*split)(void *tool);			/* -j: an instance for one more thread */

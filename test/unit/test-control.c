@@ -105,7 +105,7 @@ static void test_directory(void)
 	directory_put_state(dir, "my-stage.1-r.snap", "xyz", 3, &why);
 	static const char names[] = "{\"$ref\":\"my-stage.1-r.snap\"}";
 	size_t n = 0;
-	directory_prune(dir, 1, names, strlen(names));
+	directory_prune(dir, &first, names, strlen(names));
 	char *gone = directory_get_state(dir, "features.1-r.snap", 17, &n, &why), *kept = directory_get_state(dir, "my-stage.1-r.snap", 17, &n, &why);
 	char *next = directory_get_state(dir, "features.2-r.snap", 17, &n, &why), *outside = directory_get_state(dir, "../x", 4, &n, &why);
 	ok(!gone && kept && next && !outside, "states of this epoch and before go, but for those that are named");

@@ -192,10 +192,129 @@ static void test_damage(void)
 	}
 }
 
+/* ---- changes ---- */
+
+#define SECTIONS 3
+#define KEYS 40
+
+/* Each section as an array: the value of each key, 0: it has none. */
+struct model { int values[SECTIONS][KEYS]; };
+
+static void put(struct snapshot_writer *w, int key, int value)
+{
+	char text[16], name[16];
+	const size_t n = (size_t)snprintf(text, sizeof text, "%d", value), m = (size_t)snprintf(name, sizeof name, "key %d", key);
+
+	snapshot_row(w, name, m, text, n);
+}
+
+static void put_gone(struct snapshot_writer *w, int key)
+{
+	char name[16];
+
+	snapshot_gone(w, name, (size_t)snprintf(name, sizeof name, "key %d", key));
+}
+
+/* The last section is written anew each time. */
+static void change(struct snapshot_writer *w, struct model *m, struct prng *p, int value, bool is_first)
+{
+	snapshot_begin(w, "test");
+	for (int s = 0; s < SECTIONS; s++) {
+		const char name[2] = { (char)('a' + s), '\0' };
+		const bool is_anew = !is_first && s == SECTIONS - 1;
+		(is_anew ? snapshot_section_anew : snapshot_section)(w, name, 1);
+		for (int k = 0; k < KEYS; k++) {
+			const uint64_t what = prng_below(p, 4);
+			const int before = m->values[s][k];
+			if (is_anew)
+				m->values[s][k] = 0;
+			if (what == 0)
+				put(w, k, m->values[s][k] = value);
+			else if (what == 1 && before && !is_first && !is_anew) {
+				put_gone(w, k);
+				m->values[s][k] = 0;
+			}
+		}
+	}
+	snapshot_end(w);
+}
+
+/* Each key once, with the value it should have. */
+static bool is_model(const struct buf *snapshot, struct model m)
+{
+	struct snapshot_reader r;
+	struct error why;
+	int item;
+
+	if (snapshot_open(&r, snapshot->data, snapshot->len, &why))
+		return false;
+	while ((item = snapshot_next(&r, &why)) != SNAPSHOT_END) {
+		if (item < 0)
+			return false;
+		if (item == SNAPSHOT_SECTION)
+			continue;
+		int *value = &m.values[*r.section - 'a'][atoi(r.key + 4)];
+		if (item != SNAPSHOT_ROW || *value != atoi(r.value))
+			return false;
+		*value = 0;
+	}
+	for (int i = 0; i < SECTIONS * KEYS; i++)
+		if (m.values[i / KEYS][i % KEYS])
+			return false;
+	return true;
+}
+
+static void test_changes(void)
+{
+	struct snapshot_writer w[12], merged;
+	struct snapshot_part parts[12];
+	const atomic_bool stop = true;
+	struct snapshot_reader r;
+	struct model model;
+	struct error why;
+	struct prng p;
+	int wrong = 0;
+
+	prng_init(&p, 9);
+	for (int round = 0; round < 200; round++) {
+		model = (struct model){ 0 };
+		for (size_t n = 0; n < 12; n++) {
+			change(&w[n], &model, &p, (int)n + 1, !n);
+			parts[n] = (struct snapshot_part){ w[n].bytes.data, w[n].bytes.len };
+			wrong += snapshot_merge(parts, n + 1, NULL, &merged, &why) || !is_model(&merged.bytes, model);
+			buf_release(&merged.bytes);
+		}
+		for (size_t n = 0; round < 199 && n < 12; n++)
+			buf_release(&w[n].bytes);
+	}
+	ok(!wrong, "a snapshot and changes of it, put together, are what was done to it");
+	snapshot_open(&r, w[1].bytes.data, w[1].bytes.len, &why);
+	while (snapshot_next(&r, &why) == SNAPSHOT_ROW || r.rest.p < r.rest.end)
+		if (r.rest.torn)
+			break;
+	ok(r.rest.torn, "changes are no snapshot");
+	w[11].bytes.data[30] ^= 1;
+	ok(snapshot_merge(parts, 12, NULL, &merged, &why) == -1 && strstr(why.text, "damaged"), "a part that is damaged: %s", why.text);
+	buf_release(&merged.bytes);
+	for (size_t n = 0; n < 12; n++)
+		buf_release(&w[n].bytes);
+
+	snapshot_begin(&w[0], "test");
+	snapshot_section(&w[0], "a", 1);
+	for (int k = 0; k < 100000; k++)
+		put(&w[0], k, k);
+	snapshot_end(&w[0]);
+	parts[0] = (struct snapshot_part){ w[0].bytes.data, w[0].bytes.len };
+	ok(snapshot_merge(parts, 1, &stop, &merged, &why) == -1, "it can be stopped");
+	buf_release(&merged.bytes);
+	buf_release(&w[0].bytes);
+}
+
 int main(void)
 {
 	test_numbers();
 	test_items();
 	test_damage();
+	test_changes();
 	return done();
 }
