@@ -217,10 +217,10 @@ bytes() {
 	events 7 3600 600 500 >in.jsonl
 	plainly in.jsonl
 	local fault
-	for fault in 'write ENOSPC 1 *.snap*' 'write ENOSPC 3 *.log' 'fdatasync EIO 2 *.log' 'open EMFILE 1 *.log' 'write ENOSPC 1 *.compact*' \
+	for fault in 'write ENOSPC 1 *.snap*' 'write ENOSPC 2 *.log' 'fdatasync EIO 1 *.log' 'open EMFILE 1 *.log' 'write ENOSPC 1 *.compact*' \
 		'fsync EIO 1 *.compact*' 'rename ENOSPC 1 *.compact*'; do
 		rm -rf ck out.jsonl
-		victim=features rule=$fault run large --interval 2ms --rate 24000/s in.jsonl
+		victim=features rule=$fault run large --interval 2ms --rate 8000/s in.jsonl
 		# What is put together may not be needed any more before the input ends.
 		if [ "$status" -ne 0 ] || [[ $fault != *compact* ]]; then
 			equal 1 "$status" "$fault: $output"
