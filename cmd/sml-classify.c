@@ -12,12 +12,14 @@
 
 #include "base/alloc.h"
 #include "base/number.h"
+#include "base/snapshot.h"
 #include "base/wallclock.h"
 #include "cli/command.h"
 #include "feature/encode.h"
 #include "json/write.h"
 #include "model/bands.h"
 #include "model/live.h"
+#include "model/modelfile.h"
 #include "stream/nest.h"
 #include "stream/stats.h"
 
@@ -55,6 +57,7 @@ struct classify {
 	struct input_shown *inputs;		/* in `rendered`: they outlive the model */
 	size_t n_inputs;
 	bool misfit_told;
+	char kept[MODEL_ID_LEN + 1];		/* the model whose file the checkpoint has; "": none's */
 	struct arena rendered;
 	struct name *terms;			/* of contributions */
 
@@ -266,20 +269,29 @@ static void use_model(struct classify *c)
 	c->terms[m->schema.n] = json_name(&c->rendered, "bias", 4);
 }
 
+static void take(struct classify *c)
+{
+	if (!live_take(c->live))
+		return;
+	use_model(c);
+	tell_model(c);
+}
+
+/* Under a checkpoint what is found waits for the next barrier, so that an epoch is of one model. */
 static void look(struct classify *c)
 {
+	const struct model *goes_on;
 	struct error why;
 	char rest[64];
-	const int is_new = live_look(c->live, &why);
 
+	live_look(c->live, &why);
 	if (why.text[0]) {
-		snprintf(rest, sizeof rest, "; model %s goes on", live_model(c->live)->id);
+		goes_on = live_next(c->live) ? live_next(c->live) : live_model(c->live);
+		snprintf(rest, sizeof rest, "; model %s goes on", goes_on->id);
 		warn(c, why.text, rest);
 	}
-	if (is_new) {
-		use_model(c);
-		tell_model(c);
-	}
+	if (!c->loop->protocol)
+		take(c);
 }
 
 static int classify_start(void *tool, struct loop *loop, struct error *why)
@@ -324,6 +336,81 @@ static int classify_reload(void *tool, struct error *why)
 {
 	(void)why;
 	look(tool);
+	return 0;
+}
+
+/* ---- under a checkpoint ---- */
+
+static int keep(struct classify *c, struct error *why)
+{
+	struct protocol *p = c->loop->protocol;
+	struct buf text = BUF_INIT;
+
+	modelfile_show(c->model, &text, false);
+	const int result = p->put(p, c, text.data, text.len, why);
+	buf_release(&text);
+	if (!result)
+		memcpy(c->kept, c->model->id, sizeof c->kept);
+	return result;
+}
+
+/* The state is which model scores what follows: one that waited begins here. */
+static int classify_save(void *tool, struct snapshot_writer *w, struct error *why)
+{
+	struct classify *c = tool;
+
+	take(c);
+	if (strcmp(c->kept, c->model->id) && keep(c, why))
+		return -1;
+	snapshot_section(w, "model", 5);
+	snapshot_row(w, "id", 2, c->model->id, MODEL_ID_LEN);
+	return 0;
+}
+
+static int read_id(struct snapshot_reader *reader, char id[MODEL_ID_LEN + 1], struct error *why)
+{
+	int item;
+
+	id[0] = '\0';
+	while ((item = snapshot_next(reader, why)) != SNAPSHOT_END) {
+		if (item < 0)
+			return -1;
+		if (item != SNAPSHOT_ROW || reader->key_len != 2 || memcmp(reader->key, "id", 2) || reader->value_len != MODEL_ID_LEN)
+			continue;
+		memcpy(id, reader->value, MODEL_ID_LEN);
+		id[MODEL_ID_LEN] = '\0';
+	}
+	return *id ? 0 : error_set(why, "names no model");
+}
+
+/* Another model than -m's goes on until the next barrier.  The same one needs no file: where it cannot be read it is written again. */
+static int classify_restore(void *tool, struct snapshot_reader *reader, struct error *why)
+{
+	struct classify *c = tool;
+	struct protocol *p = c->loop->protocol;
+	struct error reason;
+	const char *path;
+	char id[MODEL_ID_LEN + 1];
+	size_t n;
+
+	if (read_id(reader, id, why))
+		return -1;
+	const bool is_same = !strcmp(id, c->model->id);
+	char *text = p->get(p, c, &path, &n, &reason);
+	if (text)
+		memcpy(c->kept, id, sizeof id);
+	int result = 0;
+	if (!is_same)
+		result = text ? live_resume(c->live, path, text, n, &reason) : -1;
+	free(text);
+	if (result)
+		return error_set(why, "model %s: %s", id, reason.text);
+	if (is_same)
+		return 0;
+	use_model(c);
+	tell_model(c);
+	if (strcmp(live_next(c->live)->id, c->model->id))
+		command_note(&c->common, "goes on with model %s until the next commit, then with %s", c->model->id, live_next(c->live)->id);
 	return 0;
 }
 
@@ -551,7 +638,8 @@ const struct command classify_command = {
 	.setup = classify_setup,
 	.tool = {
 		.name = "classify", .start = classify_start, .records = classify_records, .deadline = classify_deadline,
-		.tick = classify_tick, .reload = classify_reload, .finish = classify_finish, .metrics = classify_metrics,
+		.tick = classify_tick, .reload = classify_reload, .save = classify_save, .restore = classify_restore,
+		.finish = classify_finish, .metrics = classify_metrics,
 	},
 	.release = classify_release,
 };

@@ -133,6 +133,27 @@ static int save_stage(struct checkpoint *c, size_t i, const struct control_line 
 	return result;
 }
 
+static size_t stage_of(const struct checkpoint *c, const void *tool)
+{
+	return (size_t)(loop_stage(c->loop, tool) - c->loop->stages);
+}
+
+static int put(struct protocol *p, const void *tool, const void *bytes, size_t n, struct error *why)
+{
+	struct checkpoint *c = of(p);
+	struct commit_point at = { .epoch = p->epoch };
+
+	memcpy(at.run, c->run, sizeof at.run);
+	return states_put(c->states, stage_of(c, tool), &at, bytes, n, why);
+}
+
+static char *get(struct protocol *p, const void *tool, const char **path, size_t *n, struct error *why)
+{
+	const struct checkpoint *c = of(p);
+
+	return states_get(c->states, stage_of(c, tool), path, n, why);
+}
+
 /* ---- the sink ---- */
 
 /* What was committed by a transaction stands in COMMIT, too. */
@@ -620,8 +641,8 @@ struct checkpoint *checkpoint_new(const struct checkpoint_options *o)
 
 	c->o = *o;
 	c->lock = -1;
-	c->protocol = (struct protocol){ prepare, start, control, first, due, tick, end, abort_stream, opened, writing, closing, false, !o->is_source, NULL, 0,
-		o->is_sink, 0, 0, 0, 0 };
+	c->protocol = (struct protocol){ prepare, start, control, first, due, tick, end, abort_stream, opened, writing, closing, put, get, false,
+		!o->is_source, NULL, 0, o->is_sink, 0, 0, 0, 0 };
 	return c;
 }
 

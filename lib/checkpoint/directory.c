@@ -448,7 +448,7 @@ static bool is_left(const char *name, const struct commit_point *at, const char 
 
 	if (point)
 		return !strstr(point, at->run);
-	if (!(point = point_in(name, ".snap")) && !(point = point_in(name, ".log")))
+	if (!(point = point_in(name, ".snap")) && !(point = point_in(name, ".log")) && !(point = point_in(name, ".model")))
 		return false;
 	return strtoull(point, NULL, 10) <= at->epoch && !memmem(barrier, len, name, strlen(name));
 }

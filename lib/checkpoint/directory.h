@@ -11,6 +11,7 @@
  *			first byte; e and run say what had been committed then: behind another commit it counts no more
  *	STAGE.E-RUN.snap, .log	a stage's state that is too large for the barrier's line (chain.h)
  *	STAGE.E-RUN.compact	what becomes such a file
+ *	STAGE.E-RUN.model	what stands beside a stage's state (beside.h)
  *
  * Whoever reads COMMIT sees a whole commit.  Knows these files; no stages and no records.
  */
@@ -78,8 +79,8 @@ int directory_begin_log(const char *dir, const char *name, struct error *why);
 int directory_add_to_log(const char *dir, const char *name, int log, const struct buf *entry, size_t *len, struct error *why);
 
 /*
- * Behind a commit: removes states of epochs up to this that its barrier does not name, checkpoints that have not been committed, and
- * what other runs have left half done.
+ * Behind a commit: removes states, and files beside them, of epochs up to this that its barrier does not name, checkpoints that have
+ * not been committed, and what other runs have left half done.
  */
 void directory_prune(const char *dir, const struct commit_point *, const char *barrier, size_t len);
 

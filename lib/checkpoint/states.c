@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/crc32c.h"
 #include "base/snapshot.h"
+#include "checkpoint/beside.h"
 #include "checkpoint/chain.h"
 #include "checkpoint/compaction.h"
 #include "checkpoint/directory.h"
@@ -26,6 +27,7 @@ struct kept {
 	bool has_crc;
 	struct compaction *compaction;
 	char *compacted;		/* the file it writes */
+	struct beside beside;
 };
 
 struct states {
@@ -61,6 +63,7 @@ int states_restore(struct states *s, size_t i, struct stage *stage, struct contr
 	if (!result) {
 		const struct value n = json_get(v, "n", &s->arena);
 		stage->before = n.type == VALUE_INTEGER && n.integer > 0 ? (uint64_t)n.integer : 0;
+		beside_read(&s->kept[i].beside, s->dir, v, &s->arena);
 	}
 	if (!result && stage->tool->restore) {
 		result = load(s->dir, v, &s->arena, &s->kept[i].chain, &snapshot, why);
@@ -238,8 +241,26 @@ int states_save(struct states *s, size_t i, struct stage *stage, const struct co
 {
 	buf_format(json, "{\"n\":%llu", (unsigned long long)(stage->before + stage->tally.records));
 	const int result = stage->tool->save ? save_state(s, &s->kept[i], stage, at, json, why) : 0;
+	beside_write(&s->kept[i].beside, json);
 	buf_add_byte(json, '}');
 	return result;
+}
+
+/* ---- beside them ---- */
+
+int states_put(struct states *s, size_t i, const struct commit_point *at, const void *bytes, size_t n, struct error *why)
+{
+	char *name = file_name(&s->kept[i], at, "model");
+	const int result = beside_put(&s->kept[i].beside, s->dir, name, bytes, n, why);
+
+	free(name);
+	return result;
+}
+
+char *states_get(const struct states *s, size_t i, const char **path, size_t *n, struct error *why)
+{
+	*path = s->kept[i].beside.path;
+	return beside_get(&s->kept[i].beside, n, why);
 }
 
 /* ---- life ---- */
@@ -262,6 +283,7 @@ void states_free(struct states *s)
 	for (size_t i = 0; i < s->n; i++) {
 		begin_chain(&s->kept[i]);
 		free(s->kept[i].compacted);
+		beside_release(&s->kept[i].beside);
 	}
 	arena_release(&s->arena);
 	free(s);

@@ -13,19 +13,36 @@
 
 struct refusal { char *path; struct fileid identity; bool read; };	/* !read: worth another try */
 
+struct version {
+	struct model *model;		/* NULL: there is none */
+	char *file;			/* that it came from, */
+	struct fileid identity;		/* as it was then */
+	char stated[64];
+};
+
 struct live {
 	char *path;
 	live_check *check;
 	void *self;
-	struct model *model;
-	char *file;			/* that `model` came from, */
-	struct fileid identity;	/* as it was then */
-	char stated[64];
+	struct version used, next;	/* next: the newest one, where it has not been taken yet */
 	struct refusal *refused;	/* what has been told of; if read, not to be read again until it changes */
 	size_t n_refused;
 	bool lost;			/* it has been told that the path can't be read */
 	uint64_t loads, refusals;
 };
+
+static void release_version(struct version *v)
+{
+	model_release(v->model);
+	free(v->model);
+	free(v->file);
+	*v = (struct version){0};
+}
+
+static bool is_from(const struct version *v, const char *path, const struct fileid *id)
+{
+	return v->model && !strcmp(path, v->file) && fileid_equal(id, &v->identity);
+}
 
 /* That which this content has met, or NULL. */
 static const struct refusal *find_refusal(const struct live *l, const char *path, const struct fileid *id)
@@ -65,7 +82,18 @@ static void forget_missing(struct live *l)
 		}
 }
 
-enum outcome { USED, REPLACED, REFUSED };	/* in use already; in use now; not, for reasons told now or before */
+enum outcome { KNOWN, READ, REFUSED };	/* in use or waiting already; waiting now; neither, for reasons told now or before */
+
+/* A model that its user will have; NULL: it goes. */
+static struct model *accepted(const struct live *l, struct model *m, const char *path, struct error *why)
+{
+	if (!m || !l->check || !l->check(l->self, m, why))
+		return m;
+	error_prefix(why, "%s", path);
+	model_release(m);
+	free(m);
+	return NULL;
+}
 
 /*
  * Tries one file; where it is refused and nobody has been told, and nothing else is to be told, `why` says so.  The file is looked at
@@ -84,18 +112,16 @@ static enum outcome try_file(struct live *l, const char *path, struct error *why
 			*why = reason;
 		return REFUSED;
 	}
-	if (l->model && !strcmp(path, l->file) && fileid_equal(&id, &l->identity))
-		return USED;
+	if (is_from(&l->next, path, &id))
+		return KNOWN;
+	if (is_from(&l->used, path, &id)) {
+		release_version(&l->next);	/* the old file is back before the new one was taken */
+		return KNOWN;
+	}
 	const struct refusal *before = find_refusal(l, path, &id);
 	if (before && before->read)
 		return REFUSED;
-	m = modelfile_load(path, stated, &read, &reason);
-	if (m && l->check && l->check(l->self, m, &reason)) {
-		error_prefix(&reason, "%s", path);
-		model_release(m);
-		free(m);
-		m = NULL;
-	}
+	m = accepted(l, modelfile_load(path, stated, &read, &reason), path, &reason);
 	if (!m && before && !read)
 		return REFUSED;
 	if (!m) {
@@ -104,15 +130,10 @@ static enum outcome try_file(struct live *l, const char *path, struct error *why
 			*why = reason;
 		return REFUSED;
 	}
-	model_release(l->model);
-	free(l->model);
-	free(l->file);
-	l->model = m;
-	l->file = alloc_text(path);
-	l->identity = id;
-	memcpy(l->stated, stated, sizeof stated);
-	l->loads++;
-	return REPLACED;
+	release_version(&l->next);
+	l->next = (struct version){ .model = m, .file = alloc_text(path), .identity = id };
+	memcpy(l->next.stated, stated, sizeof stated);
+	return READ;
 }
 
 static int newest_first(const void *a, const void *b)
@@ -180,7 +201,7 @@ static int try_folder(struct live *l, struct error *why)
 		lose(l, why, n ? "none of its *.json files is a valid model" : "no *.json file in this folder");
 	else
 		l->lost = false;
-	return got == REPLACED;
+	return got == READ;
 }
 
 int live_look(struct live *l, struct error *why)
@@ -196,7 +217,37 @@ int live_look(struct live *l, struct error *why)
 	if (S_ISDIR(st.st_mode))
 		return try_folder(l, why);
 	l->lost = false;
-	return try_file(l, l->path, why) == REPLACED;
+	return try_file(l, l->path, why) == READ;
+}
+
+bool live_take(struct live *l)
+{
+	if (!l->next.model)
+		return false;
+	release_version(&l->used);
+	l->used = l->next;
+	l->next = (struct version){0};
+	l->loads++;
+	return true;
+}
+
+int live_resume(struct live *l, const char *from, const char *text, size_t len, struct error *why)
+{
+	struct version v = {0};
+	struct model *m = modelfile_parse(text, len, v.stated, why);
+
+	if (!m)
+		return error_prefix(why, "%s", from);
+	v.model = accepted(l, m, from, why);
+	if (!v.model)
+		return -1;
+	v.file = alloc_text(from);
+	if (l->next.model)
+		release_version(&l->used);
+	else
+		l->next = l->used;
+	l->used = v;
+	return 0;
 }
 
 struct live *live_open(const char *path, live_check *check, void *self, struct error *why)
@@ -206,7 +257,7 @@ struct live *live_open(const char *path, live_check *check, void *self, struct e
 	l->path = alloc_text(path);
 	l->check = check;
 	l->self = self;
-	if (live_look(l, why))
+	if (live_look(l, why) && live_take(l))
 		return l;
 	if (!why->text[0])	/* it went in between */
 		error_set(why, "%s: %s", path, strerror(ENOENT));
@@ -221,26 +272,30 @@ void live_close(struct live *l)
 	for (size_t i = 0; i < l->n_refused; i++)
 		free(l->refused[i].path);
 	free(l->refused);
-	model_release(l->model);
-	free(l->model);
+	release_version(&l->used);
+	release_version(&l->next);
 	free(l->path);
-	free(l->file);
 	free(l);
 }
 
 const struct model *live_model(const struct live *l)
 {
-	return l->model;
+	return l->used.model;
+}
+
+const struct model *live_next(const struct live *l)
+{
+	return l->next.model;
 }
 
 const char *live_path(const struct live *l)
 {
-	return l->file;
+	return l->used.file;
 }
 
 const char *live_stated(const struct live *l)
 {
-	return l->stated;
+	return l->used.stated;
 }
 
 uint64_t live_loaded(const struct live *l)

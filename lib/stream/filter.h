@@ -117,7 +117,7 @@ struct service {
 };
 
 /*
- * Who reads, makes and passes on control records under a checkpoint; without one they are data, or a mistake.  Each hook returns
+ * Who reads, makes and passes on control records under a checkpoint; without one they are data, or a mistake.  A hook returns
  * 0 or -1 with `why`, and chooses the status by loop->verdict; control and end also 1 where a policy ends the run.
  */
 struct protocol {
@@ -133,6 +133,13 @@ struct protocol {
 	int (*opened)(struct protocol *, struct output *, struct error *why);
 	int (*writing)(struct protocol *, struct output *, struct error *why);	/* its first bytes, before they are */
 	int (*closing)(struct protocol *, struct output *, struct error *why);	/* all of it has been written */
+	/*
+	 * A tool's file beside its state, for what is large and seldom another one.  put: in `save`; durable when it returns, and named by
+	 * this barrier and all that follow, in place of the one before.  get: in `restore`, what the checkpoint names; free(3), with the
+	 * path it was read from, borrowed until the next put; NULL with `why`: it cannot be had.
+	 */
+	int (*put)(struct protocol *, const void *tool, const void *bytes, size_t n, struct error *why);
+	char *(*get)(struct protocol *, const void *tool, const char **path, size_t *n, struct error *why);
 	bool has_begun;						/* data may pass */
 	bool counts;						/* not a source: records are counted from the stream's beginning */
 	const char *run;					/* once it has: the run, and the epoch that is open */

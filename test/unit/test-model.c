@@ -328,6 +328,16 @@ static int no_sevens(void *self, const struct model *m, struct error *reason)
 	return m->bias == 7 ? error_set(reason, "seven") : 0;
 }
 
+static bool replaced(struct live *l)
+{
+	return live_look(l, &why) == 1 && live_take(l);
+}
+
+static bool waits(const struct live *l, double bias)
+{
+	return live_next(l) && live_next(l)->bias == bias;
+}
+
 static void replacement(void)
 {
 	put("m.json", 1);
@@ -336,7 +346,7 @@ static void replacement(void)
 		return;
 	ok(!live_look(l, &why) && !why.text[0], "nothing new");
 	put("m.json", 2);
-	ok(live_look(l, &why) == 1 && bias(l) == 2, "replaced");
+	ok(replaced(l) && bias(l) == 2, "replaced");
 	put_text("m.json", "{\"format\":3}");
 	ok(!live_look(l, &why) && strstr(why.text, "format: is 3"), "a bad one is refused: %s", why.text);
 	ok(!live_look(l, &why) && !why.text[0], "and told once");
@@ -347,7 +357,7 @@ static void replacement(void)
 	ok(!live_look(l, &why) && strstr(why.text, "No such file"), "a missing one is told: %s", why.text);
 	ok(!live_look(l, &why) && !why.text[0], "once");
 	put("m.json", 3);
-	ok(live_look(l, &why) == 1 && bias(l) == 3 && live_loaded(l) == 3, "and taken when it is back");
+	ok(replaced(l) && bias(l) == 3 && live_loaded(l) == 3, "and taken when it is back");
 	live_close(l);
 
 	/* As a ConfigMap is swapped: the path is a link to a file behind a link to a folder. */
@@ -359,7 +369,7 @@ static void replacement(void)
 	l = live_open(at("link.json"), NULL, NULL, &why);
 	ok(l && bias(l) == 11, "a link is followed");
 	ok(!symlink("v2", at("new")) && !rename(at("new"), at("data")), "the folder is swapped");
-	ok(live_look(l, &why) == 1 && bias(l) == 12, "the new one is seen");
+	ok(replaced(l) && bias(l) == 12, "the new one is seen");
 	live_close(l);
 	ok(!live_open(at("none.json"), NULL, NULL, &why) && strstr(why.text, "none.json: No such file"), "no file: %s", why.text);
 }
@@ -382,11 +392,11 @@ static void registry(void)
 	ok(strstr(why.text, "0003.json: is no model: it has no member format"), "a newer bad one is told: %s", why.text);
 	ok(!live_look(l, &why) && !why.text[0], "once");
 	put("models/0003.json", 3);
-	ok(live_look(l, &why) == 1 && bias(l) == 3, "until it is mended");
+	ok(replaced(l) && bias(l) == 3, "until it is mended");
 	put("models/0010.json", 10);
-	ok(live_look(l, &why) == 1 && bias(l) == 10, "10 is newer than 3");
+	ok(replaced(l) && bias(l) == 10, "10 is newer than 3");
 	unlink(at("models/0010.json"));
-	ok(live_look(l, &why) == 1 && bias(l) == 3, "removing it rolls back");
+	ok(replaced(l) && bias(l) == 3, "removing it rolls back");
 	put("models/0002.json", 22);
 	ok(!live_look(l, &why) && bias(l) == 3, "an older one changes nothing");
 	for (int i = 1; i <= 3; i++)
@@ -394,8 +404,42 @@ static void registry(void)
 	ok(!live_look(l, &why) && why.text[0] && bias(l) == 3, "all removed: the last one goes on: %s", why.text);
 	put("models/v9.json", 9);
 	put("models/v10.json", 10);
-	is_int(live_look(l, &why), 1, "names count as people do:");
+	ok(replaced(l), "names count as people do:");
 	is_double(bias(l), 10, "v10 is newer than v9: %s", live_path(l));
+	live_close(l);
+}
+
+static void waiting(void)
+{
+	mkdir(at("later"), 0777);
+	put("later/1.json", 1);
+	struct live *l = live_open(at("later"), no_sevens, NULL, &why);
+	if (!ok(l && !live_next(l), "nothing waits at first"))
+		return;
+	put("later/2.json", 2);
+	ok(live_look(l, &why) == 1 && bias(l) == 1 && waits(l, 2) && live_loaded(l) == 1, "what was read waits");
+	ok(!live_look(l, &why) && waits(l, 2), "and is not read again");
+	put_text("later/3.json", "{}");
+	ok(!live_look(l, &why) && why.text[0] && waits(l, 2), "a bad one changes nothing: %s", why.text);
+	put("later/3.json", 3);
+	ok(live_look(l, &why) == 1 && bias(l) == 1 && waits(l, 3), "a newer one waits in its place");
+	unlink(at("later/3.json"));
+	ok(live_look(l, &why) == 1 && waits(l, 2), "until it is removed");
+	unlink(at("later/2.json"));
+	ok(!live_look(l, &why) && !live_next(l) && !live_take(l) && bias(l) == 1, "and nothing where the one in use is the newest again");
+	put("later/2.json", 2);
+	ok(live_look(l, &why) == 1 && live_take(l) && bias(l) == 2 && !live_next(l) && live_loaded(l) == 2, "taken");
+
+	static const char old[] = "{\"format\":1,\"kind\":\"linear\",\"features\":[],\"bias\":5}";
+	ok(!live_resume(l, "kept", old, strlen(old), &why) && bias(l) == 5 && waits(l, 2), "an earlier one goes on, and the file's waits");
+	ok(!strcmp(live_path(l), "kept") && live_loaded(l) == 2, "in its place");
+	ok(!live_look(l, &why) && waits(l, 2), "it is not read again");
+	put("later/4.json", 4);
+	ok(live_look(l, &why) == 1 && !live_resume(l, "kept", old, strlen(old), &why) && bias(l) == 5 && waits(l, 4), "the newest one waits");
+	ok(live_resume(l, "kept", "{\"format\":3}", 12, &why) && strstr(why.text, "kept: format: is 3"), "a bad one: %s", why.text);
+	static const char seven[] = "{\"format\":1,\"kind\":\"linear\",\"features\":[],\"bias\":7}";
+	ok(live_resume(l, "kept", seven, strlen(seven), &why) && strstr(why.text, "kept: seven"), "one that the user refuses: %s", why.text);
+	ok(bias(l) == 5 && live_take(l) && bias(l) == 4 && live_loaded(l) == 3, "the file's is taken behind it");
 	live_close(l);
 }
 
@@ -412,6 +456,7 @@ int main(void)
 		return 1;
 	replacement();
 	registry();
+	waiting();
 	char *command = alloc_format("rm -rf %s", folder);
 	ok(!system(command), "cleaned up");
 	free(command);
