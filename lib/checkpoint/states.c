@@ -239,7 +239,9 @@ static int save_state(struct states *s, struct kept *k, struct stage *stage, con
 
 int states_save(struct states *s, size_t i, struct stage *stage, const struct commit_point *at, struct buf *json, struct error *why)
 {
-	buf_format(json, "{\"n\":%llu", (unsigned long long)(stage->before + stage->tally.records));
+	const uint64_t records = stage->before + stage->tally.records;
+
+	buf_format(json, "{\"n\":%llu", (unsigned long long)records);
 	const int result = stage->tool->save ? save_state(s, &s->kept[i], stage, at, json, why) : 0;
 	beside_write(&s->kept[i].beside, json);
 	buf_add_byte(json, '}');
