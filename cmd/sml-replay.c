@@ -25,6 +25,7 @@
 #define OVERLAP (60 * NS_PER_S)
 #define COMMIT (10 * NS_PER_S)
 #define INTERVAL (200 * NS_PER_MS)
+#define ATTEMPTS 3
 #define COMMIT_LEAST (100 * NS_PER_MS)
 #define PARTITIONS_MAX 100000
 #define TIMELESS 100		/* records without an event time are told of */
@@ -286,8 +287,6 @@ static int replay_setup(void *tool, struct setup *setup, struct error *why)
 	t->kafka.allows_gap = t->allows_gap;
 	t->kafka.wants_origin = t->meta;
 	t->kafka.checkpointed = t->common.checkpoint;
-	/* A barrier may come between any two records that are paced, and the last one behind any that is the last. */
-	t->kafka.one_by_one = t->common.checkpoint && (t->rate > 0 || t->speed > 0 || t->count || t->until != INT64_MAX);
 	t->kafka.intake = (struct intake){ .max_line = t->common.max_line, .refuses_control = true, .retries = t->retries };
 	if (t->until != INT64_MAX) {
 		eventtime_show(t->until, shown);
@@ -307,6 +306,7 @@ static void replay_defaults(void *tool)
 
 	t->overlap_ns = t->commit_ns = -1;
 	t->common.interval_ns = INTERVAL;
+	t->common.attempts = ATTEMPTS;
 }
 
 /* ---- the source ---- */
@@ -426,6 +426,7 @@ static int sequence_next(struct source *source, struct record **out, struct erro
 		return got;
 	for (;;) {
 		struct source *now = s->is_live ? s->live : s->files;
+		now->most = source->most;
 		got = now->next(now, out, why);
 		copy_state(s, now);
 		leave_files(s);
@@ -587,7 +588,7 @@ static struct source *open_files(struct replay *t, struct error *why)
 {
 	/* A topic behind them says that nothing more comes to the last one. */
 	const struct lines_options lines = { .fields = &t->loop->fields, .intake = t->kafka.intake,
-		.whole = t->common.checkpoint && !t->n_addresses, .most = t->kafka.one_by_one ? 1 : 0 };
+		.whole = t->common.checkpoint && !t->n_addresses };
 
 	if (!t->merges)
 		return inputs_new(t->files, t->n_files, &lines, why);
@@ -608,6 +609,8 @@ static struct source *replay_source(void *tool, struct loop *loop, const struct 
 	s->replay = t;
 	s->source = (struct source){ .next = sequence_next, .close = sequence_close, .tell = sequence_tell, .seek = sequence_seek,
 	    .fd = -1, .until = INT64_MAX, .lag = -1 };
+	/* A barrier may come between any two records that are paced, and the last one behind any that is the last. */
+	s->source.most = t->common.checkpoint && (t->rate > 0 || t->speed > 0 || t->count || t->until != INT64_MAX);
 	/* Files that can't be read are found before brokers that can't be reached. */
 	if (!skips_files && !(s->files = open_files(t, why)))
 		return NULL;
@@ -773,27 +776,43 @@ static int64_t due_at(struct replay *t, struct record *r, int64_t now)
 	return due;
 }
 
+/* The record in hand is not of an epoch that ends while it waits. */
+static void hold(struct replay *t, bool yes)
+{
+	if (t->sequence.files)
+		t->sequence.files->holds = yes;
+}
+
+/* A checkpoint may have something to do before these leave. */
+static int announce(struct replay *t, struct record *first, struct error *why)
+{
+	struct protocol *p = t->loop->protocol;
+
+	if (!p)
+		return 0;
+	hold(t, true);
+	const int result = p->sends(p, first, why);
+	hold(t, result != 0);
+	return result;
+}
+
 /* Records of the batch by their place in it, which is what the consumer counts by. */
 struct batch { struct record *record[BATCH_MAX]; size_t place[BATCH_MAX], n, left; };	/* left: of these have gone on */
 
 static int pass(struct replay *t, struct batch *b, size_t from, size_t to, struct next *next, struct error *why)
 {
 	const size_t behind = b->place[to - 1] + 1;
-	const int result = next_pass(next, b->record + from, to - from, why);
+	int result = announce(t, b->record[from], why);
 
+	if (result)
+		return result;
+	result = next_pass(next, b->record + from, to - from, why);
 	t->sent += to - from;
 	b->left = to;
 	loop_stage(t->loop, t)->tally.records += to - from;
 	if (!result && t->sequence.is_live)
 		consumer_passed(t->consumer, behind);
 	return result;
-}
-
-/* The record in hand is not of an epoch that ends while it waits. */
-static void hold(struct replay *t, bool yes)
-{
-	if (t->sequence.files)
-		t->sequence.files->holds = yes;
 }
 
 static int pass_paced(struct replay *t, struct batch *b, struct next *next, struct error *why)
@@ -890,9 +909,10 @@ static int replay_records(void *tool, struct record **r, size_t n, struct next *
 	struct batch b;
 	int result;
 
-	if (!live && !t->reads) {
+	if (!live && !t->reads && !(t->loop->protocol && t->loop->protocol->careful)) {
 		t->sent += n;
-		return next_pass(next, r, n, why);
+		result = announce(t, r[0], why);
+		return result ? result : next_pass(next, r, n, why);
 	}
 	for (size_t i = 0; t->notes && !live && i < n; i++)
 		handover_note(t->handover, r[i]->line, r[i]->len);
@@ -1106,6 +1126,8 @@ static const struct opt replay_options[] = {
 	OPT_FLAG(0, "arrival", struct replay, arrival, "add _in: when it was read, microseconds since the epoch"),
 	OPT_FLAG(0, "retry", struct replay, retries, "error records become their originals again"),
 	OPT_DURATION(0, "interval", "D", struct replay, common.interval_ns, "between two barriers of a checkpoint (200ms)"),
+	OPT_INTEGER(0, "attempts", "N", struct replay, common.attempts, 0, 1000, "runs that may die at one place; then the record is found (3; 0: any)"),
+	OPT_CHOICE(0, "on-poison", "stop|route", struct replay, common.on_poison, "a record that kills stops the pipeline (3), or becomes an error record"),
 	CHECKPOINT_OPTIONS(struct replay),
 	COMMON_OPTIONS(struct replay),
 	OPT_END

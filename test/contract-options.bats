@@ -183,6 +183,7 @@ is_strict() {
 	*'|'*) wrong=('' x "$argument" "${argument%%|*}x" "${argument^^}") ;;
 	esac
 	for value in "${wrong[@]}"; do
+		[ "$name=$value" != attempts=0 ] || continue	# any number
 		# shellcheck disable=SC2046 # words
 		wrong_use "$tool" $(base "$tool") "--$name=$value"
 		[[ $said == *"--$name"*"$value"* ]] || { echo "$tool --$name='$value': $said" && return 1; }

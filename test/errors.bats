@@ -63,6 +63,8 @@ make_LATE_DATA() {
 }
 lines_REMOTE_ERROR() { valid; }
 make_REMOTE_ERROR() { crafted REMOTE_ERROR; }
+lines_POISON() { valid; }
+make_POISON() { crafted POISON; }	# poison.bats has real ones
 lines_RESERVED() {
 	printf '%s\n' '{"_sml":"begin"}' '{"_sml":}' '{"_sml":"x' '{"errorType":"X","_sml":"error"}' '{"a":1,"_sml":"error"}' ',"_sml":"error"}'
 	printf '{"_sml":\xff\x00}\r\n{"_sml":1,"x":"\\n"}'
@@ -80,7 +82,7 @@ make_RESERVED() { sml-replay -q; }
 }
 
 @test "every type comes back through --retry, byte for byte, also behind other stages" {
-	for type in PARSE_ERROR INVALID_DATA MISSING_FEATURE TOO_LONG LATE_DATA REMOTE_ERROR; do
+	for type in PARSE_ERROR INVALID_DATA MISSING_FEATURE TOO_LONG LATE_DATA REMOTE_ERROR POISON; do
 		"lines_$type" >raw
 		"make_$type" <raw >errors
 		equal $type "$(types <errors)"

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/number.h"
 #include "base/wallclock.h"
+#include "checkpoint/attempts.h"
 #include "checkpoint/control.h"
 #include "checkpoint/directory.h"
 #include "checkpoint/states.h"
@@ -39,12 +41,14 @@ struct checkpoint {
 	struct written *written;		/* a sink's files; NULL: it is none */
 	struct transaction *transaction;	/* a sink's, which is its commit; NULL: none */
 	int lock;
-	bool ended, aborted;
+	bool ended, aborted, lost;		/* lost: a stage before has died without a word */
+	struct attempts *attempts;		/* a source's; NULL: it is none */
 	int64_t due, barrier_at;		/* a source's */
 	bool is_open;				/* the last barrier has not been committed yet, as far as the source has seen */
 	uint64_t mark;				/* of the commit before it */
 	int64_t hurries;			/* from when on much input alone is reason enough for one */
 	uint64_t done, records;			/* input bytes and records at the last barrier */
+	size_t batch;				/* its records, where it need not be careful */
 	struct buf line, next_line;
 };
 
@@ -405,6 +409,8 @@ static int pass_end(struct checkpoint *c, struct error *why)
 		return usage(c, error_set(why, "the stream ends behind barrier %llu, and the last one here was %llu: something between the stages "
 		    "drops control records", (unsigned long long)l.epoch, (unsigned long long)c->epoch));
 	c->ended = true;
+	if (c->o.is_sink)
+		attempts_end(c->o.dir, c->run);
 	return forward(c, why);
 }
 
@@ -416,6 +422,7 @@ static int pass_abort(struct checkpoint *c, struct error *why)
 	if (read_line(c, &l, why))
 		return -1;
 	c->aborted = true;
+	c->lost = l.is_lost;
 	c->loop->verdict = l.exit == EXIT_USAGE || l.exit == EXIT_STOPPED ? (enum exit_status)l.exit : EXIT_FAILED;
 	error_set(why, "stopped by %.*s: %.*s", (int)l.stage.len, l.stage.text, (int)l.why.len, l.why.text);
 	if (!c->o.is_sink) {
@@ -503,6 +510,13 @@ static int write_positions(struct checkpoint *c, struct buf *b, struct error *wh
 	return by(c, result);
 }
 
+/* Single records are asked for where each may have a barrier before it. */
+static void take_care(struct checkpoint *c)
+{
+	c->protocol.careful = attempts_is_careful(c->attempts);
+	c->loop->source->most = c->protocol.careful ? 1 : c->batch;
+}
+
 static int begin(struct checkpoint *c, struct error *why)
 {
 	struct source *source = c->loop->source;
@@ -530,7 +544,14 @@ static int begin(struct checkpoint *c, struct error *why)
 	c->due = wallclock_monotonic() + c->o.interval_ns;
 	c->barrier_at = wallclock_monotonic();
 	c->done = source->done;
-	return pass_begin(c, why);
+	if (pass_begin(c, why))
+		return -1;
+	c->attempts = attempts_new(c->o.dir, c->o.attempts);
+	if (attempts_begin(c->attempts, c->loop->stages->before, c->run, why))
+		return -1;
+	c->batch = source->most;
+	take_care(c);
+	return 0;
 }
 
 static int make_barrier(struct checkpoint *c, bool is_last, struct error *why)
@@ -564,6 +585,52 @@ static void look_for_commit(struct checkpoint *c, int64_t now)
 	c->is_open = false;
 	c->due = rest > c->o.interval_ns ? now + rest : c->barrier_at + c->o.interval_ns;
 	c->hurries = now + rest;
+	attempts_committed(c->attempts, c->loop->stages->before + c->records);
+	take_care(c);
+}
+
+/* 1: a stop was asked for meanwhile. */
+static int wait_for_commit(struct checkpoint *c, struct error *why)
+{
+	int result = 0;
+
+	while (!result && c->is_open) {
+		const int64_t now = wallclock_monotonic();
+		look_for_commit(c, now);
+		if (c->is_open)
+			result = loop_sleep(c->loop, now + LOOK_NS, why);
+	}
+	return result;
+}
+
+/* A record that kills goes on as an error record, or no further. */
+static int see_to_poison(struct checkpoint *c, struct record *r, bool routes, struct error *why)
+{
+	const uint64_t n = attempts_deaths(c->attempts, r->at.source, r->at.line);
+
+	if (routes) {
+		record_fail(r, POISON, "the pipeline has died %llu time%s with this record alone under way", (unsigned long long)n, number_s(n));
+		return 0;
+	}
+	c->loop->verdict = EXIT_STOPPED;
+	return error_set(why, "%s:%llu: the pipeline has died %llu time%s with this record alone under way%s", r->at.source,
+	    (unsigned long long)r->at.line, (unsigned long long)n, number_s(n), c->o.routes_poison ? ", of late as an error record: --attempts 0 goes on trying" :
+	    ": --on-poison=route sends it to the dead letters, --attempts 0 tries it again");
+}
+
+static int sends(struct protocol *p, struct record *r, struct error *why)
+{
+	struct checkpoint *c = of(p);
+	const char *source = r->at.source;
+	enum attempts_verdict verdict;
+	int result = p->careful ? wait_for_commit(c, why) : 0;
+
+	while (!result && (verdict = attempts_judge(c->attempts, source, r->at.line)) == ATTEMPTS_BARRIER)
+		if ((result = make_barrier(c, false, why)) == 0)
+			result = wait_for_commit(c, why);
+	if (!result && verdict != ATTEMPTS_SEND)
+		result = see_to_poison(c, r, c->o.routes_poison && verdict == ATTEMPTS_POISON, why);
+	return result ? result : attempts_send(c->attempts, source, r->at.line, why);
 }
 
 static int start(struct protocol *p, struct error *why)
@@ -602,6 +669,8 @@ static int end(struct protocol *p, enum end *how, struct error *why)
 	struct checkpoint *c = of(p);
 
 	if (c->o.is_source) {
+		if (*how == END_CLEAN && attempts_exhaust(c->attempts, why))
+			return -1;
 		const int result = make_barrier(c, true, why);
 		if (result)
 			return result;
@@ -616,6 +685,7 @@ static int end(struct protocol *p, enum end *how, struct error *why)
 	*how = END_LOST;
 	if (c->loop->stopping)
 		return error_set(why, "stopped, while the stages before it go on");
+	c->lost = true;
 	return error_set(why, "the input ended without an end record: a stage before this one has died");
 }
 
@@ -626,9 +696,11 @@ static void abort_stream(struct protocol *p, enum exit_status status, const stru
 	struct error ignored;
 	size_t i = s ? (size_t)(s - c->loop->stages) : 0;
 
+	if ((c->o.is_source || c->o.is_sink) && !c->lost)
+		attempts_explain(c->o.dir, c->run);
 	if (c->o.is_sink || c->aborted || c->ended || !c->o.output->is_open)
 		return;
-	control_write_abort(&line, (int)status, c->o.stages[i], why);
+	(c->lost ? control_write_lost : control_write_abort)(&line, (int)status, c->o.stages[i], why);
 	send(c, &line, &ignored);
 	buf_release(&line);
 }
@@ -641,8 +713,8 @@ struct checkpoint *checkpoint_new(const struct checkpoint_options *o)
 
 	c->o = *o;
 	c->lock = -1;
-	c->protocol = (struct protocol){ prepare, start, control, first, due, tick, end, abort_stream, opened, writing, closing, put, get, false,
-		!o->is_source, NULL, 0, o->is_sink, 0, 0, 0, 0 };
+	c->protocol = (struct protocol){ prepare, start, control, first, due, tick, end, abort_stream, opened, writing, closing, put, get,
+		sends, false, false, !o->is_source, NULL, 0, o->is_sink, 0, 0, 0, 0 };
 	return c;
 }
 
@@ -656,6 +728,7 @@ void checkpoint_free(struct checkpoint *c)
 	if (!c)
 		return;
 	written_free(c->written);
+	attempts_free(c->attempts);
 	if (c->lock >= 0)
 		close(c->lock);
 	states_free(c->states);

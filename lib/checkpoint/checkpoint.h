@@ -30,6 +30,8 @@ struct checkpoint_options {
 	const char *const *stages;		/* the names of the loop's stages */
 	struct output *output;			/* where control records go on to; not of a sink */
 	int64_t interval_ns;			/* between barriers, of a source */
+	uint64_t attempts;			/* of a source: attempts.h */
+	bool routes_poison;			/* ... and a record that kills becomes an error record; false: it stops the pipeline */
 	bool is_source, is_sink;
 	checkpoint_transaction *transaction;	/* NULL: none */
 	void *sink;

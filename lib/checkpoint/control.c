@@ -37,7 +37,8 @@ int control_read(struct control_line *c, const char *line, size_t len, struct ar
 	if (json_document(arena, line, len, &object, why))
 		return -1;
 	const struct value version = json_get(object, "v", arena), epoch = json_get(object, "e", arena),
-		status = json_get(object, "exit", arena), last = json_get(object, "last", arena);
+		status = json_get(object, "exit", arena), last = json_get(object, "last", arena),
+		lost = json_get(object, "lost", arena);
 	c->kind = text_of(object, "_sml", arena);
 	c->run = text_of(object, "run", arena);
 	c->erun = text_of(object, "erun", arena);
@@ -49,6 +50,7 @@ int control_read(struct control_line *c, const char *line, size_t len, struct ar
 	c->epoch = epoch.type == VALUE_INTEGER && epoch.integer >= 0 ? (uint64_t)epoch.integer : 0;
 	c->exit = status.type == VALUE_INTEGER ? status.integer : 1;
 	c->is_last = last.type == VALUE_BOOL && last.truth;
+	c->is_lost = lost.type == VALUE_BOOL && lost.truth;
 	if (!c->kind.text)
 		return error_set(why, "it does not say what it is");
 	if (version.type != VALUE_MISSING && (version.type != VALUE_INTEGER || version.integer != CONTROL_VERSION))
@@ -178,12 +180,24 @@ void control_write_commit(struct buf *b, const char *run, size_t run_len, uint64
 	buf_add_byte(b, '}');
 }
 
-void control_write_abort(struct buf *b, int status, const char *stage, const char *why)
+/* Without its last brace. */
+static void begin_abort(struct buf *b, int status, const char *stage, const char *why)
 {
 	begin_line(b, "abort");
 	add_number(b, "exit", status);
 	add_string(b, "stage", stage, strlen(stage));
 	json_write_name(b, "why");
 	json_write_text(b, why, strlen(why));
+}
+
+void control_write_abort(struct buf *b, int status, const char *stage, const char *why)
+{
+	begin_abort(b, status, stage, why);
 	buf_add_byte(b, '}');
+}
+
+void control_write_lost(struct buf *b, int status, const char *stage, const char *why)
+{
+	begin_abort(b, status, stage, why);
+	buf_add_text(b, ",\"lost\":true}");
 }

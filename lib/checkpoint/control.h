@@ -5,7 +5,7 @@
  *	{"_sml":"begin","v":1,"run":"18f3...","e":41,"erun":"18f2...","via":"replay","st":{...}}
  *	{"_sml":"barrier","v":1,"run":"18f3...","e":42,"t":1719914112000,"src":[...],"via":"replay,features","st":{...}}
  *	{"_sml":"end","run":"18f3...","e":42}
- *	{"_sml":"abort","exit":2,"stage":"replay","why":"..."}
+ *	{"_sml":"abort","exit":2,"stage":"replay","why":"..."}, and "lost":true where a stage before has died without one
  *	{"_sml":"commit","run":"18f3...","e":42}
  *
  * Unknown members are ignored and passed on.  What a stage adds (its name in `via`, its state in `st`) is written into the line as
@@ -35,6 +35,7 @@ struct control_line {
 	uint64_t epoch;
 	int64_t exit;				/* of abort */
 	bool is_last;				/* of a barrier: no more data comes, windows may close */
+	bool is_lost;				/* of abort: by a stage whose input had just ended, so that nobody knows the cause */
 };
 
 /* -1: not such a record, or of a version that is not known. */
@@ -70,5 +71,6 @@ void control_write_end(struct buf *, const char *run, uint64_t epoch);
 void control_write_commit(struct buf *, const char *run, size_t run_len, uint64_t epoch);
 /* `why` may be any bytes. */
 void control_write_abort(struct buf *, int status, const char *stage, const char *why);
+void control_write_lost(struct buf *, int status, const char *stage, const char *why);
 
 #endif

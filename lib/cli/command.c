@@ -461,7 +461,7 @@ static int run(struct part *parts, size_t n)
 	const int is_checkpointed = checkpoint_check(parts, n, names, &why);
 	if (is_checkpointed) {
 		checkpoint = checkpoint_new(&(struct checkpoint_options){ common_of(first)->checkpoint, names, &output,
-		    common_of(first)->interval_ns, first->command->source != NULL, final->command->is_sink, final->command->transaction, final->tool });
+		    common_of(first)->interval_ns, (uint64_t)common_of(first)->attempts, common_of(first)->on_poison, first->command->source != NULL, final->command->is_sink, final->command->transaction, final->tool });
 		loop.protocol = checkpoint_protocol(checkpoint);
 		if (is_checkpointed < 0 || loop.protocol->prepare(loop.protocol, &loop, &why)) {
 			complain(final->command->name, "%s", why.text);

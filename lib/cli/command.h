@@ -22,7 +22,8 @@ struct common {
 	int on_bad;				/* 0 route, 1 stop */
 	const char *max_errors_text, *time_text, *metrics_path;
 	const char *checkpoint, *stage;		/* of tools that take part in one; checkpoint: also $SML_CHECKPOINT */
-	int64_t interval_ns;			/* sml-replay: between barriers */
+	int64_t interval_ns, attempts;		/* sml-replay: between barriers; runs that may die at one place */
+	int on_poison;				/* sml-replay: 0 stop, 1 route */
 	uint64_t max_line;
 	/* filled in after parsing: */
 	struct policy policy;

@@ -588,7 +588,7 @@ static void forget_files(struct consumer *c)
 static int consumer_next(struct source *source, struct record **out, struct error *why)
 {
 	struct consumer *c = (struct consumer *)source;
-	const size_t most = c->o->one_by_one ? 1 : BATCH_MAX;
+	const size_t most = source->most ? source->most : BATCH_MAX;
 	bool drained = false;
 	uint64_t ignored;
 	size_t n = 0;

@@ -53,7 +53,6 @@ struct consumer_options {
 	bool allows_gap;
 	bool wants_origin;
 	bool checkpointed;			/* its position is a checkpoint's: what cannot be read on from there is refused (status 2) */
-	bool one_by_one;			/* a batch is one record, so that a position between any two of them is whole */
 	const struct fields *fields;
 	struct intake intake;
 	struct loop *loop;			/* whose outputs have to be empty before a commit */

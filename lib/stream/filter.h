@@ -140,6 +140,9 @@ struct protocol {
 	 */
 	int (*put)(struct protocol *, const void *tool, const void *bytes, size_t n, struct error *why);
 	char *(*get)(struct protocol *, const void *tool, const char **path, size_t *n, struct error *why);
+	/* Of a source: before it sends a record.  1: a stop was asked for, and it is not sent.  May make it an error record. */
+	int (*sends)(struct protocol *, struct record *, struct error *why);
+	bool careful;						/* ... it asks of each, one a batch; else of the first of a batch */
 	bool has_begun;						/* data may pass */
 	bool counts;						/* not a source: records are counted from the stream's beginning */
 	const char *run;					/* once it has: the run, and the epoch that is open */

@@ -50,6 +50,7 @@ static int inputs_next(struct source *source, struct record **out, struct error 
 	for (;;) {
 		if (!in->now && open_next(in, why))
 			return SOURCE_FAILED;
+		in->now->most = source->most;
 		const int got = in->now->next(in->now, out, why);
 		source->control = in->now->control;
 		source->until = in->now->until;

@@ -27,7 +27,6 @@ struct lines {
 	uint64_t number;			/* of the last line, blank ones counted */
 	uint64_t fetched;			/* bytes that the reader has given */
 	struct lines_place before;		/* the last batch */
-	size_t most;
 	bool at_eof, begun;
 	bool dropping;				/* inside a line that is too long */
 	size_t dropped;				/* its bytes so far */
@@ -158,6 +157,7 @@ struct lines_place lines_tell(const struct source *source, bool before_last)
 static int lines_next(struct source *source, struct record **out, struct error *why)
 {
 	struct lines *l = (struct lines *)source;
+	const int most = source->most ? (int)source->most : BATCH_MAX;
 	int n = 0;
 
 	arena_clear(&l->arena);
@@ -165,7 +165,7 @@ static int lines_next(struct source *source, struct record **out, struct error *
 	l->before = lines_tell(source, false);
 	for (int reads = 0;; reads++) {
 		char *p = l->block + l->start, *end = l->block + l->end, *lf;
-		while (n < (int)l->most && (p < end || (l->dropping && l->at_eof))) {
+		while (n < most && (p < end || (l->dropping && l->at_eof))) {
 			if (!(lf = memchr(p + l->scanned, '\n', (size_t)(end - p) - l->scanned))) {
 				l->scanned = (size_t)(end - p);
 				if (!l->at_eof || l->o.whole)
@@ -240,7 +240,6 @@ struct source *lines_new(struct reader *reader, const char *name, const struct l
 	l->o = *o;
 	if (!l->o.intake.max_line)
 		l->o.intake.max_line = INTAKE_MAX_LINE;
-	l->most = o->most ? o->most : BATCH_MAX;
 	l->size = 2 * WANT;
 	l->block = alloc_bytes(l->size + SLACK);
 	return &l->source;

@@ -21,7 +21,6 @@ struct lines_options {
 	const struct fields *fields;
 	struct intake intake;		/* max_line 0: INTAKE_MAX_LINE */
 	bool whole;			/* a last line without LF is not given */
-	size_t most;			/* records of a batch; 0: BATCH_MAX */
 };
 
 /* Takes over the reader.  The name is borrowed: "stdin", a path. */

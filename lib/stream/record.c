@@ -18,7 +18,7 @@
 #define CONTROL_HEAD "{\"_sml\":"
 
 const char *const record_error_types[ERROR_TYPES + 1] = {
-	"PARSE_ERROR", "INVALID_DATA", "MISSING_FEATURE", "LATE_DATA", "TOO_LONG", "RESERVED", "REMOTE_ERROR", NULL
+	"PARSE_ERROR", "INVALID_DATA", "MISSING_FEATURE", "LATE_DATA", "TOO_LONG", "RESERVED", "REMOTE_ERROR", "POISON", NULL
 };
 
 bool record_looks_like_error(const char *line, size_t len)

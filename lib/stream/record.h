@@ -26,6 +26,7 @@ enum error_type {
 	TOO_LONG,
 	RESERVED,		/* would forge a control or an error record */
 	REMOTE_ERROR,
+	POISON,			/* kills whoever works on it */
 	ERROR_TYPES
 };
 

@@ -48,6 +48,7 @@ struct source {
 	/* for progress: bytes (files) or records (topics) read and in all; total 0: not known */
 	uint64_t done, total;
 	int64_t lag;			/* records behind the end of a topic; -1: does not apply */
+	size_t most;			/* records of a batch; 0: BATCH_MAX.  1: a position between any two of them is whole */
 	bool holds;			/* under a checkpoint: the last batch has not been passed on yet, `tell` leaves it out */
 	bool drains;			/* at a stop, read on to the end of a pipe; false: a source of its own stops at once */
 };
