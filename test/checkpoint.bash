@@ -49,3 +49,26 @@ disturb() {
 all_noted() {
 	[ "$(find pids -type f -size +0c | wc -l)" -ge "$1" ]
 }
+
+# fragile [all]: passes lines on, and is killed by the first one with a mark: by an error record of such a one only with "all"
+fragile() {
+	[ ! -d pids ] || echo "$BASHPID" >pids/fragile
+	exec python3 -c '
+import os, signal, sys
+for line in sys.stdin.buffer:
+    if b"poison" in line and (sys.argv[1:] or not line.endswith(b"\"_sml\":\"error\"}\n")) and not line.startswith(b"{\"_sml\""):
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()' "$@" 3>&- 4>&-
+}
+
+# ends STATUS RUNS COMMAND...: started again by a supervisor, it ends so, after so many runs at most; $deaths ended otherwise
+ends() {
+	for ((deaths = 0; deaths < $2; deaths++)); do
+		run "${@:3}"
+		[ "$status" -ne "$1" ] || return 0
+		[ "$status" -eq 1 ] || [ "$status" -gt 128 ] || break
+	done
+	echo "status $status after $deaths deaths: $output"
+	return 1
+}

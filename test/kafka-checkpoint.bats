@@ -544,3 +544,73 @@ go_files() (
 	set -o pipefail
 	sml-replay -q "$@" | sml-features -q -k key -d 'n = count()' | sml-route -q '*=-' >>out.jsonl
 )
+
+# ---- poison records ----
+
+# marked ID...: the lines of standard input, with a mark in these
+marked() {
+	local id script=()
+	for id in "$@"; do
+		script+=(-e "s/^{\"id\":$id,/{\"poison\":true,\"id\":$id,/")
+	done
+	sed "${script[@]}"
+}
+
+# dying OPERAND...: dies of each record with a mark
+dying() (
+	set -o pipefail
+	stage replay -q -e --on-poison=route "$@" 3>&- | fragile | stage features -q -k key -d 'n = count()' 3>&- |
+		stage route -q POISON=poison.jsonl '*=-' >>out.jsonl 3>&-
+)
+
+# letters ID...: these are the dead letters, and the rest is as it would be without them
+letters() {
+	equal "$(printf '%s\n' "$@")" "$(jq -r '.rawData | fromjson.id' poison.jsonl | sort -n)"
+	same
+}
+
+@test "poison records of several partitions: found, with their places, and no other one" {
+	events 1 3000 | marked 1 700 701 2222 | produce $T --create 3
+	events 1 3000 | grep -vE '"id":(1|700|701|2222),' | (unset SML_CHECKPOINT && sml-features -q -k key -d 'n = count()') >plain.jsonl
+	ends 0 60 dying kafka:$T
+	letters 1 700 701 2222
+	(unset SML_CHECKPOINT && sml-replay -q -e --meta kafka:$T) | jq -r 'select(.poison)._kafka | "kafka:\(.topic)[\(.partition)]:\(.offset)"' | sort >places
+	equal "$(cat places)" "$(jq -r '"\(.source):\(.line)"' poison.jsonl | sort)"
+	[ ! -e ck/attempts ]
+	# And it stops, if it is told so.
+	rm -rf ck
+	ends 3 40 dying --on-poison=stop kafka:$T
+	grep -qxF "$(sed -n 's/^sml-replay: \(.*\): the pipeline has died.*/\1/p' <<<"$output")" places
+}
+
+@test "poison records in the files and in the topic of a hand-over, and in both" {
+	events 1 500 | marked 100 470 >history
+	events 450 900 | marked 470 800 | produce $T --create 2
+	events 1 900 | grep -vE '"id":(100|470|800),' | (unset SML_CHECKPOINT && sml-features -q -k key -d 'n = count()') >plain.jsonl
+	ends 0 60 dying history kafka:$T
+	letters 100 470 800
+	equal 'history:100 history:470' "$(jq -r '"\(.source):\(.line)"' poison.jsonl | sort | head -n 2 | paste -sd ' ')"
+	run -0 dying history kafka:$T
+	letters 100 470 800
+}
+
+@test "a pipeline that waits for records and is killed again and again accuses none" {
+	events 1 5 | produce $T --create 1
+	run -0 go kafka:$T
+	local i pid
+	mkdir pids
+	for i in 1 2 3 4 5; do
+		rm -f pids/*
+		live kafka:$T 2>/dev/null 3>&- 4>&- &
+		pid=$!
+		wait_for 10 all_noted 3
+		pause 0.3
+		cat pids/* | xargs kill -9
+		wait $pid || true
+		[ ! -e ck/attempts ]
+	done
+	events 6 9 | produce $T
+	plainly kafka:$T
+	run -0 go kafka:$T
+	same
+}

@@ -27,6 +27,7 @@
 #define IDLE_NS (60 * NS_PER_S)		/* between barriers where nothing is read */
 #define EPOCH_BYTES (8u << 20)		/* of input: then a barrier at once */
 #define LOOK_NS (5 * NS_PER_MS)		/* between looks whether it has been committed */
+#define PATIENCE (NS_PER_S / 5)		/* for a commit, before a look whether there is anybody to make it */
 #define AT_WORK 4			/* between barriers at least so many times what the last one took, until it was committed */
 
 struct checkpoint {
@@ -589,7 +590,10 @@ static void look_for_commit(struct checkpoint *c, int64_t now)
 	take_care(c);
 }
 
-/* 1: a stop was asked for meanwhile. */
+/*
+ * 1: a stop was asked for meanwhile.  Nothing is written, so that no broken pipe would tell of a death behind a filter between the
+ * stages: the lock does.
+ */
 static int wait_for_commit(struct checkpoint *c, struct error *why)
 {
 	int result = 0;
@@ -597,6 +601,10 @@ static int wait_for_commit(struct checkpoint *c, struct error *why)
 	while (!result && c->is_open) {
 		const int64_t now = wallclock_monotonic();
 		look_for_commit(c, now);
+		if (c->is_open && now >= c->barrier_at + PATIENCE && directory_authority(c->o.dir, why) == 0) {
+			c->lost = true;
+			return error_set(why, "sml-route has ended before it has committed what is under way");
+		}
 		if (c->is_open)
 			result = loop_sleep(c->loop, now + LOOK_NS, why);
 	}
@@ -614,7 +622,8 @@ static int see_to_poison(struct checkpoint *c, struct record *r, bool routes, st
 	}
 	c->loop->verdict = EXIT_STOPPED;
 	return error_set(why, "%s:%llu: the pipeline has died %llu time%s with this record alone under way%s", r->at.source,
-	    (unsigned long long)r->at.line, (unsigned long long)n, number_s(n), c->o.routes_poison ? ", of late as an error record: --attempts 0 goes on trying" :
+	    (unsigned long long)r->at.line, (unsigned long long)n, number_s(n), c->o.routes_poison ?
+	    ", of late as an error record: --attempts 0 goes on trying" :
 	    ": --on-poison=route sends it to the dead letters, --attempts 0 tries it again");
 }
 
