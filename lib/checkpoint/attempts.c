@@ -282,14 +282,9 @@ int attempts_begin(struct attempts *a, uint64_t records, const char *run, struct
 {
 	snprintf(a->run, sizeof a->run, "%s", run);
 	a->limit = FIRST_LINES;
+	if (a->most && read_noted(a->dir, &a->now))
+		judge_last(a, records);
 	a->now.records = records;
-	if (!a->most) {
-		remove_file(a->dir);
-		return 0;
-	}
-	if (!read_noted(a->dir, &a->now))
-		return 0;
-	judge_last(a, records);
 	a->has_file = a->now.deaths || a->now.suspects.n;
 	if (a->has_file)
 		return write_noted(a->dir, &a->now, why);
