@@ -722,8 +722,9 @@ struct checkpoint *checkpoint_new(const struct checkpoint_options *o)
 
 	c->o = *o;
 	c->lock = -1;
-	c->protocol = (struct protocol){ prepare, start, control, first, due, tick, end, abort_stream, opened, writing, closing, put, get,
-		sends, false, false, !o->is_source, NULL, 0, o->is_sink, 0, 0, 0, 0 };
+	c->protocol = (struct protocol){ .prepare = prepare, .start = start, .control = control, .first = first, .due = due, .tick = tick,
+		.end = end, .abort = abort_stream, .opened = opened, .writing = writing, .closing = closing, .put = put, .get = get,
+		.sends = sends, .counts = !o->is_source, .commits = o->is_sink };
 	return c;
 }
 
