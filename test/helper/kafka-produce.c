@@ -150,7 +150,7 @@ static bool has_leaders(rd_kafka_t *rk, const struct job *job)
 static void create_topic(rd_kafka_t *rk, const struct job *job)
 {
 	char why[512];
-	rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(job->topic, (int)job->create, 1, why, sizeof(why));
+	rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(job->topic, (int)job->create, -1, why, sizeof(why));
 	if (!topic)
 		errx(2, "%s", why);
 	for (size_t i = 0; i < job->configs.n; i++) {
