@@ -493,6 +493,13 @@ sml-replay: --merge: b: 100 records without an event time at "timestamp" in ms, 
 	[[ $(cat many) == "sml-replay: no broker answers at 127.0.0.1:1,127.0.0.1:2 and 22 more (from -b): "*"Connection refused"* ]]
 }
 
+@test "a broker that is far away is waited for, by sml-route too" {
+	mock far:1
+	echo slow 1 250 >&9
+	echo '{"id":1}' | sml-route '*=kafka:far'
+	equal '{"id":1}' "$(sml-replay -q -e kafka:far)"
+}
+
 @test "a stop while brokers are waited for is a good end, of a chain none" {
 	for signal in INT TERM; do
 		run -0 --separate-stderr timeout --preserve-status -s $signal 0.5 sml-replay -b 127.0.0.1:1 -o end kafka:t

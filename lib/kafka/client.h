@@ -39,14 +39,24 @@ struct rd_kafka_s *kafka_client(bool produces, struct rd_kafka_conf_s *, struct 
 /* Whether it is a no that stays one: a wrong password, what the user may not do, what the brokers cannot. */
 bool kafka_is_refusal(int code);
 
+/* Behind a sentence the right that is missing, of a topic `of_topic`; else "". */
+#define KAFKA_READ " (the user needs Read on the topic)"
+#define KAFKA_WRITE " (the user needs Write on the topic)"
+const char *kafka_missing_right(int code, const char *of_topic);
+
+/* What a client has last said was wrong, in its error callback; len 0: nothing. */
+struct kafka_complaint { struct buf text; bool is_refusal; };
+
+void kafka_complain(struct kafka_complaint *, int code, const char *text);
+
 /*
- * A topic that exists, and how many partitions it has; waits KAFKA_CONNECT_MS for a broker that answers.  None is created, unless
- * allow.auto.create.topics says so.  `reason`: what the client has last said was wrong (its error callback), empty: nothing.
- * is_refused: whether that was a refusal; set by its answer on the topic, too.
+ * A topic that exists, and how many partitions it has; waits KAFKA_CONNECT_MS for a broker that answers, for one that refuses
+ * less.  None is created, unless allow.auto.create.topics says so.  The complaint is its client's; is_refusal is set by the answer on
+ * the topic, too.
  * The loop, where the caller runs in its thread, lets signals in: a stop ends the wait; else NULL.
  * NULL: no broker answers, there is no such topic, or it may not be seen; or a stop was asked for.
  */
-struct rd_kafka_topic_s *kafka_topic_find(struct rd_kafka_s *, const char *name, struct kafka_brokers, struct loop *, const struct buf *reason,
-    bool *is_refused, int32_t *partitions, struct error *why);
+struct rd_kafka_topic_s *kafka_topic_find(struct rd_kafka_s *, const char *name, struct kafka_brokers, struct loop *,
+    struct kafka_complaint *, int32_t *partitions, struct error *why);
 
 #endif

@@ -81,14 +81,12 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 		if (!c->down_since && c->begun) {
 			c->down_since = wallclock_monotonic();
 			consumer_tell(c, true, "no broker is reachable any more (%s); going on when one is",
-			    c->reason.len ? buf_text(&c->reason) : text);
+			    c->complaint.text.len ? buf_text(&c->complaint.text) : text);
 		}
-		if (c->reason.len)
+		if (c->complaint.text.len)
 			return;
 	}
-	buf_clear(&c->reason);
-	buf_add_text(&c->reason, text);
-	c->is_refused = kafka_is_refusal(code);
+	kafka_complain(&c->complaint, code, text);
 }
 
 static void is_up(struct consumer *c)
@@ -230,8 +228,8 @@ static int find_topic(struct consumer *c, struct topic *t, struct error *why)
 {
 	int32_t n;
 
-	if (!(t->handle = kafka_topic_find(c->rk, t->name, c->brokers, NULL, &c->reason, &c->is_refused, &n, why))) {
-		if (c->is_refused)
+	if (!(t->handle = kafka_topic_find(c->rk, t->name, c->brokers, NULL, &c->complaint, &n, why))) {
+		if (c->complaint.is_refusal)
 			consumer_refuse(c);
 		return -1;
 	}
@@ -477,7 +475,7 @@ static void hear(struct consumer *c, const rd_kafka_message_t *m)
 		/* fallthrough */
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR__FATAL:
-		error_set(&why, "%s: %s", p ? p->place : c->brokers.shown, rd_kafka_message_errstr(m));
+		error_set(&why, "%s: %s%s", p ? p->place : c->brokers.shown, rd_kafka_message_errstr(m), kafka_missing_right(m->err, KAFKA_READ));
 		if (kafka_is_refusal(m->err))
 			consumer_refuse(c);
 		consumer_fail(c, &why);
@@ -546,8 +544,8 @@ static int consumer_alive(struct source *source, struct error *why)
 		note_lag(c, now);
 		look_for_topics(c, now);
 		if (c->o->exits && c->down_since && now - c->down_since > DOWN_NS) {
-			error_set(&lost, "no broker has been reachable at %s for a minute: %.*s", c->brokers.shown, (int)c->reason.len,
-			    c->reason.len ? c->reason.data : "");
+			error_set(&lost, "no broker has been reachable at %s for a minute: %.*s", c->brokers.shown, (int)c->complaint.text.len,
+			    c->complaint.text.len ? c->complaint.text.data : "");
 			consumer_fail(c, &lost);
 		}
 	}
@@ -811,6 +809,6 @@ static void consumer_close(struct source *source)
 	free(c->topics);
 	if (source->fd >= 0)
 		close(source->fd);
-	buf_release(&c->reason);
+	buf_release(&c->complaint.text);
 	free(c);
 }

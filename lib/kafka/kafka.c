@@ -19,7 +19,9 @@
 #define BROKERS_SHOWN 2
 #define BROKERS_LEN 100
 #define RETRY_NS (100 * NS_PER_MS)
-#define LOOK_MS 100		/* for so long a signal may have to wait */
+#define LOOK_MS 100		/* for so long a signal may have to wait, first ... */
+#define LOOK_MAX_MS 1000	/* ... and at most: an answer from far away takes its time */
+#define REFUSED_NS NS_PER_S	/* a broker that has just started may not know its users yet */
 #define SCRAM_FROM 0x020601ff	/* older ones cannot log in to Kafka 4 by SCRAM */
 
 void kafka_parts(struct buf *out)
@@ -33,6 +35,28 @@ bool kafka_is_refusal(int code)
 		code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
 		code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED || code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
 		code == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT || code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE;
+}
+
+const char *kafka_missing_right(int code, const char *of_topic)
+{
+	switch (code) {
+	case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+		return " (the user needs Write and Describe on the transactional id)";
+	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+		return " (the user needs Read on the group)";
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		return of_topic;
+	default:
+		return "";
+	}
+}
+
+void kafka_complain(struct kafka_complaint *c, int code, const char *text)
+{
+	buf_clear(&c->text);
+	buf_add_text(&c->text, text);
+	/* Of what can go wrong with TLS, only the words tell what stays so. */
+	c->is_refusal = kafka_is_refusal(code) || (code == RD_KAFKA_RESP_ERR__SSL && strstr(text, "certificate verify failed"));
 }
 
 /* ---- addresses ---- */
@@ -264,14 +288,15 @@ rd_kafka_t *kafka_client(bool produces, rd_kafka_conf_t *conf, struct error *why
 
 /* ---- the first answer ---- */
 
-static void explain_silence(struct kafka_brokers brokers, const struct buf *reason, struct error *why)
+static void explain_silence(struct kafka_brokers brokers, const struct kafka_complaint *c, struct error *why)
 {
+	const struct buf *reason = &c->text;
 	const char *hint = "";
 
 	if (reason->len && memmem(reason->data, reason->len, "SCRAM", 5) && rd_kafka_version() < SCRAM_FROM)
 		hint = " (SCRAM with Kafka 4 needs librdkafka 2.6.1 or newer)";
-	error_set(why, "no broker answers at %s (%s)%s%.*s%s", brokers.shown, brokers.from, reason->len ? ": " : "",
-	    (int)reason->len, reason->len ? reason->data : "", hint);
+	error_set(why, "%s at %s (%s)%s%.*s%s", c->is_refusal ? "no access to Kafka" : "no broker answers", brokers.shown, brokers.from,
+	    reason->len ? ": " : "", (int)reason->len, reason->len ? reason->data : "", hint);
 }
 
 static bool creates_topics(rd_kafka_t *rk)
@@ -292,13 +317,17 @@ static rd_kafka_resp_err_t look_up(const struct rd_kafka_metadata *found, int32_
 }
 
 /* Asks until there is an answer.  0, -1: none, 1: a stop was asked for meanwhile; *e: what it says of the topic. */
-static int ask(rd_kafka_t *rk, rd_kafka_topic_t *topic, struct loop *loop, int32_t *partitions, rd_kafka_resp_err_t *e)
+static int ask(rd_kafka_t *rk, rd_kafka_topic_t *topic, struct loop *loop, const struct kafka_complaint *c, int32_t *partitions,
+    rd_kafka_resp_err_t *e)
 {
-	const int64_t until = wallclock_monotonic() + KAFKA_CONNECT_MS * NS_PER_MS;
+	int64_t until = wallclock_monotonic() + KAFKA_CONNECT_MS * NS_PER_MS;
 	const struct rd_kafka_metadata *found;
 
-	for (;;) {
-		const int64_t left = (until - wallclock_monotonic()) / NS_PER_MS, most = loop ? LOOK_MS : left;
+	for (int64_t most = LOOK_MS;; most = 2 * most < LOOK_MAX_MS ? 2 * most : LOOK_MAX_MS) {
+		const int64_t now = wallclock_monotonic();
+		if (c->is_refusal && until > now + REFUSED_NS)
+			until = now + REFUSED_NS;
+		const int64_t left = (until - now) / NS_PER_MS;
 		const bool is_last = left <= (int64_t)(RETRY_NS / NS_PER_MS);
 		const rd_kafka_resp_err_t failure = rd_kafka_metadata(rk, 0, topic, &found, is_last ? 100 : (int)(left < most ? left : most));
 
@@ -320,7 +349,7 @@ static int ask(rd_kafka_t *rk, rd_kafka_topic_t *topic, struct loop *loop, int32
 }
 
 rd_kafka_topic_t *kafka_topic_find(rd_kafka_t *rk, const char *name, struct kafka_brokers brokers, struct loop *loop,
-    const struct buf *reason, bool *is_refused, int32_t *partitions, struct error *why)
+    struct kafka_complaint *c, int32_t *partitions, struct error *why)
 {
 	rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
 	rd_kafka_resp_err_t e = RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -329,17 +358,18 @@ rd_kafka_topic_t *kafka_topic_find(rd_kafka_t *rk, const char *name, struct kafk
 		error_set(why, "kafka:%s: %s", name, rd_kafka_err2str(rd_kafka_last_error()));
 		return NULL;
 	}
-	const int answer = ask(rk, topic, loop, partitions, &e);
+	const int answer = ask(rk, topic, loop, c, partitions, &e);
 	if (answer >= 0)
-		*is_refused = !answer && kafka_is_refusal(e);
+		c->is_refusal = !answer && kafka_is_refusal(e);
 	if (answer > 0)
 		error_set(why, "kafka:%s: stopped before a broker answered at %s", name, brokers.shown);
 	else if (answer)
-		explain_silence(brokers, reason, why);
+		explain_silence(brokers, c, why);
 	else if (e == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
 		error_set(why, "kafka:%s: there is no such topic at %s (%s)", name, brokers.shown, brokers.from);
 	else if (e)
-		error_set(why, "kafka:%s: %s", name, rd_kafka_err2str(e));
+		error_set(why, "kafka:%s: %s%s", name, rd_kafka_err2str(e),
+		    kafka_missing_right(e, rd_kafka_type(rk) == RD_KAFKA_PRODUCER ? KAFKA_WRITE : KAFKA_READ));
 	else
 		return topic;
 	rd_kafka_topic_destroy(topic);

@@ -50,6 +50,48 @@ static int answer(const struct producer *p, struct error *why)
 	return p->failed ? error_set(why, "%s", p->why.text) : 0;
 }
 
+/* ---- a transaction that has failed ---- */
+
+/* Of all topics: which one it was is not told. */
+static void add_names(const struct producer *p, struct buf *text)
+{
+	for (const struct producer_topic *t = p->topics; t; t = t->next)
+		buf_format(text, " %s%s", t->name, t->next ? "," : ")");
+}
+
+static void explain_abort(const struct producer *p, const rd_kafka_error_t *e, struct error *why)
+{
+	const rd_kafka_resp_err_t code = rd_kafka_error_code(e);
+	struct buf text = BUF_INIT;
+
+	buf_format(&text, "Kafka at %s: %s%s", p->brokers.shown, rd_kafka_error_string(e),
+	    kafka_missing_right(code, " (the user needs Write on each topic:"));
+	if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+		add_names(p, &text);
+	error_set(why, "%s", buf_text(&text));
+	buf_release(&text);
+}
+
+/*
+ * What the client has given a transaction up for it keeps, and answers with it whatever it is asked for next; and nothing else comes of
+ * asking for another transaction while there is this one.  Without effect where it has not been given up.
+ */
+static void fail_with_transaction(struct producer *p)
+{
+	rd_kafka_error_t *e = p->transacts ? rd_kafka_begin_transaction(p->rk) : NULL;
+	struct error why;
+
+	if (e && rd_kafka_error_txn_requires_abort(e)) {
+		explain_abort(p, e, &why);
+		producer_fail(p, kafka_is_refusal(rd_kafka_error_code(e)), &why);
+	} else if (e && rd_kafka_error_is_fatal(e)) {
+		const bool is_final = producer_explain_fatal(p, &why);
+		producer_fail(p, is_final, &why);
+	}
+	if (e)
+		rd_kafka_error_destroy(e);
+}
+
 /* ---- callbacks, from rd_kafka_poll and rd_kafka_flush alone ---- */
 
 static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
@@ -57,6 +99,7 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 	struct producer *p = opaque;
 	struct producer_topic *t = m->_private;
 	const char *words = m->err ? rd_kafka_err2str(m->err) : NULL;
+	const struct buf *reason = &p->complaint.text;
 	struct error why;
 
 	(void)rk;
@@ -67,8 +110,10 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 			producer_fail(p, p->transacts, &why);
 		return;
 	}
-	error_set(&why, "kafka:%s: a message of %zu bytes was not delivered: %s%s%.*s", t->name, m->len, words,
-	    p->reason.len ? ": " : "", (int)p->reason.len, p->reason.len ? p->reason.data : "");
+	if (m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
+		fail_with_transaction(p);
+	error_set(&why, "kafka:%s: a message of %zu bytes was not delivered: %s%s%.*s%s", t->name, m->len, words, reason->len ? ": " : "",
+	    (int)reason->len, reason->len ? reason->data : "", kafka_missing_right(m->err, KAFKA_WRITE));
 	producer_fail(p, kafka_is_refusal(m->err) && p->transacts, &why);
 }
 
@@ -84,11 +129,8 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 		return;
 	}
 	/* "all brokers are down" says less than what came before it. */
-	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && p->reason.len)
-		return;
-	buf_clear(&p->reason);
-	buf_add_text(&p->reason, text);
-	p->is_refused = kafka_is_refusal(code);
+	if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !p->complaint.text.len)
+		kafka_complain(&p->complaint, code, text);
 }
 
 /* ---- making one ---- */
@@ -100,7 +142,7 @@ bool producer_explain_fatal(const struct producer *p, struct error *why)
 	const rd_kafka_resp_err_t code = rd_kafka_fatal_error(p->rk, words, sizeof words);
 
 	if (code != RD_KAFKA_RESP_ERR__FENCED || !p->transacts) {
-		error_set(why, "Kafka at %s: %s", p->brokers.shown, words);
+		error_set(why, "Kafka at %s: %s%s", p->brokers.shown, words, kafka_missing_right(code, KAFKA_WRITE));
 		return p->transacts && kafka_is_refusal(code);
 	}
 	/* The broker says the same of a transaction that took too long: only its age tells them apart. */
@@ -185,11 +227,11 @@ struct producer_topic *producer_topic(struct producer *p, const char *name, void
 	for (t = p->topics; t; t = t->next)
 		if (!strcmp(t->name, name) && t->owner == owner)
 			return t;
-	if (!(topic = kafka_topic_find(p->rk, name, p->brokers, loop, &p->reason, &p->is_refused, &partitions, why))) {
-		producer_fail(p, p->transacts && p->is_refused, why);
+	if (!(topic = kafka_topic_find(p->rk, name, p->brokers, loop, &p->complaint, &partitions, why))) {
+		producer_fail(p, p->transacts && p->complaint.is_refusal, why);
 		return NULL;
 	}
-	buf_clear(&p->reason);
+	buf_clear(&p->complaint.text);
 	t = alloc_zeroed(1, sizeof *t);
 	*t = (struct producer_topic){ topic, alloc_text(name), owner, p->topics };
 	p->topics = t;
@@ -220,8 +262,8 @@ int producer_send(struct producer *p, struct producer_topic *t, const void *key,
 		error_set(why, "kafka:%s: a message of %zu bytes is over message.max.bytes (see -X)", t->name, len);
 		return PRODUCER_TOO_LARGE;
 	default:
-		/* A transaction that has failed says no more than that: the cause is in a report. */
 		rd_kafka_poll(p->rk, 0);
+		fail_with_transaction(p);
 		error_set(why, "kafka:%s: %s", t->name, rd_kafka_err2str(e));
 		producer_fail(p, p->transacts && kafka_is_refusal(e), why);
 		return answer(p, why);
@@ -283,7 +325,7 @@ void producer_free(struct producer *p)
 		rd_kafka_destroy(p->rk);
 	if (p->fd >= 0)
 		close(p->fd);
-	buf_release(&p->reason);
+	buf_release(&p->complaint.text);
 	free(p->address);
 	free(p);
 }

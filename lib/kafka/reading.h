@@ -65,8 +65,7 @@ struct consumer {
 	bool files_ahead;		/* the files hold records ahead of time, so messages that are may be theirs */
 	char gap[64];
 	struct consumer_counts counts;
-	struct buf reason;		/* what the client last complained of */
-	bool is_refused;		/* ... was that it may not */
+	struct kafka_complaint complaint;
 	int64_t down_since, missing_since, lag_at;	/* monotonic ns; 0: not */
 	bool failed;
 	struct error why;

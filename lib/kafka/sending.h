@@ -18,8 +18,7 @@ struct producer {
 	struct kafka_brokers brokers;
 	producer_too_large *too_large;
 	struct producer_topic *topics;
-	struct buf reason;		/* what the client last complained of */
-	bool is_refused;		/* ... was that it may not */
+	struct kafka_complaint complaint;
 	bool failed;
 	bool is_final;			/* ... and a retry cannot help */
 	struct error why;

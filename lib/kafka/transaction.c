@@ -45,7 +45,7 @@ static int failed(const struct kafka_transaction *t, const char *what, rd_kafka_
 	}
 	if (rd_kafka_fatal_error(p->rk, NULL, 0))
 		return producer_explain_fatal(p, why) ? -2 : -1;
-	error_set(why, "Kafka at %s: %s: %s", p->brokers.shown, what, words);
+	error_set(why, "Kafka at %s: %s: %s: %s%s", p->brokers.shown, t->base.at.name, what, words, kafka_missing_right(code, KAFKA_READ));
 	return kafka_is_refusal(code) ? -2 : -1;
 }
 
@@ -65,7 +65,7 @@ static int answer(const struct kafka_transaction *t, const char *what, rd_kafka_
 /* Whether another try is due; else why not. */
 static bool may_go_on(const struct kafka_transaction *t, const char *what, int64_t until, struct error *why)
 {
-	const struct buf *reason = &t->producer->reason;
+	const struct buf *reason = &t->producer->complaint.text;
 
 	if (loop_look(t->o.loop))
 		error_set(why, "Kafka at %s: stopped while %s", t->producer->brokers.shown, what);
@@ -140,7 +140,8 @@ static int ask(const struct kafka_transaction *t, rd_kafka_t *rk, struct commit_
 		if (!e)
 			result = read_point(t, &slot->elems[0], at, why);
 		else if (kafka_is_refusal(e)) {
-			error_set(why, "Kafka at %s: group %s: %s", t->producer->brokers.shown, t->base.at.name, rd_kafka_err2str(e));
+			error_set(why, "Kafka at %s: %s: %s%s", t->producer->brokers.shown, t->base.at.name, rd_kafka_err2str(e),
+			    kafka_missing_right(e, KAFKA_READ));
 			result = -2;
 		} else if (!may_go_on(t, "the group's offset was asked for", until, why))
 			result = -1;

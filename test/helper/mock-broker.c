@@ -6,7 +6,8 @@
  *
  * Prints the bootstrap list (host:port,...) on stdout, one line, when the topics are there.  Ends with 0 on SIGTERM or
  * SIGINT, when its standard input (a pipe or a terminal) ends, when its parent ends, and after S seconds (1800).
- * Lines on standard input: "down N" makes broker N unreachable, "up N" brings it back; brokers count from 1.
+ * Lines on standard input: "down N" makes broker N unreachable, "up N" brings it back, "slow N MS" has it answer so much later;
+ * brokers count from 1.
  *
  * What the mock cluster of librdkafka 2.0 is not: it looks up no times (any time gives the end), keeps at most 5 MiB or
  * 100,000 messages of a partition (the oldest go), makes a topic of 4 partitions of every unknown name, creates no
@@ -61,16 +62,19 @@ static void obey(rd_kafka_mock_cluster_t *cluster, const char *line, int brokers
 {
 	rd_kafka_resp_err_t e = RD_KAFKA_RESP_ERR_NO_ERROR;
 	char verb[8], more;
-	int broker;
+	int broker, ms;
+	int n = sscanf(line, "%7s %d %d %c", verb, &broker, &ms, &more);
 
-	if (sscanf(line, "%7s %d %c", verb, &broker, &more) != 2 || broker < 1 || broker > brokers)
-		warnx("\"%s\" is neither \"down N\" nor \"up N\"", line);
-	else if (strcmp(verb, "down") == 0)
+	if (n < 2 || broker < 1 || broker > brokers)
+		warnx("\"%s\": there is no such broker", line);
+	else if (n == 2 && strcmp(verb, "down") == 0)
 		e = rd_kafka_mock_broker_set_down(cluster, broker);
-	else if (strcmp(verb, "up") == 0)
+	else if (n == 2 && strcmp(verb, "up") == 0)
 		e = rd_kafka_mock_broker_set_up(cluster, broker);
+	else if (n == 3 && strcmp(verb, "slow") == 0)
+		e = rd_kafka_mock_broker_set_rtt(cluster, broker, ms);
 	else
-		warnx("\"%s\" is neither \"down N\" nor \"up N\"", line);
+		warnx("\"%s\" is neither \"down N\" nor \"up N\" nor \"slow N MS\"", line);
 	if (e)
 		warnx("%s: %s", line, rd_kafka_err2str(e));
 }
@@ -105,7 +109,7 @@ static void serve(rd_kafka_mock_cluster_t *cluster, int brokers, long seconds)
 static const char usage[] =
 	"usage: mock-broker [--brokers N] [--topic NAME:PARTITIONS]... [--seconds S]\n"
 	"A Kafka of librdkafka's mock cluster: prints its bootstrap list, serves until its input or S seconds (1800) end.\n"
-	"Input: \"down N\" makes broker N unreachable, \"up N\" brings it back.\n";
+	"Input: \"down N\" makes broker N unreachable, \"up N\" brings it back, \"slow N MS\" has it answer so much later.\n";
 
 static const struct option long_options[] = {
 	{ "brokers", required_argument, NULL, 'b' }, { "topic", required_argument, NULL, 't' },
