@@ -83,10 +83,11 @@ skip_if_sanitized() {
 	[ -z "${SML_SANITIZED-}" ] || skip "$([ -z "${SML_SLOW-}" ] && echo sanitized build || echo valgrind)${1:+: $1}"
 }
 
-# A real broker for a whole file, from its setup_file and teardown_file: $BOOT is its address, $DIR its directory.
+# kafka_start [OPTION]...: a real broker for a whole file, from its setup_file and teardown_file: $BOOT is its address, $DIR its
+# directory.
 kafka_start() {
 	DIR=$BATS_FILE_TMPDIR/broker
-	run "$SML_ROOT/test/kafka/broker" start --owner $$ "$DIR"
+	run "$SML_ROOT/test/kafka/broker" start --owner $$ "$@" "$DIR"
 	[ "$status" != 75 ] || skip "no Apache Kafka here: $output"
 	[ "$status" = 0 ] || { echo "$output" && return 1; }
 	BOOT=$(cat "$DIR/bootstrap")

@@ -44,6 +44,8 @@ const char *kafka_missing_right(int code, const char *of_topic)
 		return " (the user needs Write and Describe on the transactional id)";
 	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
 		return " (the user needs Read on the group)";
+	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:	/* a producer that may write to no topic at all */
+		return KAFKA_WRITE;
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
 		return of_topic;
 	default:

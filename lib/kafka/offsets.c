@@ -19,6 +19,7 @@
 #include "kafka/seam.h"
 
 #define RETRY_NS (100 * NS_PER_MS)
+#define GROUP_STEP_MS 500
 #define NONE_SEEN INT64_MIN
 
 /* ---- questions ---- */
@@ -114,7 +115,20 @@ static int put_in_thread(struct consumer *c, struct question *q, struct error *w
 	return result ? result : error_set(why, "stopped");
 }
 
-/* A leader may be changing, a coordinator starting: asked again until the time is up. */
+/* That a group is not this user's to read is no answer: its coordinator is looked for until the time is up.  It is an event. */
+static rd_kafka_resp_err_t heard_refusal(const struct consumer *c, rd_kafka_resp_err_t e)
+{
+	rd_kafka_message_t *event;
+
+	while (!c->begun && (event = rd_kafka_consumer_poll(c->rk, 0))) {
+		if (kafka_is_refusal(event->err))
+			e = event->err;
+		rd_kafka_message_destroy(event);
+	}
+	return e;
+}
+
+/* A leader may be changing, a coordinator starting: asked again until the time is up, or the answer is no. */
 static int ask(rd_kafka_t *rk, struct partition *const *p, size_t n, int64_t offset, int64_t *offsets, bool about_group,
     struct error *why)
 {
@@ -125,7 +139,7 @@ static int ask(rd_kafka_t *rk, struct partition *const *p, size_t n, int64_t off
 	if (!n)
 		return 0;
 	for (;;) {
-		const int64_t left = (until - wallclock_monotonic()) / NS_PER_MS;
+		const int64_t all = (until - wallclock_monotonic()) / NS_PER_MS, left = about_group && all > GROUP_STEP_MS ? GROUP_STEP_MS : all;
 		struct question *q = alloc_zeroed(1, sizeof *q);
 		*q = (struct question){ .rk = rk, .list = list_of(p, n, offset), .about_group = about_group,
 		    .timeout = left > 100 ? (int)left : 100, .answered = -1 };
@@ -134,16 +148,18 @@ static int ask(rd_kafka_t *rk, struct partition *const *p, size_t n, int64_t off
 			return -1;
 		if (beside)
 			put_to_brokers(q);
-		e = q->e;
+		e = q->e && about_group ? heard_refusal(c, q->e) : q->e;
 		/* The list keeps its order, and the offsets of partitions that have none are below 0. */
 		for (size_t i = 0; !e && i < n; i++)
 			offsets[i] = q->list->elems[i].offset >= 0 ? q->list->elems[i].offset : OFFSETS_NONE;
 		question_free(q);
 		if (!e)
 			return 0;
-		if (wallclock_monotonic() + RETRY_NS > until)
-			return error_set(why, "kafka:%s: the brokers do not tell %s: %s", p[0]->topic,
-			    about_group ? "the group's offsets" : "its offsets", rd_kafka_err2str(e));
+		if (kafka_is_refusal(e))
+			consumer_refuse(c);
+		if (kafka_is_refusal(e) || wallclock_monotonic() + RETRY_NS > until)
+			return error_set(why, "kafka:%s: the brokers do not tell %s: %s%s", p[0]->topic,
+			    about_group ? "the group's offsets" : "its offsets", rd_kafka_err2str(e), kafka_missing_right(e, KAFKA_READ));
 		wallclock_sleep_until(wallclock_monotonic() + RETRY_NS);
 	}
 }

@@ -52,11 +52,22 @@ static int answer(const struct producer *p, struct error *why)
 
 /* ---- a transaction that has failed ---- */
 
+static bool is_first_of_name(const struct producer *p, const struct producer_topic *t)
+{
+	const struct producer_topic *first = p->topics;
+
+	while (strcmp(first->name, t->name) != 0)
+		first = first->next;
+	return first == t;
+}
+
 /* Of all topics: which one it was is not told. */
 static void add_names(const struct producer *p, struct buf *text)
 {
 	for (const struct producer_topic *t = p->topics; t; t = t->next)
-		buf_format(text, " %s%s", t->name, t->next ? "," : ")");
+		if (is_first_of_name(p, t))
+			buf_format(text, "%s %s", t == p->topics ? "" : ",", t->name);
+	buf_add_text(text, ")");
 }
 
 static void explain_abort(const struct producer *p, const rd_kafka_error_t *e, struct error *why)
