@@ -210,6 +210,20 @@ epoch() {
 	same_as
 }
 
+@test "a commit that took long for once is no reason to wait long for the next ones" {
+	local epoch
+	mkdir pids
+	short_of --interval 20ms --rate 2000/s -c 8000 in.jsonl 3>&- &
+	stop_later $!
+	wait_for 10 test -e ck/COMMIT
+	kill -STOP "$(cat pids/route)"
+	pause 0.8
+	epoch=$(epoch)
+	kill -CONT "$(cat pids/route)"
+	wait $!
+	[ "$(epoch)" -ge $((epoch + 5)) ] || { epoch && return 1; }
+}
+
 @test "SIGTERM to the source while sml-route has not come up: status 0, and the next run goes on" {
 	waiting() (
 		set -o pipefail

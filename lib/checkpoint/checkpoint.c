@@ -28,7 +28,8 @@
 #define EPOCH_BYTES (8u << 20)		/* of input: then a barrier at once */
 #define LOOK_NS (5 * NS_PER_MS)		/* between looks whether it has been committed */
 #define PATIENCE (NS_PER_S / 5)		/* for a commit, before a look whether there is anybody to make it */
-#define AT_WORK 4			/* between barriers at least so many times what the last one took, until it was committed */
+#define AT_WORK 4			/* between barriers at least so many times what they take, until they are committed ... */
+#define REST_MAX_NS (20 * NS_PER_S)	/* ... but not so long that transactions would time out */
 
 struct checkpoint {
 	struct protocol protocol;
@@ -45,6 +46,7 @@ struct checkpoint {
 	bool ended, aborted, lost;		/* lost: a stage before has died without a word */
 	struct attempts *attempts;		/* a source's; NULL: it is none */
 	int64_t due, barrier_at;		/* a source's */
+	int64_t took;				/* from the barrier to its commit, of the last one; 0: there was none */
 	bool is_open;				/* the last barrier has not been committed yet, as far as the source has seen */
 	uint64_t mark;				/* of the commit before it */
 	int64_t hurries;			/* from when on much input alone is reason enough for one */
@@ -575,14 +577,19 @@ static int make_barrier(struct checkpoint *c, bool is_last, struct error *why)
 	return result;
 }
 
-/* The next barrier waits for the commit of the last one, and then so long that barriers are the smaller part of the work. */
+/*
+ * The next barrier waits for the commit of the last one, and then so long that barriers are the smaller part of the work: by the
+ * shorter of the last two, as one that waited for a broker says nothing of the next.
+ */
 static void look_for_commit(struct checkpoint *c, int64_t now)
 {
 	if (directory_mark(c->o.dir) == c->mark) {
 		c->due = now + LOOK_NS;
 		return;
 	}
-	const int64_t took = now - c->barrier_at, rest = AT_WORK * took;
+	const int64_t took = now - c->barrier_at, usual = c->took && c->took < took ? c->took : took;
+	const int64_t rest = AT_WORK * usual < REST_MAX_NS ? AT_WORK * usual : REST_MAX_NS;
+	c->took = took;
 	c->is_open = false;
 	c->due = rest > c->o.interval_ns ? now + rest : c->barrier_at + c->o.interval_ns;
 	c->hurries = now + rest;
