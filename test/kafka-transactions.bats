@@ -231,6 +231,43 @@ epoch() {
 	cmp clean.jsonl <(topic rest)
 }
 
+@test "a source that stood still for longer than the transaction may: 1, and run again it goes on" {
+	local result=0 slow=(-X transaction.timeout.ms=1000 -X socket.timeout.ms=1000)
+	still() (
+		set -o pipefail
+		stage replay "$@" --rate 1500/s clean.jsonl 3>&- | stage route -q "${slow[@]}" "*=kafka:$SML_PIPELINE.rest" 3>&-
+	)
+	sent() {
+		kcat -b "$BOOT" -C -q -e -X isolation.level=read_uncommitted -t "$SML_PIPELINE.rest" | grep -q .
+	}
+	mkdir pids
+	still --interval 10s 2>err 3>&- &
+	pid=$!
+	stop_later $pid
+	wait_for 20 sent
+	kill -STOP "$(cat pids/replay)"
+	sleep 3.5
+	kill -CONT "$(cat pids/replay)"
+	wait $pid || result=$?
+	equal 1 "$result"
+	grep -Eq "open for longer than transaction.timeout.ms \(1000\)|Message timed out" err || { cat err && return 1; }
+	until_done still
+	cmp clean.jsonl <(topic rest)
+}
+
+@test "a disk that is full, or fails, under topics: 1, and the next run goes on" {
+	local fault
+	head -n 1000 clean >clean.jsonl
+	for fault in 'write ENOSPC 2+ *.ckpt*' 'rename ENOSPC 2' 'rename ENOSPC 3' 'fsync EIO 2'; do
+		anew
+		victim=route rule=$fault run short
+		[ "$status" -eq 1 ] || { echo "$fault: status $status: $output" && return 1; }
+		[[ $output == *'sml-route: '*@(No space left on device|Input/output error)* ]] || { echo "$fault: $output" && return 1; }
+		until_done short
+		cmp clean.jsonl <(topic rest) || { echo "$fault" && return 1; }
+	done
+}
+
 @test "another pipeline of the same name is refused, and this one goes on" {
 	mkdir pids
 	rate=1500 short 2>err 3>&- &
