@@ -189,6 +189,8 @@ static rd_kafka_conf_t *configure(const struct consumer_options *o, struct kafka
 		{ "fetch.queue.backoff.ms", "10", NULL, true },
 		/* How late the end of a partition may be seen behind transaction markers. */
 		{ "fetch.wait.max.ms", o->exits ? "100" : "500", NULL, false },
+		/* A broker that hangs is waited for so long before its partitions are looked for elsewhere. */
+		{ "socket.timeout.ms", "10000", NULL, false },
 		{ "socket.nagle.disable", "true", NULL, false },
 		{ "log.connection.close", "false", NULL, false },
 		{ "reconnect.backoff.max.ms", "2000", NULL, false },
