@@ -30,7 +30,7 @@ void chain_clear(struct chain *);
 size_t chain_logged(const struct chain *);	/* bytes of its logs */
 
 /* [{"f":...,"len":...},...]; reading says false: it is none. */
-void chain_write(const struct chain *, struct buf *json);
+void chain_write(const struct chain *, struct buf *);
 bool chain_read(struct chain *, struct value json, struct arena *);
 
 /* The state, complete; buf_release it.  `stop` as for snapshot_merge.  -1. */
