@@ -190,7 +190,7 @@ static int features_setup(void *tool, struct setup *setup, struct error *why)
 	struct features *t = tool;
 
 	t->options = (struct spec_options){ .key = t->key, .time_path = t->common.time_path, .time_unit = t->common.time_unit,
-		.time_user = t->max_keys ? "--max-keys" : NULL };
+		.by_partition = t->common.shard.of, .time_user = t->max_keys ? "--max-keys" : NULL };
 	if (!t->spec_path && !t->defines.n && setup->n_inputs) {
 		t->spec_path = setup->inputs[0];
 		setup->inputs++;
@@ -379,6 +379,8 @@ static int features_records(void *tool, struct record **r, size_t n, struct next
 	char keys[NUMBER_SHOW_MAX];
 	const int result = flow_records(t->flow, r, n, next, why);
 
+	if (flow_state(t->flow)->is_astray)
+		t->loop->verdict = EXIT_USAGE;
 	for (const struct spec_step *step; (step = flow_over(t->flow));)
 		command_note(&t->common, "%s %.300s: more than 1,024 different values in a window: null", step->is_require ? "require" : "feature", step->text);
 	if (t->max_keys && !t->eviction_told) {
@@ -661,7 +663,7 @@ const struct command features_command = {
 	.checkpoints = true,
 	.setup = features_setup,
 	.tool = { .name = "features", .start = features_start, .records = features_records, .deadline = features_deadline,
-	    .tick = features_tick, .reload = features_reload, .drain = features_drain, .save = features_save, .save_changes = features_save_changes, .restore = features_restore, .finish = features_finish,
+	    .tick = features_tick, .reload = features_reload, .drain = features_drain, .save = features_save, .save_changes = features_save_changes, .restore = features_restore, .divides = true, .finish = features_finish,
 	    .commit = features_commit, .metrics = features_metrics, .summary = features_summary },
 	.release = features_release,
 };

@@ -240,7 +240,7 @@ static int parse_operands(struct replay *t, const struct setup *setup, struct er
 }
 
 /* An option that would change nothing is a mistake. */
-static int check_use(const struct replay *t, struct error *why)
+static int check_use(const struct replay *t, const char *const *operands, struct error *why)
 {
 	const struct { bool given; const char *name; } live[] = {
 		{ t->brokers, "brokers" }, { t->group, "group" }, { t->config, "config" }, { t->properties.n, "property" },
@@ -255,6 +255,10 @@ static int check_use(const struct replay *t, struct error *why)
 		return command_misuse(&t->common, why, "--checkpoint: of files one after the other, not side by side (--merge)");
 	if (t->common.checkpoint && t->group)
 		return command_misuse(&t->common, why, "--group: under a checkpoint partitions are not shared, and it holds their offsets itself");
+	if (t->common.shard.of && (t->n_files || !t->n_addresses))
+		return command_misuse(&t->common, why, "--shard: divides the partitions of topics, and %s is no topic", t->n_files ? operands[0] : "standard input");
+	if (t->common.shard.of && t->partition_list)
+		return command_misuse(&t->common, why, "--partition: a shard reads the partitions that are its own (--shard)");
 	if (t->merges && !t->n_files)
 		return command_misuse(&t->common, why, "--merge: names no files");
 	for (size_t i = 0; !t->n_addresses && i < sizeof live / sizeof *live; i++)
@@ -276,7 +280,7 @@ static int replay_setup(void *tool, struct setup *setup, struct error *why)
 	char shown[EVENTTIME_SHOW_MAX];
 
 	if (parse_operands(t, setup, why) || parse_partitions(t, why) || parse_offsets(t, why) || parse_rate(t, why) ||
-	    parse_paths(t, why) || check_use(t, why))
+	    parse_paths(t, why) || check_use(t, (const char *const *)setup->argv, why))
 		return -1;
 	if (t->overlap_ns < 0)
 		t->overlap_ns = OVERLAP;
@@ -284,6 +288,8 @@ static int replay_setup(void *tool, struct setup *setup, struct error *why)
 		t->commit_ns = COMMIT;
 	t->kafka.kafka = (struct kafka_options){ t->brokers, t->config, t->properties.items, t->properties.n };
 	t->kafka.group = t->group;
+	t->kafka.shard = t->common.shard.index;
+	t->kafka.shards = t->common.shard.of;
 	t->kafka.allows_gap = t->allows_gap;
 	t->kafka.wants_origin = t->meta;
 	t->kafka.checkpointed = t->common.checkpoint;

@@ -244,6 +244,7 @@ static int route_one(struct route *t, struct record *r, uint64_t matched, struct
 {
 	bool to_stdout = !matched;
 
+	r->partition = PARTITION_NONE;		/* behind this stage nobody asks */
 	if (to_stdout) {
 		t->unmatched++;
 		if (r->kind == RECORD_ERROR && !t->unmatched_errors++)
@@ -414,19 +415,23 @@ static char *pipeline_name(const struct route *t)
 }
 
 /* All that goes to topics is one transaction, called as the pipeline is; its points stand on the first of the topics, or where they have stood. */
-static int route_transaction(void *tool, struct loop *loop, const struct transaction_place *was, struct transaction **out, struct error *why)
+static int route_transaction(void *tool, struct loop *loop, const char *suffix, const char *topic, struct transaction **out, struct error *why)
 {
 	struct route *t = tool;
 	const struct sink_options o = sink_options(t, loop);
 	const char *dest = first_topic(t);
+	char *pipeline;
 
+	sink_pool_release(&t->pool);
 	if (!dest)
 		return 0;
-	struct transaction_place at = { pipeline_name(t), was->topic ? alloc_text(was->topic) : sink_kafka_topic(dest) };
-	const int result = at.topic ? sink_kafka_transact(dest, &o, &at, why) : -2;
+	pipeline = pipeline_name(t);
+	struct transaction_place at = { alloc_format("%s%s", pipeline, suffix), topic ? alloc_text(topic) : sink_kafka_topic(dest) };
+	const int result = at.topic ? sink_kafka_transact(dest, &o, &at, pipeline, why) : -2;
 	*out = t->pool.transaction;
 	free(at.name);
 	free(at.topic);
+	free(pipeline);
 	return result;
 }
 

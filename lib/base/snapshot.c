@@ -8,7 +8,7 @@
 #define MAGIC "sml-state\n"
 #define TAIL 13		/* the end mark, length and CRC */
 
-enum { MARK_SECTION = 1, MARK_ROW = 2, MARK_END = 3, MARK_GONE = 4, MARK_ANEW = 5 };
+enum { MARK_SECTION = 1, MARK_ROW = 2, MARK_END = 3, MARK_GONE = 4, MARK_ANEW = 5, MARK_ROW_OF = 6 };
 
 /* ---- writing ---- */
 
@@ -71,6 +71,18 @@ void snapshot_section_anew(struct snapshot_writer *w, const char *name, size_t l
 void snapshot_row(struct snapshot_writer *w, const void *key, size_t key_len, const void *value, size_t len)
 {
 	put_marked(&w->bytes, MARK_ROW, key, key_len);
+	snapshot_put_text(&w->bytes, value, len);
+}
+
+void snapshot_row_of(struct snapshot_writer *w, int32_t partition, const void *key, size_t key_len, const void *value, size_t len)
+{
+	if (partition == PARTITION_NONE) {
+		snapshot_row(w, key, key_len, value, len);
+		return;
+	}
+	buf_add_byte(&w->bytes, MARK_ROW_OF);
+	snapshot_put_varint(&w->bytes, (uint64_t)partition);
+	snapshot_put_text(&w->bytes, key, key_len);
 	snapshot_put_text(&w->bytes, value, len);
 }
 
@@ -188,13 +200,38 @@ int snapshot_next(struct snapshot_reader *r, struct error *why)
 	if (is_section) {
 		r->section = snapshot_get_text(b, &r->section_len);
 		r->is_anew = mark == MARK_ANEW;
-	} else if (r->section && (mark == MARK_ROW || (mark == MARK_GONE && r->is_changes))) {
+	} else if (r->section && (mark == MARK_ROW || mark == MARK_ROW_OF || (mark == MARK_GONE && r->is_changes))) {
+		r->partition = mark == MARK_ROW_OF ? (int32_t)snapshot_get_varint(b) : PARTITION_NONE;
 		r->key = snapshot_get_text(b, &r->key_len);
-		if (mark == MARK_ROW)
+		if (mark != MARK_GONE)
 			r->value = snapshot_get_text(b, &r->value_len);
 	} else
 		b->torn = true;
 	if (b->torn)
 		return error_set(why, "is damaged: a section does not make sense");
-	return is_section ? SNAPSHOT_SECTION : mark == MARK_ROW ? SNAPSHOT_ROW : SNAPSHOT_GONE;
+	return is_section ? SNAPSHOT_SECTION : mark == MARK_GONE ? SNAPSHOT_GONE : SNAPSHOT_ROW;
+}
+
+static void take_row(struct snapshot_writer *w, const struct snapshot_reader *in, const int32_t *partitions, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (in->partition == PARTITION_NONE || in->partition == partitions[i])
+			snapshot_row_of(w, partitions[i], in->key, in->key_len, in->value, in->value_len);
+}
+
+int snapshot_take(struct snapshot_writer *w, const void *bytes, size_t n, const int32_t *partitions, size_t n_partitions, struct error *why)
+{
+	struct snapshot_reader in;
+	int item;
+
+	if (snapshot_open(&in, bytes, n, why) < 0)
+		return -1;
+	while ((item = snapshot_next(&in, why)) != SNAPSHOT_END)
+		if (item < 0)
+			return -1;
+		else if (item == SNAPSHOT_SECTION)
+			snapshot_section(w, in.section, in.section_len);
+		else
+			take_row(w, &in, partitions, n_partitions);
+	return 0;
 }

@@ -8,7 +8,7 @@
  *
  *	"sml-state" LF, u32 version, text made_by
  *		2: what a sliding window keeps may say that others share it
- *	section*:  0x01, text name, row*: 0x02, key, value
+ *	section*:  0x01, text name, row*: 0x02, key, value; 0x06, varint partition, key, value
  *	end:       0x03, u64 length of what came before, u32 crc32c of what came before
  *
  * What has changed since another snapshot has the same form and may say, too:
@@ -25,6 +25,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/partition.h"
 
 #define SNAPSHOT_VERSION 2
 #define SNAPSHOT_OLDEST 1	/* that is read */
@@ -34,6 +35,8 @@ struct snapshot_writer { struct buf bytes; };
 void snapshot_begin(struct snapshot_writer *, const char *made_by);
 void snapshot_section(struct snapshot_writer *, const char *name, size_t len);
 void snapshot_row(struct snapshot_writer *, const void *key, size_t key_len, const void *value, size_t len);
+/* The same of a row that is filed under a partition; PARTITION_NONE: it is not. */
+void snapshot_row_of(struct snapshot_writer *, int32_t partition, const void *key, size_t key_len, const void *value, size_t len);
 /* Of changes. */
 void snapshot_section_anew(struct snapshot_writer *, const char *name, size_t len);
 void snapshot_gone(struct snapshot_writer *, const void *key, size_t key_len);
@@ -56,6 +59,7 @@ struct snapshot_reader {
 	struct snapshot_bytes rest;
 	const char *made_by, *section, *key, *value;	/* borrowed from the bytes given; not terminated */
 	size_t made_by_len, section_len, key_len, value_len;
+	int32_t partition;				/* of the row */
 	bool is_changes;	/* to be set by who reads changes: elsewhere these items are damage */
 	bool is_anew;		/* the section is */
 };
@@ -67,6 +71,8 @@ int snapshot_open(struct snapshot_reader *, const void *bytes, size_t n, struct 
 /* The next item, its fields in the reader; SNAPSHOT_END at the end; -1: malformed. */
 int snapshot_next(struct snapshot_reader *, struct error *why);
 
+/* Adds the sections of a snapshot, and of its rows those of these partitions; what is of none becomes a row of each. */
+int snapshot_take(struct snapshot_writer *, const void *bytes, size_t n, const int32_t *partitions, size_t n_partitions, struct error *why);
 /*
  * A snapshot and changes of it, the oldest first, as one snapshot: the newest row of each key of a section counts.  Sections come in
  * the order in which they first stand there, rows in none.  `stop` (NULL: never) may be set by another thread: then it is -1

@@ -14,6 +14,9 @@
 #include "checkpoint/attempts.h"
 #include "checkpoint/control.h"
 #include "checkpoint/directory.h"
+#include "checkpoint/division.h"
+#include "checkpoint/fence.h"
+#include "checkpoint/shards.h"
 #include "checkpoint/states.h"
 #include "checkpoint/written.h"
 #include "json/parse.h"
@@ -30,10 +33,16 @@
 #define PATIENCE (NS_PER_S / 5)		/* for a commit, before a look whether there is anybody to make it */
 #define AT_WORK 4			/* between barriers at least so many times what they take, until they are committed ... */
 #define REST_MAX_NS (20 * NS_PER_S)	/* ... but not so long that transactions would time out */
+#define TIDY_NS NS_PER_S
 
 struct checkpoint {
 	struct protocol protocol;
-	struct checkpoint_options o;
+	struct checkpoint_options o;		/* dir: the shard's folder, once that is known */
+	const char *root;			/* the directory of all shards */
+	char *folder;
+	unsigned generation;
+	bool tidies;				/* there may be older generations ... */
+	int64_t tidy_due;			/* ... and then is the next look, monotonic ns */
 	struct loop *loop;
 	struct arena arena, line_arena;
 	char run[COMMIT_RUN];
@@ -47,6 +56,7 @@ struct checkpoint {
 	struct attempts *attempts;		/* a source's; NULL: it is none */
 	int64_t due, barrier_at;		/* a source's */
 	int64_t took;				/* from the barrier to its commit, of the last one; 0: there was none */
+	bool is_due;				/* a barrier, also where nothing has been read */
 	bool is_open;				/* the last barrier has not been committed yet, as far as the source has seen */
 	uint64_t mark;				/* of the commit before it */
 	int64_t hurries;			/* from when on much input alone is reason enough for one */
@@ -73,6 +83,16 @@ static int usage(struct checkpoint *c, int result)
 	if (result)
 		c->loop->verdict = EXIT_USAGE;
 	return result ? -1 : 0;
+}
+
+/* The shard's part of the directory, where the pipeline is divided. */
+static void take_folder(struct checkpoint *c, char *folder, unsigned generation)
+{
+	free(c->folder);
+	c->folder = folder;
+	c->o.dir = folder;
+	states_stand_in(c->states, folder);
+	c->generation = generation;
 }
 
 /* ---- lines ---- */
@@ -122,6 +142,8 @@ static int restore_stage(struct checkpoint *c, size_t i, const struct control_li
 {
 	const struct control_text json = control_state(l, c->o.stages[i]);
 
+	if (l->parts.text)
+		return states_restore_parts(c->states, i, &c->loop->stages[i], c->root, l, why);
 	return json.text ? states_restore(c->states, i, &c->loop->stages[i], json, why) : 0;
 }
 
@@ -163,54 +185,24 @@ static char *get(struct protocol *p, const void *tool, const char **path, size_t
 
 /* ---- the sink ---- */
 
-/* What was committed by a transaction stands in COMMIT, too. */
-static int fence(struct checkpoint *c, const struct directory_commit *was, struct error *why)
+/* Its folder, the lock of it, and the transaction by which it commits. */
+static int enter(struct checkpoint *c, struct error *why)
 {
-	struct transaction *t = c->transaction;
-	const char *dir = c->o.dir, *name = t->at.name, *topic = t->at.topic;
-	struct commit_point at;
-	int result = 0;
+	const struct fence_known nothing = { .suffix = "" };
 
-	/* A new directory must not end a pipeline of the same name that is at work. */
-	if (!was->barrier.text && (result = t->look(t, &at, why)) == 0 && at.epoch && !directory_is_prepared(dir, &at))
-		return usage(c, error_set(why, "%s: holds no checkpoint, and group %s on kafka:%s has committed epoch %llu: another pipeline is called so "
-		    "(--pipeline NAME), or its directory is another one", dir, name, topic, (unsigned long long)at.epoch));
-	if (!result)
-		result = t->fence(t, &at, why);
-	if (result || commit_point_same(at, was->at))
+	if (c->o.shard.of) {
+		struct division d;
+		const int result = division_begin(&c->o, c->loop, &d, why);
+		take_folder(c, d.folder, d.generation);
+		c->lock = d.lock;
+		c->transaction = d.transaction;
 		return by(c, result);
-	if (!at.epoch)
-		return usage(c, error_set(why, "%s: epoch %llu has been committed, and group %s has no offset on kafka:%s: it was deleted, or has expired "
-		    "(offsets.retention.minutes)", dir, (unsigned long long)was->at.epoch, name, topic));
-	result = directory_committed(dir, &at, why);
-	if (result > 0)
-		return usage(c, error_set(why, "%s: is without the checkpoint of epoch %llu (run %s), which group %s on kafka:%s has committed: it is "
-		    "another directory than the one it was committed in, or an older copy", dir, (unsigned long long)at.epoch, at.run, name, topic));
-	return result;
-}
-
-static int open_transaction(struct checkpoint *c, struct error *why)
-{
-	struct directory_commit was;
-	struct arena arena = ARENA_INIT;
-	int result = usage(c, directory_read(c->o.dir, &was, &arena, why));
-
-	if (!result)
-		result = by(c, c->o.transaction(c->o.sink, c->loop, &was.by, &c->transaction, why));
-	if (result || (!c->transaction && !was.by.name))
-		;
-	else if (!c->transaction)
-		result = usage(c, error_set(why, "%s: is the checkpoint of a pipeline that writes to topics (group %s on kafka:%s), and this one does not",
-		    c->o.dir, was.by.name, was.by.topic));
-	else if (was.barrier.text && !was.by.name)
-		result = usage(c, error_set(why, "%s: is the checkpoint of a pipeline that writes no topics, and this one does", c->o.dir));
-	else if (was.by.name && strcmp(was.by.name, c->transaction->at.name))
-		result = usage(c, error_set(why, "%s: is the checkpoint of group %s, and this pipeline is %s (--pipeline)", c->o.dir, was.by.name,
-		    c->transaction->at.name));
-	else
-		result = fence(c, &was, why);
-	arena_release(&arena);
-	return result;
+	}
+	if (shards_exist(c->o.dir))
+		return usage(c, error_set(why, "%s: is the checkpoint of a pipeline that is divided: say which part this is (--shard I/N, or $SML_SHARD)",
+		    c->o.dir));
+	c->lock = directory_lock(c->o.dir, "COMMIT", LOCK_WAIT, why);
+	return by(c, c->lock < 0 ? c->lock : fence_begin(&c->o, c->o.dir, c->loop, &nothing, &c->transaction, why));
 }
 
 static int prepare(struct protocol *p, struct loop *l, struct error *why)
@@ -223,15 +215,9 @@ static int prepare(struct protocol *p, struct loop *l, struct error *why)
 		return -1;
 	if (!c->o.is_sink)
 		return 0;
-	c->lock = directory_lock(c->o.dir, LOCK_WAIT, why);
-	if (c->lock < 0) {
-		const bool another = c->lock == -2;
-		c->lock = -1;
-		return another ? usage(c, -1) : -1;
-	}
-	if (c->o.transaction && open_transaction(c, why))
+	if (enter(c, why))
 		return -1;
-	c->written = written_new(c->o.dir);
+	c->written = written_new(c->o.dir, c->o.shard.of);
 	return by(c, written_take_back(c->written, why)) ? -1 : directory_say_authority(c->o.dir, why);
 }
 
@@ -251,6 +237,8 @@ static int writing(struct protocol *p, struct output *o, struct error *why)
 {
 	struct checkpoint *c = of(p);
 
+	if (c->written && c->o.shard.of && usage(c, shards_claim(c->root, c->generation, c->o.shard, o->fd, o->name, why)))
+		return -1;
 	return c->written ? by(c, written_begins(c->written, o, why)) : 0;
 }
 
@@ -289,6 +277,16 @@ static void note_commit(struct protocol *p, int64_t took)
 	p->committed_at = wallclock_now();
 }
 
+static void tidy(struct checkpoint *c)
+{
+	const int64_t now = wallclock_monotonic();
+
+	if (!c->tidies || now < c->tidy_due)
+		return;
+	c->tidies = !shards_tidy(c->root);
+	c->tidy_due = now + TIDY_NS;
+}
+
 static int commit(struct checkpoint *c, const struct control_line *l, struct error *why)
 {
 	const int64_t began = wallclock_monotonic();
@@ -300,6 +298,7 @@ static int commit(struct checkpoint *c, const struct control_line *l, struct err
 		return -1;
 	note_commit(&c->protocol, wallclock_monotonic() - began);
 	directory_prune(c->o.dir, &at, c->line.data, c->line.len);
+	tidy(c);
 	return tell_commit(c, l, why);
 }
 
@@ -316,8 +315,12 @@ static int verify_begin(struct checkpoint *c, const struct control_line *l, stru
 	if (!result && !commit_point_same(control_began(l), now.at))
 		result = error_set(why, "%s: epoch %llu has been committed, the source began behind epoch %llu: another run has gone on meanwhile",
 		    c->o.dir, (unsigned long long)now.at.epoch, (unsigned long long)l->epoch);
-	if (!result && last.via.text && !control_same(last.via, l->via))
-		result = usage(c, error_set(why, "%s: is the checkpoint of %.*s, and these stages are %.*s", c->o.dir, (int)last.via.len, last.via.text,
+	struct control_text via = last.via;
+	struct control_part part;
+	if (!result && control_part(l, 0, &part, &arena))
+		via = part.via;
+	if (!result && via.text && !control_same(via, l->via))
+		result = usage(c, error_set(why, "%s: is the checkpoint of %.*s, and these stages are %.*s", c->o.dir, (int)via.len, via.text,
 		    (int)l->via.len, l->via.text));
 	arena_release(&arena);
 	return result;
@@ -353,6 +356,20 @@ static bool is_in(struct control_text list, const char *name)
 	return false;
 }
 
+/* All stages are of one shard, and as it is divided now. */
+static int check_shard(struct checkpoint *c, const struct control_line *l, struct error *why)
+{
+	const struct checkpoint_shard s = c->o.shard;
+
+	if (usage(c, division_check(s, l, why)))
+		return -1;
+	if (s.of && c->o.is_sink && l->generation != c->generation)
+		return error_set(why, "%s: has been divided anew since the source began", c->root);
+	if (s.of && !c->folder)
+		take_folder(c, shards_folder(c->root, (unsigned)l->generation, s.index), (unsigned)l->generation);
+	return 0;
+}
+
 static int pass_begin(struct checkpoint *c, struct error *why)
 {
 	const struct buf nothing = BUF_INIT;
@@ -365,6 +382,8 @@ static int pass_begin(struct checkpoint *c, struct error *why)
 	memcpy(c->run, l.run.text, l.run.len);
 	c->run[l.run.len] = '\0';
 	c->epoch = l.epoch;
+	if (check_shard(c, &l, why))
+		return -1;
 	for (size_t i = 0; i < c->loop->n_stages; i++) {
 		if (read_line(c, &l, why))
 			return -1;
@@ -467,13 +486,26 @@ static int first(struct protocol *p, struct error *why)
 
 /* ---- the source ---- */
 
+/* As directory_authority. */
+static int find_sink(struct checkpoint *c, struct error *why)
+{
+	struct division d;
+
+	if (!c->o.shard.of)
+		return directory_authority(c->o.dir, why);
+	const int there = division_find(c->root, c->o.shard, &d, why);
+	if (d.folder)
+		take_folder(c, d.folder, d.generation);
+	return usage(c, there < 0) ? -1 : there;
+}
+
 static int wait_for_sink(struct checkpoint *c, struct error *why)
 {
 	const int64_t began = wallclock_monotonic();
 	int64_t stopped = INT64_MAX;
 
 	while (!c->o.is_sink) {
-		const int there = directory_authority(c->o.dir, why);
+		const int there = find_sink(c, why);
 		if (there < 0 || there == 1)
 			return there < 0 ? -1 : 0;
 		const int64_t now = wallclock_monotonic(), wait = there ? BROKER_WAIT : SINK_WAIT;
@@ -525,7 +557,7 @@ static int begin(struct checkpoint *c, struct error *why)
 	struct source *source = c->loop->source;
 	struct directory_commit committed;
 	struct control_line last = {0};
-	struct buf positions = BUF_INIT;
+	struct buf positions = BUF_INIT, places = BUF_INIT, parts = BUF_INIT;
 	char run[COMMIT_RUN];
 	char *erun = NULL;
 	int result;
@@ -535,26 +567,35 @@ static int begin(struct checkpoint *c, struct error *why)
 	if (committed.barrier.text && control_read(&last, committed.barrier.text, committed.barrier.len, &c->arena, why))
 		return usage(c, error_prefix(why, "%s/COMMIT", c->o.dir));
 	if ((result = write_positions(c, &positions, why)) == 0 && last.src.text)
-		result = source->seek(source, last.src.text, last.src.len, why);
+		result = by(c, source->seek(source, last.src.text, last.src.len, why));
+	else if (!result && c->o.shard.of && (result = usage(c, shards_compose(c->root, c->o.shard, &places, &parts, why))) == 0 && places.len > 2)
+		result = by(c, source->seek(source, places.data, places.len, why));
 	buf_release(&positions);
+	buf_release(&places);
 	if (result)
-		return by(c, result);
+		goto out;
 	make_run(run);
 	erun = last.run.text ? alloc_span(last.run.text, last.run.len) : NULL;
 	buf_clear(&c->line);
-	control_write_begin(&c->line, &(struct control_begin){ run, erun, last.epoch, last.st });
+	control_write_begin(&c->line, &(struct control_begin){ run, erun, last.epoch, last.st, c->o.shard, c->generation, &parts });
 	free(erun);
 	c->due = wallclock_monotonic() + c->o.interval_ns;
 	c->barrier_at = wallclock_monotonic();
 	c->done = source->done;
-	if (pass_begin(c, why))
-		return -1;
-	c->attempts = attempts_new(c->o.dir, c->o.attempts);
-	if (attempts_begin(c->attempts, c->loop->stages->before, c->run, why))
-		return -1;
-	c->batch = source->most;
-	take_care(c);
-	return 0;
+	/* A shard is known to go on by itself once it has committed: soon. */
+	c->is_due = c->o.shard.of && !last.src.text;
+	result = pass_begin(c, why);
+	if (!result) {
+		c->attempts = attempts_new(c->o.dir, c->o.attempts);
+		result = attempts_begin(c->attempts, c->loop->stages->before, c->run, why);
+	}
+	if (!result) {
+		c->batch = source->most;
+		take_care(c);
+	}
+out:
+	buf_release(&parts);
+	return result;
 }
 
 static int make_barrier(struct checkpoint *c, bool is_last, struct error *why)
@@ -572,6 +613,7 @@ static int make_barrier(struct checkpoint *c, bool is_last, struct error *why)
 	buf_release(&positions);
 	c->done = c->loop->source->done;
 	c->records = c->loop->stages->tally.records;
+	c->is_due = false;
 	c->is_open = true;
 	c->due = 0;
 	return result;
@@ -673,7 +715,7 @@ static int tick(struct protocol *p, int64_t now, struct error *why)
 		look_for_commit(c, now);
 		return 0;
 	}
-	if (c->loop->stages->tally.records == c->records && now - c->barrier_at < IDLE_NS) {
+	if (!c->is_due && c->loop->stages->tally.records == c->records && now - c->barrier_at < IDLE_NS) {
 		c->due = now + c->o.interval_ns;
 		return 0;
 	}
@@ -728,6 +770,8 @@ struct checkpoint *checkpoint_new(const struct checkpoint_options *o)
 	struct checkpoint *c = alloc_zeroed(1, sizeof *c);
 
 	c->o = *o;
+	c->root = o->dir;
+	c->tidies = o->shard.of;
 	c->lock = -1;
 	c->protocol = (struct protocol){ .prepare = prepare, .start = start, .control = control, .first = first, .due = due, .tick = tick,
 		.end = end, .abort = abort_stream, .opened = opened, .writing = writing, .closing = closing, .put = put, .get = get,
@@ -748,6 +792,7 @@ void checkpoint_free(struct checkpoint *c)
 	attempts_free(c->attempts);
 	if (c->lock >= 0)
 		close(c->lock);
+	free(c->folder);
 	states_free(c->states);
 	buf_release(&c->via);
 	buf_release(&c->line);

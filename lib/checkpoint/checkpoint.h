@@ -16,17 +16,20 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "checkpoint/control.h"
 #include "stream/filter.h"
 #include "stream/transaction.h"
 
 /*
- * A sink's: *out the transaction that its commits are, NULL where all it writes are files.  `was`: where the checkpoint's points have
- * stood so far (name NULL: nowhere).  0, -1, -2: usage.
+ * A sink's: *out the transaction that its commits are, NULL where all it writes are files.  It is called as the pipeline is, with the
+ * suffix; its points stand on the topic, NULL: where the sink likes.  Another call gives up the one before.  0, -1, -2: usage.
  */
-typedef int checkpoint_transaction(void *sink, struct loop *, const struct transaction_place *was, struct transaction **out, struct error *why);
+typedef int checkpoint_transaction(void *sink, struct loop *, const char *suffix, const char *topic, struct transaction **out,
+    struct error *why);
 
 struct checkpoint_options {
 	const char *dir;			/* borrowed, as all of it */
+	struct checkpoint_shard shard;
 	const char *const *stages;		/* the names of the loop's stages */
 	struct output *output;			/* where control records go on to; not of a sink */
 	int64_t interval_ns;			/* between barriers, of a source */

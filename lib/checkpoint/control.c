@@ -38,7 +38,7 @@ int control_read(struct control_line *c, const char *line, size_t len, struct ar
 		return -1;
 	const struct value version = json_get(object, "v", arena), epoch = json_get(object, "e", arena),
 		status = json_get(object, "exit", arena), last = json_get(object, "last", arena),
-		lost = json_get(object, "lost", arena);
+		lost = json_get(object, "lost", arena), generation = json_get(object, "generation", arena);
 	c->kind = text_of(object, "_sml", arena);
 	c->run = text_of(object, "run", arena);
 	c->erun = text_of(object, "erun", arena);
@@ -47,6 +47,9 @@ int control_read(struct control_line *c, const char *line, size_t len, struct ar
 	c->why = text_of(object, "why", arena);
 	c->src = raw_of(line, len, "src");
 	c->st = raw_of(line, len, "st");
+	c->parts = raw_of(line, len, "parts");
+	c->shard = text_of(object, "shard", arena);
+	c->generation = generation.type == VALUE_INTEGER && generation.integer > 0 ? (uint64_t)generation.integer : 0;
 	c->epoch = epoch.type == VALUE_INTEGER && epoch.integer >= 0 ? (uint64_t)epoch.integer : 0;
 	c->exit = status.type == VALUE_INTEGER ? status.integer : 1;
 	c->is_last = last.type == VALUE_BOOL && last.truth;
@@ -80,6 +83,30 @@ struct commit_point control_began(const struct control_line *c)
 struct control_text control_state(const struct control_line *c, const char *stage)
 {
 	return c->st.text ? raw_of(c->st.text, c->st.len, stage) : (struct control_text){0};
+}
+
+bool control_part(const struct control_line *c, size_t i, struct control_part *part, struct arena *arena)
+{
+	struct span_walk walk;
+	struct span span;
+	struct value object;
+	struct error ignored;
+
+	if (!c->parts.text)
+		return false;
+	span_walk(&walk, c->parts.text, c->parts.len);
+	for (size_t k = 0; span_walk_next(&walk, &span); k++) {
+		const char *text = c->parts.text + span.value;
+		const size_t len = span.end - span.value;
+		if (k < i)
+			continue;
+		if (json_document(arena, text, len, &object, &ignored))
+			return false;
+		*part = (struct control_part){ { c->parts.text + span.name, span.name_end - span.name }, text_of(object, "via", arena),
+			{ .st = raw_of(text, len, "st") }, raw_of(text, len, "p") };
+		return true;
+	}
+	return false;
 }
 
 /* ---- passing on ---- */
@@ -143,6 +170,15 @@ void control_write_begin(struct buf *b, const struct control_begin *c)
 	add_run(b, c->run, strlen(c->run), c->epoch);
 	if (c->committed_run)
 		add_string(b, "erun", c->committed_run, strlen(c->committed_run));
+	if (c->shard.of) {
+		buf_format(b, ",\"shard\":\"%u/%u\",\"generation\":%u", c->shard.index, c->shard.of, c->generation);
+		if (c->parts->len) {
+			json_write_name(b, "parts");
+			buf_add_byte(b, '{');
+			buf_add(b, c->parts->data, c->parts->len);
+			buf_add_byte(b, '}');
+		}
+	}
 	add_string(b, "via", "", 0);
 	json_write_name(b, "st");
 	if (c->st.text)

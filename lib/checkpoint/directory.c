@@ -52,9 +52,9 @@ int directory_make(const char *dir, struct error *why)
 
 /* ---- who commits ---- */
 
-int directory_lock(const char *dir, int64_t wait_ns, struct error *why)
+int directory_lock(const char *dir, const char *name, int64_t wait_ns, struct error *why)
 {
-	char *path = path_of(dir, "COMMIT");
+	char *path = path_of(dir, name);
 	const int64_t until = wallclock_monotonic() + wait_ns;
 	int fd;
 
@@ -76,10 +76,9 @@ int directory_say_authority(const char *dir, struct error *why)
 	return result;
 }
 
-/* The process that holds the lock; 0: none. */
-static int64_t lock_holder(const char *dir)
+int64_t directory_holder(const char *dir, const char *name)
 {
-	char *path = path_of(dir, "COMMIT.lock"), text[24] = {0};
+	char *path = alloc_format("%s/%s.lock", dir, name), text[24] = {0};
 	const int fd = TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC));
 	int64_t pid = 0;
 
@@ -98,7 +97,7 @@ int directory_authority(const char *dir, struct error *why)
 	struct arena arena = ARENA_INIT;
 	struct value object;
 	struct error ignored;
-	const int64_t holder = lock_holder(dir);
+	const int64_t holder = directory_holder(dir, "COMMIT");
 	size_t n;
 	int result = holder ? 2 : 0;
 
@@ -470,4 +469,16 @@ void directory_prune(const char *dir, const struct commit_point *at, const char 
 	}
 	if (all)
 		closedir(all);
+}
+
+void directory_remove(const char *dir)
+{
+	DIR *all = opendir(dir);
+
+	for (struct dirent *entry; all && (entry = readdir(all));)
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			unlinkat(dirfd(all), entry->d_name, 0);
+	if (all)
+		closedir(all);
+	rmdir(dir);
 }

@@ -42,8 +42,9 @@ struct directory_commit {
 /* Makes it where it is not there.  -1. */
 int directory_make(const char *dir, struct error *why);
 
-/* The sink's lock, waiting for one that is about to end; a descriptor that holds it, -1: failed, -2: another one goes on. */
-int directory_lock(const char *dir, int64_t wait_ns, struct error *why);
+/* A lock, "COMMIT" the sink's, waiting for one that is about to end; a descriptor that holds it, -1: failed, -2: another one goes on. */
+int directory_lock(const char *dir, const char *name, int64_t wait_ns, struct error *why);
+int64_t directory_holder(const char *dir, const char *name);	/* the process that holds it; 0: none */
 int directory_say_authority(const char *dir, struct error *why);
 
 /* 1: a sink that lives has said that it commits here; 2: one has the lock and has not said so yet; 0: none; -1. */
@@ -83,5 +84,8 @@ int directory_add_to_log(const char *dir, const char *name, int log, const struc
  * not been committed, and what other runs have left half done.
  */
 void directory_prune(const char *dir, const struct commit_point *, const char *barrier, size_t len);
+
+/* All of it, as far as it goes. */
+void directory_remove(const char *dir);
 
 #endif

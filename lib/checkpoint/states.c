@@ -75,6 +75,64 @@ int states_restore(struct states *s, size_t i, struct stage *stage, struct contr
 	return result < 0 ? error_prefix(why, "the checkpoint's state of %s", s->kept[i].name) : 0;
 }
 
+static int32_t *read_partitions(struct control_text json, size_t *n, struct arena *arena)
+{
+	struct value all;
+	struct error ignored;
+
+	*n = 0;
+	if (json_document(arena, json.text, json.len, &all, &ignored))
+		return NULL;
+	all = json_items(all, arena);
+	int32_t *ids = arena_get(arena, (all.len + 1) * sizeof *ids);
+	for (uint32_t i = 0; all.type == VALUE_ARRAY && i < all.len; i++)
+		if (all.items[i].type == VALUE_INTEGER)
+			ids[(*n)++] = (int32_t)all.items[i].integer;
+	return ids;
+}
+
+static int take_part(struct states *s, const char *stage, const char *root, const struct control_part *part, struct snapshot_writer *w,
+    struct error *why)
+{
+	const struct control_text json = control_state(&part->states, stage);
+	char *folder = alloc_format("%s/%.*s", root, (int)part->folder.len, part->folder.text);
+	struct buf snapshot = BUF_INIT;
+	struct chain chain = {0};
+	struct value v;
+	size_t n = 0;
+	int result = 0;
+
+	const int32_t *ids = read_partitions(part->partitions, &n, &s->arena);
+	if (json.text)
+		result = json_document(&s->arena, json.text, json.len, &v, why) ? -1 : load(folder, v, &s->arena, &chain, &snapshot, why);
+	if (json.text && !result)
+		result = snapshot_take(w, snapshot.data, snapshot.len, ids, n, why);
+	chain_clear(&chain);
+	buf_release(&snapshot);
+	free(folder);
+	return result;
+}
+
+int states_restore_parts(struct states *s, size_t i, struct stage *stage, const char *root, const struct control_line *begin, struct error *why)
+{
+	struct control_part part;
+	struct snapshot_writer w;
+	struct snapshot_reader reader;
+	int result = 0;
+
+	if (!stage->tool->divides)
+		return 0;
+	arena_clear(&s->arena);
+	snapshot_begin(&w, stage->tool->name);
+	for (size_t k = 0; !result && control_part(begin, k, &part, &s->arena); k++)
+		result = take_part(s, s->kept[i].name, root, &part, &w, why);
+	snapshot_end(&w);
+	if (!result)
+		result = snapshot_open(&reader, w.bytes.data, w.bytes.len, why) < 0 ? -1 : stage->tool->restore(stage->self, &reader, why);
+	buf_release(&w.bytes);
+	return result < 0 ? error_prefix(why, "the checkpoint's state of %s", s->kept[i].name) : 0;
+}
+
 int states_look(const char *dir, const char *stage, struct buf *snapshot, struct error *why)
 {
 	struct directory_commit committed;
@@ -276,6 +334,11 @@ struct states *states_new(const char *dir, const char *const *names, size_t n)
 	for (size_t i = 0; i < n; i++)
 		s->kept[i] = (struct kept){ .name = names[i], .log = -1 };
 	return s;
+}
+
+void states_stand_in(struct states *s, const char *dir)
+{
+	s->dir = dir;
 }
 
 void states_free(struct states *s)

@@ -28,6 +28,12 @@ void states_free(struct states *);
 /* Stage i from its member of `st`, JSON as it stands.  0 or -1: it cannot be gone on from. */
 int states_restore(struct states *, size_t i, struct stage *, struct control_text json, struct error *why);
 
+/* The folder in which all is that is saved from now on. */
+void states_stand_in(struct states *, const char *dir);
+
+/* Stage i of a shard that has committed nothing yet, from what others have had of its partitions, in folders of `root`. */
+int states_restore_parts(struct states *, size_t i, struct stage *, const char *root, const struct control_line *begin, struct error *why);
+
 /* Its member, as of the barrier `at`; what stands in files is durable.  0 or -1. */
 int states_save(struct states *, size_t i, struct stage *, const struct commit_point *at, struct buf *json, struct error *why);
 

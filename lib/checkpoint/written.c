@@ -22,6 +22,7 @@ struct file {
 
 struct written {
 	const char *dir;
+	bool by_path;
 	struct arena arena;
 	struct directory_commit committed;	/* as it was at the start */
 	struct commit_point at;		/* of the last commit */
@@ -161,6 +162,9 @@ int written_begins(struct written *w, struct output *o, struct error *why)
 		f = f->next;
 	if (!f || f->is_noted)
 		return 0;
+	if (w->by_path && is_descriptor(f->name))
+		return usage(error_set(why, "%s: is a file: under --shard a rule names files by their paths, so that they are found again when "
+		    "the shards are others", f->name));
 	if (!(fcntl(o->fd, F_GETFL) & O_APPEND))
 		return usage(error_set(why, "%s: is a file that is not open for append: it would be emptied at every restart; "
 		    "the shell appends with >>", o->name));
@@ -248,11 +252,12 @@ int written_commit(struct written *w, struct transaction *t, const struct contro
 
 /* ---- life ---- */
 
-struct written *written_new(const char *dir)
+struct written *written_new(const char *dir, bool by_path)
 {
 	struct written *w = alloc_zeroed(1, sizeof *w);
 
 	w->dir = dir;
+	w->by_path = by_path;
 	return w;
 }
 

@@ -14,8 +14,8 @@
 
 struct written;
 
-/* The directory is borrowed. */
-struct written *written_new(const char *dir);
+/* The directory is borrowed.  by_path: another process may have to take files back, so that descriptors of files are refused. */
+struct written *written_new(const char *dir, bool by_path);
 void written_free(struct written *);
 
 /* Before any output is opened: takes back what was not committed, but of descriptors, which are seen when they are opened. */

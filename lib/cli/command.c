@@ -27,6 +27,7 @@
 #include "stream/stats.h"
 
 #define MAX_LINE (UINT64_C(16) << 20)
+#define SHARDS_MAX 10000
 #define MAX_LINE_LIMIT (UINT64_C(1) << 30)	/* lengths of values are 32 bits */
 
 /* One stage of the run: a command with its own options and operands. */
@@ -194,6 +195,28 @@ static int metrics_check(const char *path, struct error *why)
 	return result;
 }
 
+/* "0/3".  Without a checkpoint the environment's is a label of metrics alone. */
+static int shard_parse(struct common *c, struct error *why)
+{
+	const char *set = getenv("SML_SHARD"), *text = c->shard_text, *origin = "--shard";
+	struct checkpoint_shard s = {0};
+	int end = 0;
+
+	if (text && !c->checkpoint)
+		return error_set(why, "--shard: divides a pipeline under a checkpoint, and there is none (--checkpoint DIR)");
+	if (!text && c->checkpoint && set && *set) {
+		text = set;
+		origin = "$SML_SHARD";
+	}
+	if (!text)
+		return 0;
+	if (text[strspn(text, "0123456789/")] || sscanf(text, "%5u/%5u%n", &s.index, &s.of, &end) != 2 || text[end] || s.index >= s.of ||
+	    s.of > SHARDS_MAX)
+		return error_set(why, "%s: \"%s\" is no shard: I/N, from 0/N to the last one, as 0/3 1/3 2/3", origin, text);
+	c->shard = s;
+	return 0;
+}
+
 static int common_finish(struct common *c, struct error *why)
 {
 	c->policy = (struct policy)POLICY_INIT;
@@ -205,7 +228,7 @@ static int common_finish(struct common *c, struct error *why)
 		c->checkpoint = getenv("SML_CHECKPOINT");
 	if (c->max_line > MAX_LINE_LIMIT)
 		return error_set(why, "--max-line: more than 1G");
-	if (time_parse(c, why))
+	if (shard_parse(c, why) || time_parse(c, why))
 		return -1;
 	return c->metrics_path ? metrics_check(c->metrics_path, why) : 0;
 }
@@ -402,6 +425,8 @@ static int checkpoint_check(const struct part *parts, size_t n, const char **nam
 			    short_name(c->command));
 		if (c->stage && !dir)
 			return error_set(why, "--stage: names a stage in a checkpoint, and there is none (--checkpoint DIR)");
+		if (c->shard.index != common_of(&parts[0])->shard.index || c->shard.of != common_of(&parts[0])->shard.of)
+			return error_set(why, "%s: all stages of a process are of one shard: say it to each, or in $SML_SHARD", short_name(c->command));
 		for (size_t k = 0; dir && k < i; k++)
 			if (!strcmp(names[k], names[i]))
 				return error_set(why, "two stages of the checkpoint are called %s: --stage NAME tells them apart", names[i]);
@@ -460,8 +485,9 @@ static int run(struct part *parts, size_t n)
 	}
 	const int is_checkpointed = checkpoint_check(parts, n, names, &why);
 	if (is_checkpointed) {
-		checkpoint = checkpoint_new(&(struct checkpoint_options){ common_of(first)->checkpoint, names, &output,
-		    common_of(first)->interval_ns, (uint64_t)common_of(first)->attempts, common_of(first)->on_poison, first->command->source != NULL, final->command->is_sink, final->command->transaction, final->tool });
+		checkpoint = checkpoint_new(&(struct checkpoint_options){ common_of(first)->checkpoint, common_of(first)->shard, names, &output,
+		    common_of(first)->interval_ns, (uint64_t)common_of(first)->attempts, common_of(first)->on_poison, first->command->source != NULL,
+		    final->command->is_sink, final->command->transaction, final->tool });
 		loop.protocol = checkpoint_protocol(checkpoint);
 		if (is_checkpointed < 0 || loop.protocol->prepare(loop.protocol, &loop, &why)) {
 			complain(final->command->name, "%s", why.text);

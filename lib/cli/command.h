@@ -22,10 +22,12 @@ struct common {
 	int on_bad;				/* 0 route, 1 stop */
 	const char *max_errors_text, *time_text, *metrics_path;
 	const char *checkpoint, *stage;		/* of tools that take part in one; checkpoint: also $SML_CHECKPOINT */
+	const char *shard_text;			/* also $SML_SHARD */
 	int64_t interval_ns, attempts;		/* sml-replay: between barriers; runs that may die at one place */
 	int on_poison;				/* sml-replay: 0 stop, 1 route */
 	uint64_t max_line;
 	/* filled in after parsing: */
+	struct checkpoint_shard shard;
 	struct policy policy;
 	const char *time_path;			/* of -T, else $SML_TIME, else "timestamp" */
 	enum time_unit time_unit;
@@ -45,6 +47,7 @@ struct common {
 /* Of tools that take part in a checkpoint. */
 #define CHECKPOINT_OPTIONS(S) \
 	OPT_TEXT(0, "checkpoint", "DIR", S, common.checkpoint, "exactly once, by the checkpoint in DIR ($SML_CHECKPOINT)"), \
+	OPT_TEXT(0, "shard", "I/N", S, common.shard_text, "part I, from 0, of a pipeline that runs N times ($SML_SHARD)"), \
 	OPT_TEXT(0, "stage", "NAME", S, common.stage, "its name in the checkpoint, where a tool stands twice in a pipe")
 
 /* -h --help[=all], -V --version and --list-options are options.c's own, in every table. */

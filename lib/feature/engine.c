@@ -46,6 +46,7 @@ struct engine {
 	const struct engine_peer *peer;	/* while events are taken */
 	int64_t mark;			/* of moments: the watermark under `emit windows` */
 	int64_t alive;			/* rows before this time are as good as gone */
+	int32_t partition;		/* of the record at hand */
 	struct buf line;
 	struct arena arena;
 };
@@ -96,6 +97,8 @@ static inline const void *state_of(struct engine *e, size_t keys, struct key_ref
 	if (!ref->is_found) {
 		ref->row = keyed_find(e->state->tables[keys].keyed, ref->key.bytes, ref->key.len, ref->key.hash);
 		ref->is_found = true;
+		if (ref->row && e->spec->by_partition)
+			state_is_elsewhere(e->state, &ref->key, *state_partition(ref->row), e->partition);
 		/* It goes when the event has come through. */
 		if (ref->row && ref->row->time < e->alive)
 			ref->row = NULL;
@@ -272,6 +275,8 @@ static inline struct keyed_row *row_of(struct engine *e, size_t keys, struct key
 	if (!ref->row) {
 		keyed_trim(e->state->tables[keys].keyed, true);
 		ref->row = keyed_add(e->state->tables[keys].keyed, ref->key.bytes, ref->key.len, ref->key.hash, time);
+		if (e->spec->by_partition)
+			*state_partition(ref->row) = e->partition;
 	}
 	return ref->row;
 }
@@ -410,7 +415,7 @@ static void look_ahead(struct engine *e, size_t keys, struct key_ref *ref, int64
 		keyed_prefetch_row(keyed, ref->key.hash);
 	else if (look == LOOK_UP) {
 		ref->row = keyed_find(keyed, ref->key.bytes, ref->key.len, ref->key.hash);
-		ref->is_found = ref->row && !e->evicts;
+		ref->is_found = ref->row && !e->evicts && !e->spec->by_partition;
 	}
 	if (look != LOOK_AT_ROW && ref->row)
 		fetch(e, keys, ref->row, time, look - LOOK_UP);
@@ -457,7 +462,11 @@ static int take_event(struct engine *e, struct event *events, size_t i)
 		return e->firing ? e->peer->put(e->peer->self, r) : 0;
 	e->mark = e->firing ? event->watermark : INT64_MIN;
 	e->alive = lasts ? eventtime_minus(event->watermark, lasts) : INT64_MIN;
-	if (!tables_read(e->tables, i, r, values, e->locals) || !compute(e, r, &scope, refs, event->time))
+	e->partition = r->partition;
+	const bool is_fine = tables_read(e->tables, i, r, values, e->locals) && compute(e, r, &scope, refs, event->time);
+	if (e->state->is_astray)
+		return -1;
+	if (!is_fine)
 		return e->firing ? e->peer->put(e->peer->self, r) : 0;
 	if (!event->is_met)
 		e->peer->taken(e->peer->self, event);
@@ -483,6 +492,8 @@ static int take_row(struct engine *e, struct event *event)
 
 	if (event->is_met || e->peer->meet(e->peer->self, event)) {
 		event->is_gone = event->is_apart || tables_put(e->tables, r, &scope);
+		if (e->state->is_astray)
+			return -1;
 		if (event->is_gone && !event->is_met) {
 			e->peer->taken(e->peer->self, event);
 			/* It has moved the watermark, and nothing else will say so. */
@@ -608,6 +619,8 @@ static int give_window(void *self, const struct spec_window *w, struct keyed_row
 	record_init(r, line, e->line.len, e->fields, out->arena);
 	r->added = NULL;
 	r->at = *out->at;
+	if (e->spec->by_partition)
+		r->partition = *state_partition(row);
 	return out->put(out->self, r);
 }
 

@@ -57,7 +57,7 @@ struct engine_peer {
  * Error records are left alone; a record that fails becomes one.  At most BATCH_MAX.  Under `emit windows` error records and
  * windows are put out, and the events nowhere; else the events are changed in place.
  */
-int engine_events(struct engine *, struct event *, size_t n, const struct engine_peer *);
+int engine_events(struct engine *, struct event *, size_t n, const struct engine_peer *);	/* -1 also where the state is astray */
 
 /* Every window closes. */
 int engine_close(struct engine *, const struct engine_peer *);

@@ -86,7 +86,7 @@ static void fail_early(struct flow *f, struct record *r, int64_t time)
 static void fail_late(struct flow *f, struct record *r, int64_t time)
 {
 	const struct timing *t = &f->spec->timing;
-	const int64_t behind = eventtime_minus(f->watermark.at, time);
+	const int64_t behind = eventtime_minus(watermark_of_event(&f->watermark), time);
 	char by[EVENTTIME_SHOW_MAX], limit[EVENTTIME_SHOW_MAX];
 
 	eventtime_duration_show(behind, by);
@@ -98,6 +98,7 @@ static void fail_late(struct flow *f, struct record *r, int64_t time)
 /* Whether it may go on. */
 static bool judge(struct flow *f, struct event *event, bool *is_late)
 {
+	watermark_turn_to(&f->watermark, event->record->partition);
 	const enum watermark_verdict verdict = watermark_judge(&f->watermark, &f->spec->timing, event->time);
 
 	*is_late = verdict == WATERMARK_LATE;
@@ -140,6 +141,8 @@ static int send(struct flow *f)
 {
 	const struct engine_peer peer = peer_of(f);
 	int result = engine_events(f->engine, f->ready, f->n_ready, &peer);
+	if (flow_state(f)->is_astray)
+		*f->why = flow_state(f)->astray;
 
 	for (size_t i = 0; i < f->n_ready && f->spec->emit != EMIT_WINDOWS; i++)
 		if (f->ready[i].record && !f->ready[i].is_gone)
@@ -193,6 +196,16 @@ static bool key_in(struct flow *f, const struct record *r, struct value v, struc
 	return true;
 }
 
+static bool is_elsewhere(struct flow *f, const struct joining *j, const struct key *key, const struct record *r)
+{
+	const int32_t at = f->spec->by_partition ? join_partition(j->join, key) : PARTITION_NONE;
+
+	if (at == PARTITION_NONE || !state_is_elsewhere(engine_state(f->engine), key, at, r->partition))
+		return false;
+	*f->why = engine_state(f->engine)->astray;
+	return true;
+}
+
 /* An event goes through the joins from number i on, and into the engine if none holds it. */
 static int meet_partners(struct flow *f, size_t i, struct event *event, bool is_woken)
 {
@@ -207,6 +220,8 @@ static int meet_partners(struct flow *f, size_t i, struct event *event, bool is_
 			break;
 		if (!key_in(f, r, values[j->spec->on.slot], &key))
 			join_miss(j->join);
+		else if (is_elsewhere(f, j, &key, r))
+			return -1;
 		else if (!join_record(j->join, &key, event->time, r, &partner)) {
 			if (is_woken)
 				record_free(r);
@@ -299,6 +314,8 @@ static int meet_records(struct flow *f, struct event *event)
 			    value_kind(record_values(r)[j->spec->partner_slot]));
 			return 0;
 		}
+		if (is_elsewhere(f, j, &key, r))
+			return -1;
 		result = join_partner(j->join, &key, event->time, r, settle, j);
 	}
 	return result;
@@ -434,6 +451,18 @@ static int take(struct flow *f, struct record *r)
 	return result || !is_late ? result : expire(f, f->watermark.at);
 }
 
+/* Something has dropped the line that told. */
+static bool is_lost(struct flow *f, const struct record *r)
+{
+	struct state *state = engine_state(f->engine);
+
+	if (!f->spec->by_partition || r->partition != PARTITION_NONE)
+		return false;
+	state->is_astray = true;
+	error_set(f->why, "a record came without its partition: something between the stages drops control records");
+	return true;
+}
+
 int flow_records(struct flow *f, struct record **r, size_t n, struct next *next, struct error *why)
 {
 	int result = 0;
@@ -444,7 +473,7 @@ int flow_records(struct flow *f, struct record **r, size_t n, struct next *next,
 	if (!f->spec->timing.hold && f->hold.n)
 		result = let_go(f, INT64_MAX);
 	for (size_t i = 0; i < n && !result; i++)
-		result = take(f, r[i]);
+		result = is_lost(f, r[i]) ? -1 : take(f, r[i]);
 	if (f->spec->timing.idle)
 		f->heard_at = wallclock_monotonic();
 	return result ? result : send(f);
@@ -515,24 +544,18 @@ static bool no_watermark(const void *self)
 
 static void save_watermark(void *self, struct snapshot_writer *w)
 {
-	const struct flow *f = self;
-	struct buf value = BUF_INIT;
-
-	watermark_save(&f->watermark, &value);
-	snapshot_row(w, "", 0, value.data, value.len);
-	buf_release(&value);
+	watermark_save(&((const struct flow *)self)->watermark, w);
 }
 
 static int load_watermark(void *self, const struct snapshot_reader *in, struct error *why)
 {
-	struct snapshot_bytes bytes = { (const unsigned char *)in->value, (const unsigned char *)in->value + in->value_len, false };
 	struct flow *f = self;
+	const int result = watermark_load(&f->watermark, in, why);
 
-	watermark_load(&f->watermark, &bytes);
 	f->processed = eventtime_minus(f->watermark.at, f->within);
 	for (size_t i = 0; i < f->spec->n_joins; i++)
 		join_resume(f->joins[i].join, f->watermark.at);
-	return bytes.torn || bytes.p != bytes.end ? error_set(why, "watermark: damaged") : 0;
+	return result;
 }
 
 static bool nothing_held(const void *self)
@@ -642,6 +665,7 @@ void flow_free(struct flow *f)
 		buf_release(&f->joins[i].name);
 	}
 	free(f->joins);
+	watermark_release(&f->watermark);
 	buf_release(&f->scratch);
 	hold_release(&f->hold);
 	arena_release(&f->arena);

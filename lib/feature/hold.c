@@ -94,7 +94,7 @@ static void save_from(const struct hold *h, uint64_t number, struct snapshot_wri
 		snapshot_put_text(&value, r->at.source, strlen(r->at.source));
 		snapshot_put_varint(&value, r->at.line);
 		snapshot_put_text(&value, r->line, r->len);
-		snapshot_row(w, key.data, key.len, value.data, value.len);
+		snapshot_row_of(w, r->partition, key.data, key.len, value.data, value.len);
 	}
 	buf_release(&key);
 	buf_release(&value);
@@ -174,6 +174,7 @@ int hold_load(struct hold *h, const struct snapshot_reader *in, const struct pla
 	r.at = *at;
 	r.at.source = source_named(h, row.source, row.source_len);
 	r.at.line = row.line_number;
+	r.partition = in->partition;
 	push(h, (struct held_event){ row.time, row.number, record_keep(&r) });
 	if (row.number >= h->numbers)
 		h->numbers = row.number + 1;

@@ -27,7 +27,7 @@ struct waiting {
 };
 
 /* What a key's row keeps. */
-struct group { struct candidate *partners; struct waiting *first, *last; };
+struct group { struct candidate *partners; struct waiting *first, *last; int32_t partition; };
 
 struct join {
 	int64_t within, late;
@@ -139,6 +139,13 @@ static struct group *group_of(struct join *j, const struct key *key, int64_t tim
 	return keyed_state(row);
 }
 
+int32_t join_partition(const struct join *j, const struct key *key)
+{
+	struct keyed_row *row = keyed_find(j->groups, key->bytes, key->len, key->hash);
+
+	return row ? ((const struct group *)keyed_state(row))->partition : PARTITION_NONE;
+}
+
 /* What no record that is in time can match: times before this. */
 static int64_t gone_before(const struct join *j)
 {
@@ -203,6 +210,7 @@ bool join_record(struct join *j, const struct key *key, int64_t time, const stru
 {
 	struct group *g = group_of(j, key, time);
 
+	g->partition = r->partition;
 	for (const struct candidate *p = g->partners; p; p = p->next)
 		if (p->time >= gone_before(j) && is_near(j, p->time, time)) {
 			*partner = (struct partner){ p->line, p->len };
@@ -219,6 +227,7 @@ int join_partner(struct join *j, const struct key *key, int64_t time, const stru
 	struct buf line = BUF_INIT;
 	int result = 0;
 
+	g->partition = r->partition;
 	record_write(r, &line);
 	line.len--;		/* LF */
 	const struct partner partner = { line.data, line.len };
@@ -358,8 +367,9 @@ static void save_groups(struct keyed_row *const *rows, size_t n, struct snapshot
 
 	for (size_t i = 0; i < n; i++) {
 		buf_clear(&value);
-		save_group(keyed_state(rows[i]), rows[i]->time, &value);
-		snapshot_row(w, keyed_key(rows[i]), rows[i]->len, value.data, value.len);
+		const struct group *g = keyed_state(rows[i]);
+		save_group(g, rows[i]->time, &value);
+		snapshot_row_of(w, g->partition, keyed_key(rows[i]), rows[i]->len, value.data, value.len);
 	}
 	buf_release(&value);
 }
@@ -427,6 +437,7 @@ static void load_waiting(struct join *j, struct group *g, struct snapshot_bytes 
 	r.at = *at;
 	r.at.source = source_named(j, source, source_len);
 	r.at.line = line_number;
+	r.partition = g->partition;
 	add_waiting(j, g, time, number, record_keep(&r));
 	if (number >= j->numbers)
 		j->numbers = number + 1;
@@ -441,6 +452,8 @@ int join_load(struct join *j, const struct snapshot_reader *in, const struct pla
 	struct group *g = bytes.torn ? NULL : group_of(j, &key, newest);
 	struct candidate **end = g ? &g->partners : NULL;
 
+	if (g)
+		g->partition = in->partition;
 	if (g && (g->partners || g->first))
 		bytes.torn = true;
 	for (uint64_t i = 0; i < n && !bytes.torn; i++) {

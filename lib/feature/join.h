@@ -30,6 +30,9 @@ void join_free(struct join *);
 /* A record's partner: its line, borrowed until the next call; line NULL: there is none. */
 struct partner { const char *line; size_t len; };
 
+/* Of the key's records; PARTITION_NONE: there are none. */
+int32_t join_partition(const struct join *, const struct key *);
+
 /* A record that has waited; it is the callee's (record_free).  0, or what ends the run. */
 typedef int join_out(void *self, struct record *, int64_t time, const struct partner *);
 

@@ -20,6 +20,7 @@ struct row { uint32_t len; unsigned char bytes[]; };
 
 struct rows {
 	size_t n;
+	bool is_divided;		/* behind the pointer stands the partition */
 	struct keyed *keyed;		/* its state: a pointer to the row */
 	struct pool pool;
 	struct buf packed;
@@ -42,6 +43,34 @@ void rows_free(struct rows *t)
 	pool_release(&t->pool);
 	buf_release(&t->packed);
 	free(t);
+}
+
+/* ---- partitions ---- */
+
+struct placed { struct row *row; int32_t partition; };
+
+void rows_divide(struct rows *t)
+{
+	keyed_free(t->keyed);
+	t->keyed = keyed_new(sizeof(struct placed), 0, NULL, NULL);
+	t->is_divided = true;
+}
+
+static int32_t partition_of(const struct rows *t, struct keyed_row *r)
+{
+	return t->is_divided ? ((const struct placed *)keyed_state(r))->partition : PARTITION_NONE;
+}
+
+void rows_set_partition(struct rows *t, const struct key *key, int32_t partition)
+{
+	((struct placed *)keyed_state(keyed_find(t->keyed, key->bytes, key->len, key->hash)))->partition = partition;
+}
+
+int32_t rows_partition(const struct rows *t, const struct key *key)
+{
+	struct keyed_row *r = keyed_find(t->keyed, key->bytes, key->len, key->hash);
+
+	return r ? partition_of(t, r) : PARTITION_NONE;
 }
 
 /* ---- packed ---- */
@@ -142,11 +171,11 @@ void rows_read(const struct rows *t, const struct row *row, struct arena *arena,
 
 /* ---- saved and restored ---- */
 
-static void save(struct keyed_row *const *all, size_t n, struct snapshot_writer *w)
+static void save(const struct rows *t, struct keyed_row *const *all, size_t n, struct snapshot_writer *w)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct row *row = *place_of(all[i]);
-		snapshot_row(w, keyed_key(all[i]), all[i]->len, row->bytes, row->len);
+		snapshot_row_of(w, partition_of(t, all[i]), keyed_key(all[i]), all[i]->len, row->bytes, row->len);
 	}
 }
 
@@ -155,7 +184,7 @@ void rows_save(const struct rows *t, struct snapshot_writer *w)
 	size_t n;
 	struct keyed_row **all = keyed_sorted(t->keyed, &n);
 
-	save(all, n, w);
+	save(t, all, n, w);
 	free(all);
 }
 
@@ -168,7 +197,7 @@ void rows_save_changes(struct rows *t, struct snapshot_writer *w)
 {
 	const struct keyed_changes changes = keyed_changes(t->keyed);	/* none goes */
 
-	save(changes.rows, changes.n, w);
+	save(t, changes.rows, changes.n, w);
 }
 
 /* How many values; they are written to `out` as an array's items where that is not NULL. */
@@ -203,6 +232,8 @@ int rows_load(struct rows *t, const struct snapshot_reader *in, struct error *wh
 
 	if (walk(&bytes, NULL) != t->n || bytes.torn || put_packed(t, &key, in->value, in->value_len))
 		return error_set(why, "rows: damaged for key %.*s", (int)(in->key_len < 60 ? in->key_len : 60), in->key);
+	if (t->is_divided)
+		rows_set_partition(t, &key, in->partition);
 	return 0;
 }
 

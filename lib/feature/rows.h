@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/partition.h"
 #include "base/snapshot.h"
 #include "base/value.h"
 #include "feature/key.h"
@@ -27,6 +28,11 @@ struct row;
 /* Of rows of n values each. */
 struct rows *rows_new(size_t n);
 void rows_free(struct rows *);
+
+/* Of a stream that is divided: before the first row; and of which partition a key's row is, PARTITION_NONE where there is none. */
+void rows_divide(struct rows *);
+void rows_set_partition(struct rows *, const struct key *, int32_t partition);
+int32_t rows_partition(const struct rows *, const struct key *);
 
 /* Copies the key and n values of any type.  A row with that key is replaced: true. */
 bool rows_put(struct rows *, const struct key *, const struct value *);

@@ -237,6 +237,8 @@ void spec_state_arrange(struct compiler *c)
 	/* What windows give out is kept as the watermark says. */
 	for (unsigned k = 0; k < s->n_keys && s->emit != EMIT_WINDOWS; k++)
 		find_bundles(c, k);
+	for (unsigned k = 0; k < s->n_keys && s->by_partition; k++)
+		s->keys[k].state_size = STATE_PARTITION_BYTES;
 	for (size_t i = 0; i < s->n_bundles; i++) {
 		struct bundle *b = s->bundles[i];
 		b->offset = s->keys[b->keys].state_size;

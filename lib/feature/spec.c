@@ -156,6 +156,40 @@ static void list_kinds(struct compiler *c)
 			c->kinds[k++] = aggregate_rows[i].kind;
 }
 
+static bool has_part(const struct spec_keys *k, const char *text)
+{
+	for (size_t i = 0; i < k->n; i++)
+		if (!strcmp(k->parts[i].text, text))
+			return true;
+	return false;
+}
+
+/* What is found by the key lies in the key's partition, or nothing says so. */
+static int check_partitions(const struct compiler *c)
+{
+	static const char rule[] = "under --shard state is found by the key, or by the key and more, as records are divided by it";
+	const struct spec *s = c->spec;
+	const struct spec_keys *own = &s->keys[0];
+
+	for (size_t i = 0; i < s->n_keys; i++) {
+		const struct spec_keys *k = &s->keys[i];
+		if (k->n_states && !k->n)
+			return error_set(c->why, "the spec has no key: %s (key PATH, or -k)", rule);
+		for (size_t j = 0; k->n_states && j < own->n; j++)
+			if (!has_part(k, own->parts[j].text))
+				return error_set(c->why, "%s, and the key is %s: %s", k->text, own->text, rule);
+		if (k->n_states && !own->n)
+			return error_set(c->why, "%s, and the spec has no key: %s", k->text, rule);
+	}
+	for (size_t i = 0; i < s->n_lookups; i++)
+		if (s->lookups[i].rows && (own->n != 1 || strcmp(own->parts[0].text, s->lookups[i].on.text) != 0))
+			return error_set(c->why, "%s: lookup %s on %s: %s", s->lookups[i].where, s->lookups[i].name, s->lookups[i].on.text, rule);
+	for (size_t i = 0; i < s->n_joins; i++)
+		if (own->n != 1 || strcmp(own->parts[0].text, s->joins[i].on.text) != 0)
+			return error_set(c->why, "%s: join %s on %s: %s", s->joins[i].where, s->joins[i].name, s->joins[i].on.text, rule);
+	return 0;
+}
+
 static int compile(struct compiler *c, const struct spec_text *texts, size_t n)
 {
 	struct spec *s = c->spec;
@@ -167,6 +201,7 @@ static int compile(struct compiler *c, const struct spec_text *texts, size_t n)
 	s->keys[0] = (struct spec_keys){ .text = "", .is_early = true };
 	s->n_keys = 1;
 	s->unit = TIME_MS;
+	s->by_partition = c->options->by_partition;
 	if (directive_read(c) < 0)
 		return -1;
 	list_kinds(c);
@@ -177,6 +212,8 @@ static int compile(struct compiler *c, const struct spec_text *texts, size_t n)
 		return error_set(c->why, "%s: no feature is defined (NAME = EXPRESSION)", n ? texts[0].source : "the spec");
 	if (s->emit == EMIT_WINDOWS && !s->n_windows)
 		return error_set(c->why, "%s: emit windows, and no feature is of a window, as count() over tumbling 1h is", texts[0].source);
+	if (s->by_partition && check_partitions(c) < 0)
+		return -1;
 	spec_state_arrange(c);
 	s->lasts = spec_window_lasts(s);
 	spec_lookup_finish(s);

@@ -26,6 +26,7 @@
 #include "json/fields.h"
 
 #define SPEC_FEATURES_MAX 4096
+#define STATE_PARTITION_BYTES 8		/* of a row, what is behind them is aligned */
 
 enum spec_emit { EMIT_EVENTS, EMIT_FEATURES, EMIT_WINDOWS };
 
@@ -166,6 +167,7 @@ struct spec {
 	bool looks_back;			/* features depend on when events were: late ones are told of */
 	struct timing timing;
 	enum spec_emit emit;
+	bool by_partition;			/* a row's state begins with the partition of its records (state.h), and what is found is found by the key */
 };
 
 /* A text of definitions: a file, or an option. */
@@ -180,6 +182,7 @@ struct spec_options {
 	const char *key;		/* of -k: PATH[,PATH...]; NULL */
 	const char *time_path;		/* where the spec has no `time` line */
 	enum time_unit time_unit;
+	bool by_partition;
 	const char *time_user;		/* what needs the time besides features: "--max-keys"; NULL: nothing */
 };
 

@@ -63,6 +63,16 @@ void state_add_part(struct state *state, const struct state_part *part)
 	state->parts[state->n_parts++] = *part;
 }
 
+bool state_is_elsewhere(struct state *state, const struct key *key, int32_t at, int32_t here)
+{
+	if (at == here)
+		return false;
+	if (!state->is_astray)
+		error_set(&state->astray, "the key %.*s came in partition %d, and its state is of partition %d: under --shard all records of a key "
+		    "are in partitions of one number (produce them by this key)", (int)(key->len < 60 ? key->len : 60), key->bytes, (int)here, (int)at);
+	return state->is_astray = true;
+}
+
 void state_figures(const struct state *state, struct state_figures *f)
 {
 	*f = (struct state_figures){ .bytes = state->pool.bytes };
@@ -77,7 +87,7 @@ void state_figures(const struct state *state, struct state_figures *f)
 
 /* ---- saved and restored ---- */
 
-#define PARTITION 0	/* of the source; others come with shards */
+#define PARTITION 0	/* rows of a stream that is divided have theirs in the snapshot's form */
 
 static void put_key(struct buf *b, const char *key, size_t len)
 {
@@ -122,10 +132,16 @@ static bool save_row(const struct spec_state *st, const struct keyed_row *row, s
 	return true;
 }
 
+static int32_t partition_of(const struct spec *s, const struct keyed_row *r)
+{
+	return s->by_partition ? *state_partition((struct keyed_row *)(uintptr_t)r) : PARTITION_NONE;
+}
+
 /* The rows of a key set that are saved: all of them, or those that have changed or gone. */
 struct saving {
 	struct keyed_changes changes;	/* `rows` are the rows in both cases */
 	bool is_whole;
+	const struct spec *spec;
 	struct snapshot_writer *to;
 	struct buf key, value;
 	struct pool scratch;
@@ -153,7 +169,7 @@ static void save_state(const struct spec_state *st, struct saving *to)
 			continue;
 		put_key(&to->key, keyed_key(row), row->len);
 		if (has)
-			snapshot_row(to->to, to->key.data, to->key.len, to->value.data, to->value.len);
+			snapshot_row_of(to->to, partition_of(to->spec, row), to->key.data, to->key.len, to->value.data, to->value.len);
 		else
 			snapshot_gone(to->to, to->key.data, to->key.len);
 	}
@@ -169,7 +185,7 @@ static void save_times(const struct spec *s, size_t keys, struct saving *to)
 		put_key(&to->key, keyed_key(row), row->len);
 		buf_clear(&to->value);
 		snapshot_put_signed(&to->value, row->time);
-		snapshot_row(to->to, to->key.data, to->key.len, to->value.data, to->value.len);
+		snapshot_row_of(to->to, partition_of(s, row), to->key.data, to->key.len, to->value.data, to->value.len);
 	}
 	save_gone(to);
 }
@@ -205,7 +221,7 @@ void state_save(const struct state *state, struct snapshot_writer *w)
 	}
 	buf_release(&name);
 	for (size_t i = 0; i < state->spec->n_keys; i++) {
-		struct saving to = { .is_whole = true, .to = w };
+		struct saving to = { .is_whole = true, .spec = state->spec, .to = w };
 		if (!state->tables[i].keyed)
 			continue;
 		to.changes.rows = keyed_sorted(state->tables[i].keyed, &to.changes.n);
@@ -243,7 +259,7 @@ void state_save_changes(struct state *state, struct snapshot_writer *w)
 	buf_release(&name);
 	for (size_t i = 0; i < state->spec->n_keys; i++)
 		if (state->tables[i].keyed)
-			save_keys(state->spec, i, &(struct saving){ .changes = keyed_changes(state->tables[i].keyed), .to = w });
+			save_keys(state->spec, i, &(struct saving){ .changes = keyed_changes(state->tables[i].keyed), .spec = state->spec, .to = w });
 }
 
 /* What a section is of: a state, the times of a key set, something besides, or nothing here. */
@@ -358,6 +374,8 @@ static int restore_row(struct state *state, const struct snapshot_reader *in, co
 	struct keyed_row *row = keyed_find(keyed, key, len, hash);
 	if (!row)
 		row = keyed_add(keyed, key, len, hash, EVENTTIME_NONE);
+	if (state->spec->by_partition)
+		*state_partition(row) = in->partition;
 	if (st) {
 		char *kept = (char *)keyed_state(row) + st->offset;
 		if (st->bundle ? bundle_row_has(st->bundle, st->member, kept) : !is_empty(kept, st->keeper->size))
@@ -537,14 +555,13 @@ static int dump_row(const struct snapshot_reader *in, const struct found *f, con
 
 static int dump_watermark(const struct snapshot_reader *in, struct buf *out, struct error *why)
 {
-	struct snapshot_bytes bytes = { (const unsigned char *)in->value, (const unsigned char *)in->value + in->value_len, false };
 	struct watermark w = WATERMARK_INIT;
+	const int result = watermark_load(&w, in, why);
 
-	watermark_load(&w, &bytes);
-	if (bytes.torn)
-		return error_set(why, "watermark: damaged");
-	watermark_dump(&w, out);
-	return 0;
+	if (!result)
+		watermark_dump(&w, out);
+	watermark_release(&w);
+	return result;
 }
 
 typedef int dump_part(const struct snapshot_reader *, struct buf *, struct error *);

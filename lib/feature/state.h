@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/snapshot.h"
+#include "feature/key.h"
 #include "feature/keyed.h"
 #include "feature/pool.h"
 #include "feature/spec.h"
@@ -40,6 +41,8 @@ struct state {
 	size_t n_parts;
 	struct state_table *tables;	/* one per key set of the spec */
 	struct pool pool;
+	bool is_astray;			/* a record has come in another partition than its key's state: nothing may be added any more */
+	struct error astray;		/* ... which one */
 };
 
 struct state_table {
@@ -53,6 +56,15 @@ struct state *state_new(const struct spec *, uint64_t max_keys);
 void state_free(struct state *);
 
 void state_add_part(struct state *, const struct state_part *);
+
+/* Of a row, where the spec is by partition. */
+static inline int32_t *state_partition(struct keyed_row *r)
+{
+	return keyed_state(r);
+}
+
+/* Whether a record in partition `here` has met state of its key that is of another: then the state is astray. */
+bool state_is_elsewhere(struct state *, const struct key *, int32_t at, int32_t here);
 
 struct state_figures { uint64_t keys, evicted, expired; size_t bytes; };
 void state_figures(const struct state *, struct state_figures *);

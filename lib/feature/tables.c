@@ -92,6 +92,8 @@ bool tables_read(struct tables *t, size_t i, struct record *r, const struct valu
 		const struct sought *sought = &t->sought[i * s->n_lookups + k];
 		const struct row *row = t->own[k].rows && sought->is_key ? rows_find(t->rows[k], &sought->key) : sought->row;
 		if (row) {
+			if (t->own[k].rows && s->by_partition)
+				state_is_elsewhere(t->state, &sought->key, rows_partition(t->rows[k], &sought->key), r->partition);
 			t->found[k].hits++;
 			rows_read(t->rows[k], row, r->arena, locals, lk->locals);
 			/* A later record of the batch may replace the row. */
@@ -125,7 +127,15 @@ static bool put_row(struct tables *t, size_t k, struct record *r)
 		return false;
 	}
 	const struct key key = key_of(&v, 1, r->arena, &t->scratch);
-	rows_put(t->own[k].rows, &key, slots);
+	if (!t->spec->by_partition) {
+		rows_put(t->own[k].rows, &key, slots);
+		return true;
+	}
+	const int32_t at = rows_partition(t->own[k].rows, &key);
+	if (at == PARTITION_NONE || !state_is_elsewhere(t->state, &key, at, r->partition)) {
+		rows_put(t->own[k].rows, &key, slots);
+		rows_set_partition(t->own[k].rows, &key, r->partition);
+	}
 	return true;
 }
 
@@ -173,6 +183,8 @@ static void own_rows(struct tables *t, size_t k)
 	struct stream_rows *own = &t->own[k];
 
 	own->rows = rows_new(lk->n_values);
+	if (t->spec->by_partition)
+		rows_divide(own->rows);
 	t->rows[k] = own->rows;
 	buf_format(&own->name, "rows %s", lk->text);
 	for (size_t i = 0; i < lk->n_values; i++)

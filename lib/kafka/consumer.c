@@ -223,7 +223,7 @@ static bool is_wanted(const struct consumer_options *o, int32_t id)
 	for (size_t i = 0; i < o->n_partitions; i++)
 		if (o->partitions[i] == id)
 			return true;
-	return !o->partitions;
+	return !o->partitions && (!o->shards || (unsigned)id % o->shards == o->shard);
 }
 
 static int find_topic(struct consumer *c, struct topic *t, struct error *why)
@@ -279,6 +279,8 @@ struct consumer *consumer_new(const struct consumer_options *o, struct error *wh
 		for (int32_t k = 0; k < c->topics[i].n; k++)
 			if (c->topics[i].parts[k])
 				c->parts[n++] = c->topics[i].parts[k];
+	if (o->shards && !c->n_parts)
+		consumer_tell(c, true, "shard %u/%u has nothing to do: there are fewer partitions than shards", o->shard, o->shards);
 	rd_kafka_poll_set_consumer(c->rk);
 	if ((c->source.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0) {
 		error_set(why, "eventfd: %s", strerror(errno));

@@ -45,6 +45,7 @@ struct consumer_options {
 	const char *group;			/* NULL: none */
 	const int32_t *partitions;		/* NULL: all, and in a group those that it hands out */
 	size_t n_partitions;
+	unsigned shard, shards;			/* those whose number mod `shards` is `shard` alone, and records tell theirs; shards 0: all */
 	enum consumer_from from;
 	bool from_given;			/* by -o: holds even where the group has stored something */
 	int64_t n, time_ms;

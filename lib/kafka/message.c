@@ -56,4 +56,6 @@ void message_record(struct consumer *c, struct record *r, const rd_kafka_message
 		intake_too_long(r, line, m->len < INTAKE_KEPT ? m->len : INTAKE_KEPT, m->len);
 	else
 		intake_record(r, &c->o->intake);
+	if (c->o->shards)
+		r->partition = p->id;
 }

@@ -2,6 +2,9 @@
 /*
  * The place in topics as a checkpoint keeps it: an item for each partition that is read, also where it has had no message yet,
  * with the next offset behind what has been passed on.  "only":true where -p names them: then others of the topic are not new.
+ * A shard of others has also {"shard":0,"of":3} for each whose commit the place is made of: partitions of these that are not in it
+ * are new, and those of none have never been read.
+ *
  * The cluster is for a sink on the same one (transaction.h); it is not asked for again.
  *
  * While a hand-over compares, what it compares by belongs to the place: it is the state of the stage, all as of what has been passed on.
@@ -99,18 +102,35 @@ static int seek_item(struct consumer *c, struct value item, struct arena *arena,
 	return 0;
 }
 
-/* What the topics have and the position has not: partitions that are new. */
-static int begin_new(struct consumer *c, struct error *why)
+/* Who has read a partition that is not in the position: this shard, so that it is new; another one, likewise; or nobody. */
+enum history { HISTORY_OWN, HISTORY_READ, HISTORY_NONE };
+
+static enum history history_of(int32_t id, struct value all, struct arena *arena)
+{
+	enum history found = HISTORY_OWN;
+
+	for (uint32_t i = 0; i < all.len && found != HISTORY_READ; i++) {
+		const struct value shard = json_get(all.items[i], "shard", arena), of = json_get(all.items[i], "of", arena);
+		if (shard.type == VALUE_INTEGER && of.type == VALUE_INTEGER && of.integer > 0)
+			found = id % of.integer == shard.integer ? HISTORY_READ : HISTORY_NONE;
+	}
+	return found;
+}
+
+/* What the topics have and the position has not: partitions that are new, or that no shard has read yet. */
+static int begin_new(struct consumer *c, struct value all, struct arena *arena, struct error *why)
 {
 	for (size_t i = 0; i < c->o->n_topics; i++) {
 		const struct topic *t = &c->topics[i];
-		size_t n = 0;
-		for (int32_t k = 0; k < t->n; k++)
+		size_t n = 0, n_left = 0;
+		for (int32_t k = 0; k < t->n; k++) {
 			n += t->parts[k] && t->parts[k]->restored;
-		if (!n)
+			n_left += t->parts[k] && !t->parts[k]->restored;
+		}
+		if (!n && n_left && history_of(0, all, arena) == HISTORY_OWN)
 			return other(why, "kafka:%s was not read", t->name);
 		for (int32_t k = 0; k < t->n; k++) {
-			if (!t->parts[k] || t->parts[k]->restored)
+			if (!t->parts[k] || t->parts[k]->restored || history_of(k, all, arena) == HISTORY_NONE)
 				continue;
 			if (c->o->partitions)
 				return other(why, "partition %d of kafka:%s was not read, and --partition names it", (int)k, t->name);
@@ -137,9 +157,12 @@ int position_seek(struct source *source, const char *json, size_t n, struct erro
 	for (uint32_t i = 0; !result && i < all.len; i++)
 		result = seek_item(c, all.items[i], &arena, why);
 	if (!result)
-		result = begin_new(c, why);
-	if (!result)
-		c->resolved = c->sought = true;
+		result = begin_new(c, all, &arena, why);
+	if (!result) {
+		c->sought = c->resolved = true;
+		for (size_t i = 0; i < c->n_parts; i++)
+			c->resolved &= c->parts[i]->start != OFFSETS_NONE;
+	}
 	arena_release(&arena);
 	return result;
 }

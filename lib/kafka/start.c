@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "kafka/reading.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/wallclock.h"
 
 static bool begins_at_low(const struct consumer *c)
@@ -63,9 +65,23 @@ static void show_start(const struct consumer *c)
 	}
 }
 
+/* Those whose `start` no checkpoint has said; free(3). */
+static struct partition **unresolved(const struct consumer *c, size_t *n)
+{
+	struct partition **parts = alloc_bytes((c->n_parts + 1) * sizeof *parts);
+
+	*n = 0;
+	for (size_t i = 0; i < c->n_parts; i++)
+		if (c->parts[i]->start == OFFSETS_NONE)
+			parts[(*n)++] = c->parts[i];
+	return parts;
+}
+
 int start_resolve(struct consumer *c, struct handover *h, struct error *why)
 {
 	const struct consumer_options *o = c->o;
+	size_t n;
+	struct partition **parts = unresolved(c, &n);
 	int result = 0;
 
 	switch (o->from) {
@@ -85,13 +101,13 @@ int start_resolve(struct consumer *c, struct handover *h, struct error *why)
 		}
 		break;
 	case CONSUMER_TIME:
-		if (!(result = offsets_range(c->rk, c->parts, c->n_parts, why)))
-			result = offsets_start_at(c->rk, c->parts, c->n_parts, o->time_ms, why);
+		if (!(result = offsets_range(c->rk, parts, n, why)))
+			result = offsets_start_at(c->rk, parts, n, o->time_ms, why);
 		break;
 	default:
-		result = offsets_range(c->rk, c->parts, c->n_parts, why);
-		for (size_t i = 0; !result && i < c->n_parts; i++) {
-			struct partition *p = c->parts[i];
+		result = offsets_range(c->rk, parts, n, why);
+		for (size_t i = 0; !result && i < n; i++) {
+			struct partition *p = parts[i];
 			p->start = o->from == CONSUMER_BEGINNING ? p->low : o->from == CONSUMER_END ? p->high :
 			    o->from == CONSUMER_OFFSET ? o->n : p->high - o->n < p->low ? p->low : p->high - o->n;
 			result = start_inside(c, p, "-o", why);
@@ -99,6 +115,7 @@ int start_resolve(struct consumer *c, struct handover *h, struct error *why)
 	}
 	if (!result)
 		show_start(c);
+	free(parts);
 	return result;
 }
 

@@ -27,7 +27,7 @@ struct kafka_transaction {
 	struct transaction base;
 	struct producer *producer;
 	struct kafka_transaction_options o;
-	rd_kafka_consumer_group_metadata_t *group;
+	rd_kafka_consumer_group_metadata_t *group, *places;	/* places: of the topics that are read; NULL: the same */
 	char *cluster;			/* its id; NULL: it has none */
 	bool is_begun;
 };
@@ -224,23 +224,38 @@ static void add_places(const struct kafka_transaction *t, rd_kafka_topic_partiti
 				continue;
 			const char *topic = arena_copy(&arena, name.text, name.len);
 			if (!number_parse_integer(arena_copy(&arena, offset.text, offset.len), &next, &ignored) &&
-			    (id.integer || strcmp(topic, t->base.at.topic)))
+			    (t->places || id.integer || strcmp(topic, t->base.at.topic)))
 				add_offset(list, topic, (int32_t)id.integer, next, at);
 		}
 	}
 	arena_release(&arena);
 }
 
+static int send_list(struct kafka_transaction *t, rd_kafka_topic_partition_list_t *list, rd_kafka_consumer_group_metadata_t *group,
+    struct error *why)
+{
+	int result = 0;
+
+	while (list->cnt && (result = answer(t, "a commit was named", rd_kafka_send_offsets_to_transaction(t->producer->rk, list, group, STEP_MS),
+	    why)) == 1)
+		loop_look(t->o.loop);
+	rd_kafka_topic_partition_list_destroy(list);
+	return result;
+}
+
 static int send_offsets(struct kafka_transaction *t, const struct commit_point *at, const char *src, size_t len, struct error *why)
 {
-	rd_kafka_topic_partition_list_t *slot = rd_kafka_topic_partition_list_new(1);
-	int result;
+	rd_kafka_topic_partition_list_t *slot = rd_kafka_topic_partition_list_new(1),
+		*places = t->places ? rd_kafka_topic_partition_list_new(1) : slot;
 
 	add_offset(slot, t->base.at.topic, 0, (int64_t)at->epoch, at);
-	add_places(t, slot, at, src, len);
-	while ((result = answer(t, "a commit was named", rd_kafka_send_offsets_to_transaction(t->producer->rk, slot, t->group, STEP_MS), why)) == 1)
-		loop_look(t->o.loop);
-	rd_kafka_topic_partition_list_destroy(slot);
+	add_places(t, places, at, src, len);
+	const int result = send_list(t, slot, t->group, why);
+	if (places == slot)
+		return result;
+	if (!result)
+		return send_list(t, places, t->places, why);
+	rd_kafka_topic_partition_list_destroy(places);
 	return result;
 }
 
@@ -275,6 +290,7 @@ struct transaction *kafka_transaction_new(struct producer *p, const struct kafka
 	t->producer = p;
 	t->o = *o;
 	t->group = rd_kafka_consumer_group_metadata_new(t->base.at.name);
+	t->places = strcmp(o->group, o->at.name) ? rd_kafka_consumer_group_metadata_new(o->group) : NULL;
 	*result = producer_topic(p, t->base.at.topic, NULL, o->loop, why) ? 0 : producer_is_final(p) ? -2 : -1;
 	if (!*result) {
 		t->cluster = rd_kafka_clusterid(p->rk, 0);
@@ -296,6 +312,8 @@ void kafka_transaction_free(struct transaction *base)
 			rd_kafka_error_destroy(e);	/* then it ends by its time-out, or at the next start */
 	}
 	rd_kafka_consumer_group_metadata_destroy(t->group);
+	if (t->places)
+		rd_kafka_consumer_group_metadata_destroy(t->places);
 	if (t->cluster)
 		rd_kafka_mem_free(t->producer->rk, t->cluster);
 	free(t->base.at.name);

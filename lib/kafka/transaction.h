@@ -4,8 +4,9 @@
  *
  * With each goes an offset of the consumer group of the transaction's name, on partition 0 of one topic: the epoch, with the
  * metadata "sml1 EPOCH RUN".  It becomes visible with the messages (KIP-98, KIP-447), so it says what has been committed.
- * The group never has a member.  Offsets of topics that the pipeline reads on the same cluster go with it, for tools that tell how
- * far behind a group is: {"k":TOPIC,"p":PARTITION,"o":"OFFSET","cluster":ID}; nobody else reads them.
+ * The group never has a member.  Offsets of topics that the pipeline reads on the same cluster go with it, to this group or to one
+ * that several transactions have in common, for tools that tell how far behind a group is:
+ * {"k":TOPIC,"p":PARTITION,"o":"OFFSET","cluster":ID}; nobody else reads them.
  *
  * Waits in all its functions: for brokers at most a minute, but in `commit`, which the brokers may hold up for longer (a leader's
  * election); a stop asked for ends the waiting before the commit is begun, never in it.
@@ -22,6 +23,7 @@ struct kafka_transaction_options {
 	const struct kafka_options *kafka;	/* borrowed, as brokers */
 	const char *brokers;			/* of the destination's address; NULL: of the options */
 	struct transaction_place at;		/* copied */
+	const char *group;			/* of the topics that are read; as the transaction is called, or another.  Borrowed for the call */
 	struct loop *loop;
 };
 

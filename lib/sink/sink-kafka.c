@@ -79,7 +79,7 @@ char *sink_kafka_topic(const char *dest)
 	return address.topic;
 }
 
-int sink_kafka_transact(const char *dest, const struct sink_options *o, const struct transaction_place *at, struct error *why)
+int sink_kafka_transact(const char *dest, const struct sink_options *o, const struct transaction_place *at, const char *group, struct error *why)
 {
 	struct sink_pool *pool = o->pool;
 	struct kafka_address address;
@@ -91,7 +91,7 @@ int sink_kafka_transact(const char *dest, const struct sink_options *o, const st
 	struct producer *p = producer_new(o->kafka, address.brokers, at->name, came_back, &usage, why);
 	if (p) {
 		pool->producers[pool->n++] = p;
-		pool->transaction = kafka_transaction_new(p, &(struct kafka_transaction_options){ o->kafka, address.brokers, *at, o->loop }, &result, why);
+		pool->transaction = kafka_transaction_new(p, &(struct kafka_transaction_options){ o->kafka, address.brokers, *at, group, o->loop }, &result, why);
 	} else if (!usage)
 		result = -1;
 	kafka_address_release(&address);

@@ -14,8 +14,8 @@ char *sink_kafka_topic(const char *dest);
 
 /*
  * Before any sink is opened: what goes to topics will be of one transaction, on the cluster of this destination, whose points stand
- * where it says.  0, -1, -2: usage.
+ * where it says; offsets of topics that are read go to the group.  0, -1, -2: usage.
  */
-int sink_kafka_transact(const char *dest, const struct sink_options *, const struct transaction_place *, struct error *why);
+int sink_kafka_transact(const char *dest, const struct sink_options *, const struct transaction_place *, const char *group, struct error *why);
 
 #endif

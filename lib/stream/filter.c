@@ -725,11 +725,20 @@ enum exit_status filter_run(struct loop *l, struct source *source, struct stage 
 
 /* ---- an output at the end of a chain ---- */
 
+static void tell_partition(struct output_next *n, int32_t partition)
+{
+	n->partition = partition;
+	buf_format(&n->output->buf, INTAKE_CONTROL "\"from\",\"p\":%d}\n", (int)partition);
+}
+
 static int output_next_pass(struct next *next, struct record **r, size_t n, struct error *why)
 {
-	struct output *o = ((struct output_next *)next)->output;
+	struct output_next *last = (struct output_next *)next;
+	struct output *o = last->output;
 
 	for (size_t i = 0; i < n; i++) {
+		if (r[i]->partition != last->partition)
+			tell_partition(last, r[i]->partition);
 		record_write(r[i], &o->buf);
 		if (output_added(o, why))
 			return -1;
@@ -739,5 +748,5 @@ static int output_next_pass(struct next *next, struct record **r, size_t n, stru
 
 void filter_output_init(struct output_next *n, struct output *o)
 {
-	*n = (struct output_next){ { output_next_pass }, o };
+	*n = (struct output_next){ { output_next_pass }, o, PARTITION_NONE };
 }

@@ -74,6 +74,7 @@ struct filter_tool {
 	int (*save_changes)(void *tool, struct snapshot_writer *, struct error *why);
 	/* 0, 1: what it has now is not all of what was saved, or more (the command line is another), -1. */
 	int (*restore)(void *tool, struct snapshot_reader *, struct error *why);
+	bool divides;				/* rows of its state say of which partition they are: who goes on with some of these takes them over */
 	int (*reload)(void *tool, struct error *why);	/* SIGHUP, between batches */
 	void *(*split)(void *tool);			/* -j: an instance for one more thread */
 	int (*finish)(void *tool, enum end how, struct next *, struct error *why);	/* the last records */
@@ -235,7 +236,11 @@ struct stage *loop_stage(struct loop *, const void *tool);
 enum exit_status filter_run(struct loop *, struct source *, struct stage *, size_t n, struct next *last, struct error *why);
 
 /* An output as the end of a chain. */
-struct output_next { struct next next; struct output *output; };
+struct output_next {
+	struct next next;
+	struct output *output;
+	int32_t partition;		/* what the reader knows: a record of another one has a line before it that tells */
+};
 void filter_output_init(struct output_next *, struct output *);
 
 #endif

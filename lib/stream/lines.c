@@ -29,6 +29,7 @@ struct lines {
 	struct lines_place before;		/* the last batch */
 	bool at_eof, begun;
 	bool dropping;				/* inside a line that is too long */
+	int32_t partition;			/* of what comes, as a `from` line has told */
 	size_t dropped;				/* its bytes so far */
 	struct arena arena;
 	struct buf aside;			/* the start of a line that is too long */
@@ -108,6 +109,7 @@ static void give(struct lines *l, int i, const char *line, size_t len)
 	record_init(r, line, len, l->o.fields, &l->arena);
 	r->at = (struct place){ .source = l->name, .line = l->number };
 	intake_record(r, &l->o.intake);
+	r->partition = l->partition;
 }
 
 /* The end of a line that was too long: what was kept of it. */
@@ -118,6 +120,7 @@ static void give_dropped(struct lines *l, int i)
 	record_init(r, "", 0, l->o.fields, &l->arena);
 	r->at = (struct place){ .source = l->name, .line = l->number };
 	intake_too_long(r, l->aside.data, l->aside.len, l->dropped);
+	r->partition = l->partition;
 	l->dropping = false;
 }
 
@@ -136,6 +139,20 @@ static void see_control(struct lines *l, const char *line, size_t len)
 		if (has_prefix(line, len, kinds[i].text))
 			l->control.kind = kinds[i].kind;
 	l->source.control = &l->control;
+}
+
+/* They may stand before every record, so they are none of the loop's: a batch goes on behind one. */
+static bool hear_partition(struct lines *l, const char *line, size_t len)
+{
+	char number[12] = "";
+
+	if (!has_prefix(line, len, CONTROL "\"from\""))
+		return false;
+	const char *p = memmem(line, len, "\"p\":", 4);
+	if (p)
+		memcpy(number, p + 4, (size_t)(line + len - p) - 4 < sizeof number ? (size_t)(line + len - p) - 4 : sizeof number - 1);
+	l->partition = *number >= '0' && *number <= '9' ? (int32_t)strtol(number, NULL, 10) : PARTITION_NONE;
+	return true;
 }
 
 size_t lines_torn(const struct source *source)
@@ -175,15 +192,18 @@ static int lines_next(struct source *source, struct record **out, struct error *
 			const size_t len = (size_t)(lf - p);
 			const bool control = !l->dropping && !l->o.intake.refuses_control && len >= 8 &&
 			    (len <= l->o.intake.max_line || l->o.intake.takes_control) && p[2] == '_' && has_prefix(p, len, CONTROL);
-			if (control && n)
+			const bool tells = control && l->o.intake.takes_control && hear_partition(l, p, len);
+			if (control && !tells && n)
 				goto out;	/* what came before it goes first */
-			bool given = true;
+			bool given = !tells;
 			l->scanned = 0;
 			l->number += !(control && l->o.intake.takes_control);
 			if (l->dropping) {
 				drop(l, p, len);
 				give_dropped(l, n);
-			} else if (control)
+			} else if (tells)
+				;
+			else if (control)
 				see_control(l, p, len);
 			else if (len > l->o.intake.max_line && len > intake_limit(&l->o.intake, p, len)) {
 				buf_clear(&l->aside);
@@ -195,7 +215,7 @@ static int lines_next(struct source *source, struct record **out, struct error *
 			else
 				given = false;
 			p = lf < end ? lf + 1 : end;
-			if (control) {
+			if (control && !tells) {
 				l->start = (size_t)(p - l->block);
 				return SOURCE_CONTROL;
 			}
@@ -240,6 +260,7 @@ struct source *lines_new(struct reader *reader, const char *name, const struct l
 	l->o = *o;
 	if (!l->o.intake.max_line)
 		l->o.intake.max_line = INTAKE_MAX_LINE;
+	l->partition = PARTITION_NONE;
 	l->size = 2 * WANT;
 	l->block = alloc_bytes(l->size + SLACK);
 	return &l->source;

@@ -45,6 +45,7 @@ void record_init(struct record *r, const char *line, size_t len, const struct fi
 	r->empty = false;
 	r->n_added = r->room = 0;
 	r->present = 0;
+	r->partition = PARTITION_NONE;
 	r->values = NULL;
 	r->fields = fields;
 	r->arena = arena;
@@ -321,9 +322,11 @@ static void fail(struct record *r, enum error_type type, const char *member, int
 	LIT(&out, ERROR_TAIL);
 	const struct place at = r->at;
 	const struct origin *origin = r->origin;
+	const int32_t partition = r->partition;
 	record_init(r, arena_copy(r->arena, out.data, out.len), out.len, r->fields, r->arena);
 	r->at = at;
 	r->origin = origin;
+	r->partition = partition;
 	r->error = type;
 	r->failed_by = at.tally;
 	buf_release(&raw);
@@ -458,6 +461,7 @@ struct record *record_keep(const struct record *r)
 	kept->added = NULL;
 	kept->kind = r->kind;
 	kept->error = r->error;
+	kept->partition = r->partition;
 	kept->at = r->at;
 	kept->failed_by = r->failed_by;
 	buf_release(&line);

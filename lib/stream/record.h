@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/partition.h"
 #include "base/value.h"
 #include "json/fields.h"
 
@@ -85,6 +86,7 @@ struct record {
 	uint16_t n_added, room;
 	struct pending *added;		/* in order; they shadow members of the line */
 	uint64_t present;		/* bits of added members that the line has itself */
+	int32_t partition;		/* of the topics, under --shard: state is filed by it; PARTITION_NONE: not told */
 	struct value *values;		/* NULL until somebody asks */
 	const struct fields *fields;
 	struct arena *arena;

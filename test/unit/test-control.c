@@ -34,9 +34,19 @@ static void test_round(void)
 	ok(is(control_state(&l, "features"), "{\"n\":1,\"bytes\":\"AA==\"}"), "one with a state");
 	ok(!control_state(&l, "replay").text && !control_state(&l, "feature").text, "the other without");
 	buf_clear(&b);
-	control_write_begin(&b, &(struct control_begin){ "r2", "r1", 42, l.st });
+	control_write_begin(&b, &(struct control_begin){ .run = "r2", .committed_run = "r1", .epoch = 42, .st = l.st });
 	ok(!control_read(&l, b.data, b.len, &arena, &why) && control_is(&l, "begin") && is(l.erun, "r1") && l.epoch == 42 &&
 	    is(control_state(&l, "features"), "{\"n\":1,\"bytes\":\"AA==\"}"), "a begin record takes the states over");
+	struct control_part part;
+	buf_clear(&b);
+	buf_clear(&passed);
+	buf_add_text(&passed, "\"1.0\":{\"p\":[0,4],\"via\":\"a,b\",\"st\":{\"b\":{\"n\":1}}},\"1.2\":{\"p\":[2],\"via\":\"a,b\",\"st\":{}}");
+	control_write_begin(&b, &(struct control_begin){ .run = "r2", .shard = { 1, 3 }, .generation = 2, .parts = &passed });
+	ok(!control_read(&l, b.data, b.len, &arena, &why) && is(l.shard, "1/3") && l.generation == 2, "a shard begins");
+	ok(control_part(&l, 0, &part, &arena) && is(part.folder, "1.0") && is(part.partitions, "[0,4]") && is(part.via, "a,b") &&
+	    is(control_state(&part.states, "b"), "{\"n\":1}"), "with what another one had");
+	ok(control_part(&l, 1, &part, &arena) && is(part.folder, "1.2") && !control_state(&part.states, "b").text && !control_part(&l, 2, &part, &arena),
+	    "and a second one, and no more");
 	buf_clear(&b);
 	control_write_abort(&b, 2, "replay", "a \"quoted\" cause");
 	ok(!control_read(&l, b.data, b.len, &arena, &why) && control_is(&l, "abort") && l.exit == 2 && is(l.why, "a \"quoted\" cause"), "abort");
@@ -95,9 +105,9 @@ static void test_directory(void)
 	ok(!directory_read(dir, &c, &arena, &why) && c.n_files == 3 && c.files[1].len == UINT64_C(1) << 60 && c.files[2].len == 77,
 	    "what has been committed goes before what has been opened since, and what was opened behind another commit counts no more");
 	ok(directory_authority(dir, &why) == 0, "nobody commits");
-	const int lock = directory_lock(dir, 0, &why);
+	const int lock = directory_lock(dir, "COMMIT", 0, &why);
 	ok(lock >= 0 && !directory_say_authority(dir, &why) && directory_authority(dir, &why) == 1, "now this process does");
-	ok(directory_lock(dir, 0, &why) == -2 && strstr(why.text, "in use"), "and no second one: %s", why.text);
+	ok(directory_lock(dir, "COMMIT", 0, &why) == -2 && strstr(why.text, "in use"), "and no second one: %s", why.text);
 	close(lock);
 	ok(directory_authority(dir, &why) == 0, "until it ends");
 	directory_put_state(dir, "features.1-r.snap", "xyz", 3, &why);

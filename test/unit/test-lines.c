@@ -62,6 +62,8 @@ static const char *cut(const char *text, size_t len, size_t most, struct lines_o
 				buf_format(&out, "%s %zu of %zu ", record_error_types[r[i]->refusal->type], r[i]->len, r[i]->refusal->full_len);
 			if (r[i]->kind == RECORD_ERROR)
 				buf_add_text(&out, "error ");
+			if (r[i]->partition != PARTITION_NONE)
+				buf_format(&out, "of %d ", (int)r[i]->partition);
 			buf_format(&out, "%llu:%.*s|", (unsigned long long)r[i]->at.line, r[i]->len < 40 ? (int)r[i]->len : 40, r[i]->line);
 		}
 	}
@@ -84,6 +86,7 @@ int main(void)
 {
 	const struct lines_options plain = {0}, data = { .intake.refuses_control = true }, small = { .intake.max_line = 10 };
 	const struct lines_options retry = { .intake = { .refuses_control = true, .retries = true } };
+	const struct lines_options under = { .intake.takes_control = true };
 
 	same_in_pieces("", plain, "", "nothing");
 	same_in_pieces("a\nbb\n", plain, "1:a|2:bb|", "two lines");
@@ -98,6 +101,9 @@ int main(void)
 	same_in_pieces("x\n01234567890", small, "1:x|TOO_LONG 11 of 11 2:01234567890|", "a last line over the limit");
 	same_in_pieces("a\n{\"_sml\":\"begin\"}\nb\n{\"_sml\":\"x\"}", plain, "1:a|control 0 2:{\"_sml\":\"begin\"}|3:b|control 4 4:{\"_sml\":\"x\"}|",
 	    "control lines stand where they stand");
+	same_in_pieces("a\n{\"_sml\":\"from\",\"p\":3}\nb\nc\n{\"_sml\":\"from\",\"t\":\"x\",\"p\":2147483647}\nd\n{\"_sml\":\"x\"}\ne\n"
+	    "{\"_sml\":\"from\",\"p\":-1}\nf\n{\"_sml\":\"from\",\"p\":", under, "1:a|of 3 2:b|of 3 3:c|of 2147483647 4:d|control 4 4:{\"_sml\":\"x\"}|"
+	    "of 2147483647 5:e|6:f|", "under a checkpoint partitions are told beside the records");
 	same_in_pieces("{\"_sml\":\"begin\"}\n{\"a\":1,\"_sml\":\"error\"}\n", data,
 	    "RESERVED 16 of 0 1:{\"_sml\":\"begin\"}|RESERVED 22 of 0 2:{\"a\":1,\"_sml\":\"error\"}|", "where the input is data they are refused");
 	same_in_pieces(ERROR_RECORD "\n", data, "error 1:{\"errorType\":\"PARSE_ERROR\",\"errorMessage|", "a true error record passes");

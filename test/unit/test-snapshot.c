@@ -192,6 +192,39 @@ static void test_damage(void)
 	}
 }
 
+static void test_partitions(void)
+{
+	struct snapshot_writer w, taken;
+	struct snapshot_reader r;
+	struct error why;
+	struct buf seen = BUF_INIT;
+	const int32_t some[] = { 0, 300 };
+	int item;
+
+	snapshot_begin(&w, "test");
+	snapshot_section(&w, "s", 1);
+	snapshot_row_of(&w, 0, "a", 1, "1", 1);
+	snapshot_row_of(&w, 300, "b", 1, "2", 1);
+	snapshot_row_of(&w, 7, "c", 1, "3", 1);
+	snapshot_section(&w, "t", 1);
+	snapshot_row_of(&w, PARTITION_NONE, "d", 1, "4", 1);
+	snapshot_end(&w);
+	snapshot_begin(&taken, "test");
+	ok(!snapshot_take(&taken, w.bytes.data, w.bytes.len, some, 2, &why), "rows of some partitions are taken");
+	snapshot_end(&taken);
+	ok(!snapshot_open(&r, taken.bytes.data, taken.bytes.len, &why), "and are a snapshot");
+	while ((item = snapshot_next(&r, &why)) == SNAPSHOT_SECTION || item == SNAPSHOT_ROW)
+		if (item == SNAPSHOT_SECTION)
+			buf_format(&seen, "%.*s:", (int)r.section_len, r.section);
+		else
+			buf_format(&seen, "%d%.*s%.*s ", (int)r.partition, (int)r.key_len, r.key, (int)r.value_len, r.value);
+	is_str(buf_text(&seen), "s:0a1 300b2 t:0d4 300d4 ", "what is of none is of each of them");
+	ok(snapshot_take(&taken, w.bytes.data, w.bytes.len - 1, some, 2, &why) < 0, "of a damaged one nothing is: %s", why.text);
+	buf_release(&w.bytes);
+	buf_release(&taken.bytes);
+	buf_release(&seen);
+}
+
 /* ---- changes ---- */
 
 #define SECTIONS 3
@@ -312,6 +345,7 @@ static void test_changes(void)
 
 int main(void)
 {
+	test_partitions();
 	test_numbers();
 	test_items();
 	test_damage();
