@@ -35,11 +35,11 @@ told() {
 	[[ $output == *"$2"* ]] || { echo "not said: $2: $output" && return 1; }
 }
 
-# disturb PID: kills a stage of the pipeline PID that is noted in pids/, or, once in five times, all of them, and waits for its
+# disturb PID [all]: kills a stage of the pipeline PID that is noted in pids/, or, once in five times, all of them, and waits for its
 # end; $disturbed counts the pipelines that did not end well, which is what a kill is for
 disturb() {
 	local files=(pids/*) pids
-	[ $((RANDOM % 5)) = 0 ] || files=("${files[RANDOM % ${#files[@]}]}")
+	[ "${2-}" = all ] || [ $((RANDOM % 5)) = 0 ] || files=("${files[RANDOM % ${#files[@]}]}")
 	mapfile -t pids < <(cat "${files[@]}")
 	kill -9 "${pids[@]}" 2>/dev/null || echo "some of ${files[*]} had ended"
 	wait "$1" || disturbed=$((disturbed + 1))
