@@ -84,7 +84,7 @@ bytes() {
 @test "logs do not grow beyond the snapshot: they are put together with it, and what is not needed goes" {
 	spec 'key user' 'p = prev(pad)'
 	events 2 20000 3000 100 >in.jsonl
-	run -0 large --interval 5ms --rate 40000/s in.jsonl
+	run -0 large --interval 5ms --rate 8000/s in.jsonl
 	plainly in.jsonl
 	same
 	# A run of twenty thousand changes of three thousand keys would have written a log of many times that.

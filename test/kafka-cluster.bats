@@ -76,7 +76,8 @@ whole() {
 
 # places: how far each partition of what is read has been committed, as JSON
 places() {
-	jq -c '.barrier.src | sort_by(.p) | map(.o | tonumber)' ck/COMMIT 2>/dev/null || echo '[0,0,0]'
+	[ -e ck/COMMIT ] || { echo '[0,0,0]' && return; }
+	jq -c '.barrier.src | sort_by(.p) | map(.o | tonumber)' ck/COMMIT
 }
 
 # Asked less often than wait_for does, as the nodes need the processors.
@@ -96,12 +97,14 @@ goes_on() {
 # strike VERB NODE [STAGE]: with that stage of the pipeline as well
 strike() {
 	broker "$1" "$2"
-	[ $# -eq 2 ] || kill -9 "$(cat "pids/$3")" || echo "$3 had ended"
+	if [ $# -gt 2 ] && kill -9 "$(cat "pids/$3")" 2>/dev/null; then
+		hits=$((hits + 1))
+	fi
 	goes_on
 }
 
 @test "leaders and coordinators are killed, hang, come again, alone and with a stage of the pipeline: each record once, in order" {
-	local producer pipeline node p
+	local producer pipeline node p hits=0
 	mkdir pids
 	arrive &
 	producer=$!
@@ -128,6 +131,9 @@ strike() {
 	strike pause "$node" features
 	broker cont "$node"
 	wait_for 60 whole
+
+	# What a node's end had ended before is not hit.
+	[ $hits -ge 1 ]
 
 	# All at once, as a power cut, and one in good order.
 	broker kill

@@ -68,10 +68,12 @@ begin() {
 	done
 }
 
-# hit N: kills a stage of some shard of N
+# hit N: kills a stage of some shard of N, which $hits counts where it had not ended just then
 hit() {
 	local files=(*."$1"/pids/*)
-	kill -9 "$(cat "${files[RANDOM % ${#files[@]}]}")" 2>/dev/null || echo 'it has ended'
+	if kill -9 "$(cat "${files[RANDOM % ${#files[@]}]}")" 2>/dev/null; then
+		hits=$((hits + 1))
+	fi
 }
 
 # finish N: all shards have come to the end
@@ -83,11 +85,34 @@ finish() {
 	done
 }
 
+# ended STATUS PID: it has ended so
+ended() {
+	local status=0
+	wait "$2" || status=$?
+	equal "$1" $status
+}
+
+# gone FILES...: none of the processes noted there is left
+gone() {
+	local pid
+	for pid in $(cat "$@"); do
+		[ ! -d "/proc/$pid" ] || [ "$(cut -d' ' -f3 "/proc/$pid/stat")" = Z ] || return 1
+	done
+}
+
 # cut_off N: the machines stop
 cut_off() {
+	local pid
 	kill -9 "${kept[@]}"
-	wait "${kept[@]}" || :
-	cat ./*."$1"/pids/* | xargs -r kill -9 2>/dev/null || :
+	for pid in "${kept[@]}"; do
+		ended 137 "$pid"
+	done
+	for pid in $(cat ./*."$1"/pids/*); do
+		if kill -9 "$pid" 2>/dev/null; then
+			hits=$((hits + 1))
+		fi
+	done
+	wait_for 10 gone ./*."$1"/pids/*
 }
 
 topic() {
@@ -114,7 +139,7 @@ whole() {
 }
 
 @test "three shards of twelve partitions, then two, then four, through kills: each record once, each key's count exact" {
-	local n k
+	local n k hits=0
 	events 1 9000 | produce $T --create 12
 	pace=(--rate 500/s)
 	for n in 3 2; do
@@ -131,6 +156,7 @@ whole() {
 		sleep "0.$((RANDOM % 5 + 2))"
 		hit 4
 	done
+	[ $hits -ge 16 ]
 	finish 4
 	exact 9000
 	whole 4
@@ -157,7 +183,7 @@ whole() {
 		SML_SHARD=0/5 sml-route -q "*=kafka:$T-out" 3>&- &
 	wait_for 20 test -s ck/2.0/AUTHORITY
 	kill -9 "$(cat ck/2.0/COMMIT.lock)"
-	wait $! || :
+	ended 137 $!
 	run -0 shard 1/2
 	events 3001 4000 | produce $T
 	equal '[3,5,2]' "$(jq -c 'map(.shards)' ck/SHARDS)"
@@ -199,7 +225,7 @@ whole() {
 	wait_for 20 test -s ck/1.0/COMMIT
 	told 1 'shard 0/2 is at work' shard 0/3
 	kill "$(cat ck/1.0/COMMIT.lock)"
-	wait $! || :
+	ended 1 $!	# the stages before it were at work
 	# More shards than partitions: one without any has nothing to do, whenever it is started.
 	events 101 120 | produce $T
 	begin 5
@@ -210,7 +236,7 @@ whole() {
 }
 
 @test "two topics, events that are held and windows that are open go with their partitions" {
-	local n total=0 spec
+	local n total=0 hits=0 spec
 	spec='key key
 		time timestamp
 		hold 400s
@@ -229,11 +255,13 @@ whole() {
 		events $((total + 1)) $((total + 300)) | awk 'NR % 3 == 0' | produce $T-b
 		total=$((total + 300))
 		[ $total -lt 2100 ] || options=(--final "$PWD/w.features")
+		pace=(--rate $((300 / n))/s)
 		begin $n
 		sleep 0.3
 		hit $n
 		finish $n
 	done
+	[ $hits -ge 4 ]
 	topic | sort >out.jsonl
 	(unset SML_CHECKPOINT && sml-features -q w.features all.jsonl) | sort >plain.jsonl
 	[ "$(wc -l <plain.jsonl)" -gt 500 ]

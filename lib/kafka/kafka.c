@@ -57,8 +57,9 @@ void kafka_complain(struct kafka_complaint *c, int code, const char *text)
 {
 	buf_clear(&c->text);
 	buf_add_text(&c->text, text);
-	/* Of what can go wrong with TLS, only the words tell what stays so. */
-	c->is_refusal = kafka_is_refusal(code) || (code == RD_KAFKA_RESP_ERR__SSL && strstr(text, "certificate verify failed"));
+	/* Of what can go wrong with TLS, only the words tell what stays so: a handshake that fails at once is none of TLS's
+	 * errors to librdkafka, but one of the connection. */
+	c->is_refusal = kafka_is_refusal(code) || strstr(text, "certificate verify failed");
 }
 
 /* ---- addresses ---- */
