@@ -94,20 +94,22 @@ ended() {
 
 # gone FILES...: none of the processes noted there is left
 gone() {
-	local pid
-	for pid in $(cat "$@"); do
+	local pid pids
+	mapfile -t pids < <(cat "$@")
+	for pid in "${pids[@]}"; do
 		[ ! -d "/proc/$pid" ] || [ "$(cut -d' ' -f3 "/proc/$pid/stat")" = Z ] || return 1
 	done
 }
 
 # cut_off N: the machines stop
 cut_off() {
-	local pid
+	local pid pids
 	kill -9 "${kept[@]}"
 	for pid in "${kept[@]}"; do
 		ended 137 "$pid"
 	done
-	for pid in $(cat ./*."$1"/pids/*); do
+	mapfile -t pids < <(cat ./*."$1"/pids/*)
+	for pid in "${pids[@]}"; do
 		if kill -9 "$pid" 2>/dev/null; then
 			hits=$((hits + 1))
 		fi
