@@ -250,7 +250,7 @@ static void use_model(struct classify *c)
 	c->inputs = arena_get(&c->rendered, (m->schema.n + 1) * sizeof *c->inputs);
 	for (size_t i = 0; i < m->schema.n; i++) {
 		const struct input *in = &m->schema.inputs[i];
-		c->inputs[i] = (struct input_shown){ arena_copy(&c->rendered, in->name, strlen(in->name)), m->weights[i] != 0 && in->scale > 0 };
+		c->inputs[i] = (struct input_shown){ arena_copy(&c->rendered, in->name, strlen(in->name)), model_uses(m, i) };
 	}
 	c->id = constant_of(c, m->id);
 	c->names = arena_get(&c->rendered, (c->bands.n + 2) * sizeof *c->names);
@@ -444,10 +444,11 @@ static struct value contributions(const struct classify *c, struct record *r, co
 {
 	const size_t n = c->model->schema.n;
 	struct member *m = record_space(r, (n + 1) * sizeof *m);
+	double *parts = record_space(r, (n + 1) * sizeof *parts);
 
-	for (size_t j = 0; j < n; j++)
-		m[j] = (struct member){ &c->terms[j], value_number(model_term(c->model, x, j)) };
-	m[n] = (struct member){ &c->terms[n], value_number(c->model->bias) };
+	model_contributions(c->model, x, 0, parts, &parts[n]);
+	for (size_t j = 0; j <= n; j++)
+		m[j] = (struct member){ &c->terms[j], value_number(parts[j]) };
 	return (struct value){ .type = VALUE_OBJECT, .len = (uint32_t)n + 1, .members = m };
 }
 
@@ -483,7 +484,7 @@ static void take_in(struct classify *c, struct pending_scores *p, struct record 
 		return;
 	}
 	p->record[p->n] = r;
-	p->score[p->n] = model_margin(c->model, x);
+	model_margins(c->model, x, 1, &p->score[p->n]);
 	if (c->contributions)
 		p->contributions[p->n] = contributions(c, r, x);
 	p->n++;

@@ -197,18 +197,32 @@ static enum encode_result part(const struct place *p, struct value base, int sid
 	return result;
 }
 
+/* The index of a string among the input's categories; another one is missing. */
+static enum encode_result category(const struct input *in, struct value v, double *x)
+{
+	for (size_t i = 0; i < in->n_categories; i++)
+		if (strlen(in->categories[i]) == v.len && !memcmp(in->categories[i], v.text, v.len)) {
+			*x = (double)i;
+			return ENCODE_DONE;
+		}
+	return ENCODE_MISSING;
+}
+
 static enum encode_result read_input(const struct encoder *e, size_t i, const struct value *slots, double *x,
     struct encode_fault *fault)
 {
 	const struct place *p = &e->places[i];
-	const char *name = e->schema->inputs[i].name;
+	const struct input *in = &e->schema->inputs[i];
+	const char *name = in->name;
 
 	for (int side = 0; side < SIDES; side++) {
 		const struct value v = slots[p->own[side]];
+		if (in->categories && v.type == VALUE_STRING)
+			return category(in, v, x);
 		if (v.type != VALUE_MISSING) {
 			const enum encode_result result = convert(v, x);
 			if (result == ENCODE_WRONG)
-				blame(fault, name, name, strlen(name), side, "a number", v);
+				blame(fault, name, name, strlen(name), side, in->categories ? "a number or a string" : "a number", v);
 			return result;
 		}
 		if (p->kind != PLAIN) {

@@ -358,6 +358,8 @@ static int settle_labels(struct gather *g, const char *wanted, struct error *why
 		dataset_turn(&g->rows);
 		dataset_turn(&g->held_out);
 	}
+	m->labels = alloc_zeroed(2, sizeof *m->labels);
+	m->n_labels = 2;
 	m->labels[0] = alloc_text(g->labels.label[!positive].text);
 	m->labels[1] = alloc_text(g->labels.label[positive].text);
 	m->positive = 1;

@@ -82,10 +82,10 @@ int fit_model(struct model *m, struct dataset *ds, const struct fit *f, struct f
 	steps = solver_run(&problem, w, why);
 	unbalance(ds, before);
 	if (steps >= 0) {
-		m->weights = alloc_bytes((m->schema.n + 1) * sizeof *w);
+		model_shape(m);
 		/* -0 prints as 0: what is written must be what was used. */
 		for (size_t j = 0; j <= m->schema.n; j++)
-			*(j < m->schema.n ? &m->weights[j] : &m->bias) = w[j] == 0 ? 0 : w[j];
+			*(j < m->schema.n ? &m->weights[j] : m->bias) = w[j] == 0 ? 0 : w[j];
 		m->threshold = 0.5;
 		m->training.steps = (unsigned)steps;
 		m->training.l1 = f->l1;
@@ -116,7 +116,7 @@ void fit_scores(const struct model *m, const struct dataset *ds, struct scored *
 		const struct dataset_block *block = &ds->blocks[b];
 		double z[KERNEL_ROWS] __attribute__((aligned(64)));
 		for (size_t i = 0; i < KERNEL_ROWS; i++)
-			z[i] = m->bias;
+			z[i] = m->bias[0];
 		for (size_t j = 0; j < m->schema.n; j++)
 			kernel_add(z, m->weights[j], block->column[j]);
 		if (m->kind == MODEL_LOGISTIC)

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model.h - weights and a schema; scores a vector.
+ * model.h - what maps a vector to labels or a number, whatever file it came from.
  *
- * A vector is `schema.n` finite doubles in the schema's order, as feature/encode makes them.  The score is the margin
- * b + sum_j w_j (x_j - mean_j) / scale_j, added in this order: training and scoring compute the same bits.
+ * A vector is `schema.n` doubles in the schema's order, as feature/encode makes them; finite, but NaN where the schema keeps what
+ * is missing (trees send it down their own branch).  A model computes margins from it, `outputs` of them: weighted sums
+ *
+ *	z_k = b_k + sum_j w_kj (x_j - mean_j) / scale_j
+ *
+ * added in this order, so that training and scoring compute the same bits; or sums over trees (model/trees.h).  Its link makes scores
+ * of the margins of one row: probabilities or a prediction.
  */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
@@ -17,9 +22,28 @@
 #include "model/kernel.h"
 #include "model/schema.h"
 
-enum model_kind { MODEL_LOGISTIC, MODEL_LINEAR, MODEL_KINDS };
+struct trees;
+
+enum model_kind {
+	MODEL_LOGISTIC, MODEL_LINEAR, MODEL_SOFTMAX, MODEL_ONE_VS_REST,
+	MODEL_TREE, MODEL_FOREST,		/* own files with trees: leaves hold shares of labels, or predictions */
+	MODEL_XGBOOST, MODEL_LIGHTGBM,		/* the libraries' own files */
+	MODEL_KINDS
+};
 
 extern const char *const model_kind_names[MODEL_KINDS + 1];	/* ends with NULL */
+
+enum model_link {
+	LINK_IDENTITY,		/* predictions, margins that are asked for; shares of labels */
+	LINK_SIGMOID,		/* 1 / (1 + e^-sz), s the link's scale */
+	LINK_SIGMOIDS,		/* the same of each output, whatever they add up to */
+	LINK_SHARED_SIGMOIDS,	/* ... divided by their sum */
+	LINK_SOFTMAX,
+	LINK_EXP,
+	LINK_LOG1P_EXP,
+	LINK_SIGNED_SQUARE,	/* z |z| */
+	LINK_STEP		/* 1 for z > 0, else 0 */
+};
 
 #define MODEL_ID_LEN 16
 
@@ -41,10 +65,15 @@ struct model_training {
 struct model {
 	enum model_kind kind;
 	struct schema schema;
-	double *weights, bias;		/* one per input */
-	char *labels[2];		/* logistic: negative, positive as the file has them; else NULL */
-	int positive;			/* index into labels */
-	double threshold;		/* positive at this probability or above */
+	size_t n_labels;		/* 0: it predicts a number */
+	char **labels;			/* of more than two, in the order of the outputs */
+	int positive;			/* of two labels: the index of that whose probability the one output is */
+	double threshold;		/* of two labels: positive at this probability or above */
+	size_t outputs;			/* margins and scores of a row: 1, or one per label where there are more than two */
+	enum model_link link;
+	double link_scale;
+	double *weights, *bias;		/* outputs * schema.n, output by output; outputs; NULL: trees */
+	struct trees *trees;		/* NULL: weights */
 	double (*bins)[DATASET_EDGES], *score_bins;	/* per input; NULL: none */
 	bool *has_bins;			/* per input: a value was there */
 	struct model_training training;
@@ -53,31 +82,27 @@ struct model {
 
 void model_release(struct model *);
 
-/* Sets id: hash_bytes of the canonical text of kind, labels, positive, threshold, features and bias. */
+/* What the kind says of outputs and link, where labels and schema are there: for kinds with weights, which are then 0. */
+void model_shape(struct model *);
+
+/* Sets id: hash_bytes of the canonical text of all that decides scores and labels. */
 void model_identify(struct model *);
 
-static inline double model_term(const struct model *m, const double *x, size_t j)
-{
-	const struct input *in = &m->schema.inputs[j];
+/* Whether an input can change any score. */
+bool model_uses(const struct model *, size_t input);
 
-	return in->scale > 0 ? m->weights[j] * ((x[j] - in->mean) / in->scale) : 0;
-}
+/* Of vectors one behind the other: `outputs` margins each. */
+void model_margins(const struct model *, const double *x, size_t rows, double *z);
 
-static inline double model_margin(const struct model *m, const double *x)
-{
-	double z = m->bias;
+/* Margins to scores, in place: probabilities of the positive label or of each label, or predictions. */
+void model_scores(const struct model *, double *z, size_t rows);
 
-	for (size_t j = 0; j < m->schema.n; j++)
-		z += model_term(m, x, j);
-	return z;
-}
+/* The label of the scores of a row: the first of the largest; of two labels what the threshold says. */
+size_t model_label(const struct model *, const double *scores);
 
-/* Margins to scores: probabilities of the positive label, or predictions. */
-static inline void model_scores(const struct model *m, double *z, size_t n)
-{
-	if (m->kind == MODEL_LOGISTIC)
-		kernel_sigmoid(z, n);
-}
+/* What each input adds to the margin of one output: schema.n numbers and the bias, whose sum is the margin (model/trees.h says
+ * what that is of trees). */
+void model_contributions(const struct model *, const double *x, size_t output, double *parts, double *bias);
 
 /* What it computes, in words and formulas, for people. */
 void model_show(const struct model *, struct buf *);

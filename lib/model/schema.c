@@ -7,10 +7,18 @@
 #include "base/alloc.h"
 #include "base/number.h"
 
+static void release(struct input *in)
+{
+	for (size_t i = 0; i < in->n_categories; i++)
+		free(in->categories[i]);
+	free(in->categories);
+	free(in->name);
+}
+
 void schema_release(struct schema *s)
 {
 	for (size_t i = 0; i < s->n; i++)
-		free(s->inputs[i].name);
+		release(&s->inputs[i]);
 	free(s->inputs);
 	*s = SCHEMA_INIT;
 }
@@ -23,9 +31,18 @@ size_t schema_add(struct schema *s, const char *name, size_t len, enum missing m
 	return s->n++;
 }
 
+void schema_set_categories(struct schema *s, size_t i, const struct value *texts, size_t n)
+{
+	struct input *in = &s->inputs[i];
+
+	in->categories = alloc_bytes((n + 1) * sizeof *in->categories);
+	for (; in->n_categories < n; in->n_categories++)
+		in->categories[in->n_categories] = alloc_span(texts[in->n_categories].text, texts[in->n_categories].len);
+}
+
 void schema_drop(struct schema *s, size_t i)
 {
-	free(s->inputs[i].name);
+	release(&s->inputs[i]);
 	memmove(&s->inputs[i], &s->inputs[i + 1], (--s->n - i) * sizeof *s->inputs);
 }
 

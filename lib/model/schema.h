@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/value.h"
 
 enum missing {
 	MISSING_ERROR,		/* refused: MISSING_FEATURE */
@@ -23,6 +24,8 @@ struct input {
 	double mean, scale;	/* z-score (x - mean) / scale; scale 0: contributes 0 */
 	enum missing missing;
 	double number;		/* of MISSING_NUMBER */
+	char **categories;	/* a string is the index of its like here, and missing where it has none; NULL: a number; owned */
+	size_t n_categories;
 };
 
 struct schema {
@@ -36,6 +39,9 @@ void schema_release(struct schema *);
 
 /* One more input, mean 0, scale 1; its index.  The name is copied. */
 size_t schema_add(struct schema *, const char *name, size_t len, enum missing, double number);
+
+/* The categories of input i, so far none: `n` texts, copied. */
+void schema_set_categories(struct schema *, size_t i, const struct value *texts, size_t n);
 
 /* Takes input i out. */
 void schema_drop(struct schema *, size_t i);

@@ -2,6 +2,7 @@
 /* Model files: what is accepted is written back to the same model, with the same id and the same bytes, and scores. */
 #include "events.h"
 
+#include "base/alloc.h"
 #include "feature/encode.h"
 #include "model/modelfile.h"
 
@@ -23,8 +24,11 @@ static void score(struct model *m)
 			continue;
 		const enum encode_result got = encode_row(e, slots, &x, &fault);
 		if (got == ENCODE_DONE) {
-			double z = model_margin(m, x);
-			model_scores(m, &z, 1);
+			double *z = alloc_bytes(m->outputs * sizeof *z);
+			model_margins(m, x, 1, z);
+			model_scores(m, z, 1);
+			CHECK(!m->n_labels || model_label(m, z) < m->n_labels);
+			free(z);
 		} else {
 			struct buf text = BUF_INIT;
 			encode_explain(&fault, got, &text);

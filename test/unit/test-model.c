@@ -37,9 +37,17 @@ static void drop(struct model *m)
 	free(m);
 }
 
+static double margin(const struct model *m, const double *x)
+{
+	double z;
+
+	model_margins(m, x, 1, &z);
+	return z;
+}
+
 static double score(const struct model *m, const double *x)
 {
-	double z = model_margin(m, x);
+	double z = margin(m, x);
 
 	model_scores(m, &z, 1);
 	return z;
@@ -157,7 +165,7 @@ static void example(void)
 
 	if (!ok(m != NULL, "the model of sml-model(5)"))
 		return;
-	is_double(model_margin(m, x), 4, "its margin by hand: -2.5 + 1.8 + 3.2 + 1.5");
+	is_double(margin(m, x), 4, "its margin by hand: -2.5 + 1.8 + 3.2 + 1.5");
 	is_near(score(m, x), 0.98201379003790844, 1e-16, "and probability");
 	is_str(m->id, "c8ef0add65bf158d", "its id");
 	is_str(stated, "", "none is stated");
@@ -173,7 +181,7 @@ static void example(void)
 	ok(again && !strcmp(again->id, m->id), "on many lines too");
 	drop(again);
 	m->schema.inputs[0].scale = 0;
-	is_double(model_margin(m, x), 2.2, "scale 0 contributes 0");
+	is_double(margin(m, x), 2.2, "scale 0 contributes 0");
 	drop(m);
 	buf_release(&b);
 }
@@ -201,7 +209,7 @@ static void identity(void)
 		free(text);
 	}
 	struct model *m = parse("{\"format\":1,\"kind\":\"linear\",\"id\":\"old\",\"features\":[],\"bias\":1}");
-	ok(m && m->kind == MODEL_LINEAR && model_margin(m, NULL) == 1, "a linear model of a bias alone");
+	ok(m && m->kind == MODEL_LINEAR && margin(m, NULL) == 1, "a linear model of a bias alone");
 	is_str(stated, "old", "an id that is stated is told");
 	drop(m);
 	drop(first);
@@ -212,11 +220,11 @@ static void refusals(void)
 	static const struct { const char *from, *to, *message; } edits[] = {
 		{ "{\"format\"", "{\"fromat\"", "is no model: it has no member format (see sml-model(5))" }, { "\"format\":1", "\"format\":2", "format: is 2, this version reads 1" },
 		{ "\"format\":1", "\"format\":\"1\"", "format: is \"1\", this version reads 1" },
-		{ "\"kind\":\"logistic\",", "", "kind: is missing (logistic, linear)" }, { "\"logistic\"", "3", "kind: must be a string (logistic, linear)" },
-		{ "logistic", "softmax", "kind: \"softmax\" is none of logistic, linear" },
+		{ "\"kind\":\"logistic\",", "", "kind: is missing (logistic, linear, softmax, one-vs-rest)" }, { "\"logistic\"", "3", "kind: must be a string (logistic, linear, softmax, one-vs-rest)" },
+		{ "logistic", "soft", "kind: \"soft\" is none of logistic, linear, softmax, one-vs-rest" },
 		{ "\"labels\":", "\"label\":", "labels: is missing" }, { "[\"STANDARD\",", "[", "labels: must be an array of two strings" },
 		{ "\"STANDARD\",", "7,", "labels[0]: must be a string (without NUL)" },
-		{ "\"STANDARD\",", "\"HIGH_VALUE\",", "labels: are both \"HIGH_VALUE\"" },
+		{ "\"STANDARD\",", "\"HIGH_VALUE\",", "labels[1]: \"HIGH_VALUE\" is labels[0] too" },
 		{ "\"positive\":\"HIGH_VALUE\",", "", "positive: is missing" },
 		{ "\"positive\":\"HIGH_VALUE\"", "\"positive\":\"HIGH\"", "positive: \"HIGH\" is none of the labels" },
 		{ "0.5", "1.5", "threshold: must be a finite number from 0 to 1" }, { "0.5", "null", "threshold: must be a finite number from 0 to 1" },
@@ -268,7 +276,7 @@ static void round_trip(void)
 	modelfile_show(&m, &a, false);
 	struct model *n = modelfile_parse(a.data, a.len, stated, &why);
 	ok(n && !strcmp(n->id, m.id), "read back: the same id");
-	bool same = n && n->bias == m.bias;
+	bool same = n && n->bias[0] == m.bias[0];
 	for (int j = 0; n && j < 3; j++)
 		same &= n->weights[j] == m.weights[j] && n->schema.inputs[j].mean == m.schema.inputs[j].mean &&
 		    n->schema.inputs[j].scale == m.schema.inputs[j].scale;
@@ -319,13 +327,13 @@ static void put_text(const char *name, const char *text)
 
 static double bias(const struct live *l)
 {
-	return live_model(l)->bias;
+	return live_model(l)->bias[0];
 }
 
 static int no_sevens(void *self, const struct model *m, struct error *reason)
 {
 	(void)self;
-	return m->bias == 7 ? error_set(reason, "seven") : 0;
+	return m->bias[0] == 7 ? error_set(reason, "seven") : 0;
 }
 
 static bool replaced(struct live *l)
@@ -335,7 +343,7 @@ static bool replaced(struct live *l)
 
 static bool waits(const struct live *l, double bias)
 {
-	return live_next(l) && live_next(l)->bias == bias;
+	return live_next(l) && live_next(l)->bias[0] == bias;
 }
 
 static void replacement(void)
