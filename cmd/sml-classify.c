@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sml-classify - load a model; add score and label to each record; take a new model while running.
+ * sml-classify - load models; add score and label to each record; take new models while running.
  *
- * Knows neither how a record becomes a vector nor the model's maths.
+ * Knows neither how a record becomes a vector nor a model's maths.  A record is scored by one model: the only one, or that of its
+ * variant; every shadow scores it as well, and changes nothing.
  */
 #include <math.h>
 #include <stdio.h>
@@ -15,54 +16,56 @@
 #include "base/snapshot.h"
 #include "base/wallclock.h"
 #include "cli/command.h"
-#include "feature/encode.h"
+#include "feature/key.h"
+#include "feature/scorer.h"
+#include "feature/split.h"
 #include "json/write.h"
-#include "model/bands.h"
-#include "model/live.h"
-#include "model/modelfile.h"
+#include "model/kept.h"
 #include "stream/nest.h"
 #include "stream/stats.h"
 
-#define LOOK_NS (200 * NS_PER_MS)	/* between two looks at the model's file */
+#define LOOK_NS (200 * NS_PER_MS)	/* between two looks at the models' files */
 #define TOLERANCE 1e-9			/* of --verify */
 #define MISSING_FROM 100		/* records: of a few, each may well lack an input */
 #define MISSING_SERIES 100		/* inputs: a model of more has one sum among its metrics */
 #define NAMES_MAX 300			/* bytes of names in one message */
 
-/* A text that many records get, rendered once. */
-struct constant { struct value value; const char *json; size_t len; };
-
-/* An input in messages; what is weighed with 0 does not count: nobody need give it. */
-struct input_shown { const char *name; bool counts; };
+/* A model at its work: the only one, a variant, or a shadow. */
+struct role {
+	struct scorer scorer;
+	struct scorer_bench bench;
+	struct name name;		/* of the variant or shadow */
+	struct scorer_text text;	/* the name as a value */
+	bool misfit_told;
+};
 
 struct classify {
 	struct common common;
-	const char *model_path, *bands_text, *nest_name;
+	struct opt_list models, shadows;
+	const char *bands_text, *nest_name, *split_text, *inputs_text, *labels_text;
 	double threshold;			/* below 0: the model's */
 	bool contributions, verify, check, explain;
 
 	struct arena arena;
 	struct bands bands;			/* n 0: none */
+	struct scorer_options options;
+	struct modelfile_names names;
 	struct nest nest;
+	struct split split;			/* n 0: one model scores all */
+	struct fieldpath split_by;
+
+	struct name names_said[SCORER_MEMBERS];	/* of what a shadow says */
+
+	struct role *roles;			/* those that score, then the shadows */
+	size_t n_scoring, n_roles;
 
 	struct loop *loop;
-	struct live *live;
 	int64_t next_look;
+	struct buf kept;			/* ids of the models that the checkpoint has; empty: none's */
 
-	/* of the model in use */
-	const struct model *model;
-	struct encoder *encoder;
-	struct constant id, *names;		/* names: of the bands; or negative, positive */
-	double positive_from;
-	struct input_shown *inputs;		/* in `rendered`: they outlive the model */
-	size_t n_inputs;
-	bool misfit_told;
-	char kept[MODEL_ID_LEN + 1];		/* the model whose file the checkpoint has; "": none's */
-	struct arena rendered;
-	struct name *terms;			/* of contributions */
-
-	const struct added *classification, *probability, *prediction, *model_member, *contributions_member;
-	int probability_slot, prediction_slot;
+	const struct added *members[SCORER_MEMBERS], *variant, *shadow;	/* NULL: never added */
+	int probability_slot, prediction_slot, split_slot;
+	struct buf scratch;
 
 	/* of --verify */
 	uint64_t verified, absent, different;
@@ -84,14 +87,9 @@ static void classify_defaults(void *tool)
 	c->threshold = -1;
 }
 
-/* What the options demand of any model. */
 static int suits(void *tool, const struct model *m, struct error *why)
 {
-	const struct classify *c = tool;
-
-	if (m->kind == MODEL_LINEAR && (c->bands.n || c->threshold >= 0))
-		return error_set(why, "is a linear model, which has no probability for %s", c->bands.n ? "--bands" : "-t");
-	return 0;
+	return scorer_suits(&((struct classify *)tool)->options, m, why);
 }
 
 static void explain(const struct classify *c)
@@ -99,7 +97,12 @@ static void explain(const struct classify *c)
 	struct buf b = BUF_INIT;
 	char p[NUMBER_SHOW_MAX];
 
-	model_show(live_model(c->live), &b);
+	for (size_t i = 0; i < c->n_roles; i++) {
+		const struct scorer *s = &c->roles[i].scorer;
+		if (*s->name)
+			buf_format(&b, "%s%s %s\n", i ? "\n" : "", i < c->n_scoring ? "variant" : "shadow", s->name);
+		model_show(live_model(s->live), &b);
+	}
 	if (c->bands.n || c->threshold >= 0)
 		buf_add_text(&b, "options\n");
 	for (size_t i = 0; i < c->bands.n; i++) {
@@ -114,34 +117,150 @@ static void explain(const struct classify *c)
 	buf_release(&b);
 }
 
-static void tell_model(const struct classify *c)
+static void tell_model(const struct classify *c, const struct scorer *s)
 {
-	const struct model *m = live_model(c->live);
+	const struct model *m = live_model(s->live);
 
-	command_tell(&c->common, "%s: model %s (%s, %zu input%s)", live_path(c->live), m->id, model_kind_names[m->kind], m->schema.n,
+	command_tell(&c->common, "%s: model %s (%s, %zu input%s)", live_path(s->live), m->id, model_kind_names[m->kind], m->schema.n,
 	    number_s(m->schema.n));
-	if (*live_stated(c->live))
-		command_tell(&c->common, "%s: its id says %s; what it holds is %s", live_path(c->live), live_stated(c->live), m->id);
+	if (*live_stated(s->live))
+		command_tell(&c->common, "%s: its id says %s; what it holds is %s", live_path(s->live), live_stated(s->live), m->id);
+}
+
+/* NAME=REST: the name, and where the rest begins. */
+static int take_name(struct classify *c, const char *option, const char *form, const char *text, struct role *role, const char **rest,
+    struct error *why)
+{
+	const char *equals = strchr(text, '=');
+
+	if (!equals || equals == text || !equals[1])
+		return command_misuse(&c->common, why, "%s: \"%s\" is not %s", option, text, form);
+	if (!json_is_utf8(text, (size_t)(equals - text)))
+		return command_misuse(&c->common, why, "%s: \"%s\": the name is not UTF-8", option, text);
+	role->scorer.name = arena_copy(&c->arena, text, (size_t)(equals - text));
+	role->name = json_name(&c->arena, text, (size_t)(equals - text));
+	role->text = (struct scorer_text){ value_text(role->name.text, role->name.len), role->name.json, role->name.json_len - 1 };
+	for (const struct role *other = role; other > c->roles + (role < c->roles + c->n_scoring ? 0 : c->n_scoring);)
+		if (!strcmp((--other)->scorer.name, role->scorer.name))
+			return command_misuse(&c->common, why, "%s: the name \"%s\" is there twice", option, role->scorer.name);
+	*rest = equals + 1;
+	return 0;
+}
+
+/* FILE[:SHARE]: the weight of a variant, NaN where none is given. */
+static double take_share(struct classify *c, const char **path)
+{
+	const char *colon = strrchr(*path, ':');
+	struct error ignored;
+	double share;
+
+	if (!colon || colon == *path || number_parse_double(colon + 1, &share, &ignored))
+		return NAN;
+	*path = arena_copy(&c->arena, *path, (size_t)(colon - *path));
+	return share;
+}
+
+/* Equal shares where none says one. */
+static int share_out(struct classify *c, double *shares, const char **names, struct error *why)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < c->n_scoring; i++) {
+		if (isnan(shares[i]) != isnan(shares[0]))
+			return command_misuse(&c->common, why, "-m: \"%s\" has no share, and others have: NAME=FILE:SHARE",
+			    c->models.items[isnan(shares[i]) ? i : 0]);
+		if (shares[i] < 0)
+			return command_misuse(&c->common, why, "-m: \"%s\": a share is 0 or greater", c->models.items[i]);
+		names[i] = c->roles[i].scorer.name;
+		sum += shares[i] = isnan(shares[i]) ? 1 : shares[i];
+	}
+	if (!(sum > 0) || !isfinite(sum))
+		return command_misuse(&c->common, why, "-m: the shares add up to %s", sum > 0 ? "no finite number" : "0");
+	split_init(&c->split, names, shares, c->n_scoring);
+	return 0;
+}
+
+static int open_role(struct classify *c, struct role *role, const char *path, struct error *why)
+{
+	const struct live_use use = { suits, c, &c->names, c->common.checkpoint != NULL };
+
+	role->scorer.options = &c->options;
+	role->scorer.live = live_open(path, &use, why);
+	if (!role->scorer.live)
+		return -1;
+	if (why->text[0])
+		warn(c, why->text, "; an older version is used");
+	tell_model(c, &role->scorer);
+	return 0;
+}
+
+static int open_models(struct classify *c, struct error *why)
+{
+	const bool split = c->n_scoring > 1;
+	double *shares = arena_get(&c->arena, c->n_scoring * sizeof *shares);
+	const char **names = arena_get(&c->arena, c->n_scoring * sizeof *names), *path;
+
+	for (size_t i = 0; i < c->n_scoring; i++) {
+		path = c->models.items[i];
+		c->roles[i].scorer.name = "";
+		if (split && take_name(c, "-m", "NAME=FILE:SHARE, as each of several", path, &c->roles[i], &path, why))
+			return -1;
+		shares[i] = split ? take_share(c, &path) : 1;
+		if (open_role(c, &c->roles[i], path, why))
+			return -1;
+	}
+	for (size_t i = c->n_scoring; i < c->n_roles; i++)
+		if (take_name(c, "--shadow", "NAME=FILE", c->shadows.items[i - c->n_scoring], &c->roles[i], &path, why) ||
+		    open_role(c, &c->roles[i], path, why))
+			return -1;
+	return split ? share_out(c, shares, names, why) : 0;
+}
+
+/* Names are given for files that have none; where all have, somebody is mistaken. */
+static int check_names(struct classify *c, struct error *why)
+{
+	const char *idle = c->names.inputs.n && !c->names.inputs.taken ? "--inputs" : c->names.labels.n && !c->names.labels.taken ? "--labels" : NULL;
+
+	return idle ? error_set(why, "%s: %s itself", idle, c->n_roles > 1 ? "each of the models names them" : "the model names them") : 0;
+}
+
+static int parse_options(struct classify *c, struct error *why)
+{
+	if (!c->models.n)
+		return command_misuse(&c->common, why, "the model is missing: -m FILE");
+	if (c->bands_text && c->threshold >= 0)
+		return command_misuse(&c->common, why, "-t and --bands: one of them decides");
+	if (c->models.n > 1 && !c->split_text)
+		return command_misuse(&c->common, why, "several -m need --split-by PATH: the same key, the same model");
+	if (c->models.n == 1 && c->split_text)
+		return command_misuse(&c->common, why, "--split-by: there is one -m; variants are -m A=FILE:90 -m B=FILE:10");
+	if (c->bands_text && bands_parse(&c->bands, c->bands_text, &c->arena, why))
+		return error_prefix(why, "--bands");
+	if (c->split_text && fieldpath_parse(&c->split_by, c->split_text, &c->arena, why))
+		return error_prefix(why, "--split-by");
+	if (c->inputs_text && modelfile_list_parse(&c->names.inputs, c->inputs_text, why))
+		return error_prefix(why, "--inputs");
+	if (c->labels_text && modelfile_list_parse(&c->names.labels, c->labels_text, why))
+		return error_prefix(why, "--labels");
+	if (c->nest_name && nest_init(&c->nest, c->nest_name, &c->arena, why))
+		return error_prefix(why, "--nest");
+	for (size_t i = 0; i < SCORER_MEMBERS; i++)
+		c->names_said[i] = json_name(&c->arena, scorer_member_names[i], strlen(scorer_member_names[i]));
+	c->options = (struct scorer_options){ &c->bands, c->threshold, c->contributions };
+	return 0;
 }
 
 static int classify_setup(void *tool, struct setup *setup, struct error *why)
 {
 	struct classify *c = tool;
 
-	if (!c->model_path)
-		return command_misuse(&c->common, why, "the model is missing: -m FILE");
-	if (c->bands_text && c->threshold >= 0)
-		return command_misuse(&c->common, why, "-t and --bands: one of them decides");
-	if (c->bands_text && bands_parse(&c->bands, c->bands_text, &c->arena, why))
-		return error_prefix(why, "--bands");
-	if (c->nest_name && nest_init(&c->nest, c->nest_name, &c->arena, why))
-		return error_prefix(why, "--nest");
-	c->live = live_open(c->model_path, suits, c, why);
-	if (!c->live)
+	if (parse_options(c, why))
 		return -1;
-	if (why->text[0])
-		warn(c, why->text, "; an older version is used");
-	tell_model(c);
+	c->n_scoring = c->models.n;
+	c->n_roles = c->n_scoring + c->shadows.n;
+	c->roles = alloc_zeroed(c->n_roles, sizeof *c->roles);
+	if (open_models(c, why) || check_names(c, why))
+		return -1;
 	setup->status = EXIT_DONE;
 	if (c->explain)
 		explain(c);
@@ -171,127 +290,114 @@ static const char *end_names(struct names *l)
 }
 
 /* A model that was made for other records scores all of them alike: of `n` records from the first on, told once. */
-static void tell_misfit(struct classify *c, uint64_t n)
+static void tell_misfit(struct classify *c, struct role *role, uint64_t n)
 {
+	const struct scorer *s = &role->scorer;
 	struct names wanted = { .more = 0 };
 	char shown[NUMBER_SHOW_MAX], records[64] = "the only record";
 
-	if (c->misfit_told)
+	if (role->misfit_told)
 		return;
-	c->misfit_told = true;
-	for (size_t i = 0; i < c->n_inputs; i++)
-		if (c->inputs[i].counts)
-			add_name(&wanted, "\"", c->inputs[i].name);
+	role->misfit_told = true;
+	for (size_t i = 0; i < s->n_inputs; i++)
+		if (s->inputs[i].counts)
+			add_name(&wanted, "\"", s->inputs[i].name);
 	if (n > 1)
 		snprintf(records, sizeof records, "any of the first %s records", number_group(n, shown));
 	if (wanted.text.len)
-		command_note(&c->common, "no input of the model (%s) is in %s: "
-		    "does sml-features come before, with the spec of the training?", end_names(&wanted), records);
+		command_note(&c->common, "no input of %s%s (%s) is in %s: does sml-features come before, with the spec of the training?",
+		    *s->name ? "model " : "the model", s->name, end_names(&wanted), records);
 	buf_release(&wanted.text);
 }
 
 /* What the records that the model has scored lacked. */
-static void tell_missing(struct classify *c)
+static void tell_missing(struct classify *c, struct role *role)
 {
-	const struct encode_missing *m = encode_missing(c->encoder);
+	const struct scorer *s = &role->scorer;
+	const struct encode_missing *m = encode_missing(role->bench.encoder);
+	const char *sep = *s->name ? ": " : "";
 	struct names never = { .more = 0 }, some = { .more = 0 };
 	char n[NUMBER_SHOW_MAX];
 
 	if (m->rows && m->blank == m->rows)
-		tell_misfit(c, m->rows);
-	for (size_t i = 0; i < c->n_inputs; i++) {
+		tell_misfit(c, role, m->rows);
+	for (size_t i = 0; i < s->n_inputs; i++) {
 		if (!m->inputs[i])
 			continue;
-		if (m->rows >= MISSING_FROM && m->blank < m->rows && m->inputs[i] == m->rows && c->inputs[i].counts)
-			add_name(&never, "\"", c->inputs[i].name);
-		if (add_name(&some, "", c->inputs[i].name))
+		if (m->rows >= MISSING_FROM && m->blank < m->rows && m->inputs[i] == m->rows && s->inputs[i].counts)
+			add_name(&never, "\"", s->inputs[i].name);
+		if (add_name(&some, "", s->inputs[i].name))
 			buf_format(&some.text, " %s", number_group(m->inputs[i], n));
 	}
 	if (never.text.len)
-		command_note(&c->common, "none of %s records has a value for %s", number_group(m->rows, n), end_names(&never));
+		command_note(&c->common, "%s%snone of %s records has a value for %s", s->name, sep, number_group(m->rows, n), end_names(&never));
 	if (some.text.len)
-		command_tell(&c->common, "missing values in %s record%s: %s", number_group(m->rows, n), number_s(m->rows),
+		command_tell(&c->common, "%s%smissing values in %s record%s: %s", s->name, sep, number_group(m->rows, n), number_s(m->rows),
 		    end_names(&some));
 	buf_release(&never.text);
 	buf_release(&some.text);
 }
 
-/* ---- the model in use ---- */
-
-static struct constant constant(struct classify *c, struct value text)
-{
-	struct buf b = BUF_INIT;
-	struct constant k = { .value = text };
-
-	json_write_value(&b, text);
-	k.json = arena_copy(&c->rendered, b.data, b.len);
-	k.len = b.len;
-	buf_release(&b);
-	return k;
-}
-
-static struct constant constant_of(struct classify *c, const char *text)
-{
-	return constant(c, value_text(text, strlen(text)));
-}
+/* ---- the models in use ---- */
 
 /* Between batches: records of the next one find what the model reads. */
-static void use_model(struct classify *c)
+static void use_model(struct classify *c, struct role *role)
 {
-	const struct model *m = c->model = live_model(c->live);
-
-	if (c->encoder)
-		tell_missing(c);
-	encode_free(c->encoder);
-	c->encoder = encode_new(&m->schema, &c->loop->fields);
-	arena_release(&c->rendered);
-	c->misfit_told = false;
-	c->n_inputs = m->schema.n;
-	c->inputs = arena_get(&c->rendered, (m->schema.n + 1) * sizeof *c->inputs);
-	for (size_t i = 0; i < m->schema.n; i++) {
-		const struct input *in = &m->schema.inputs[i];
-		c->inputs[i] = (struct input_shown){ arena_copy(&c->rendered, in->name, strlen(in->name)), model_uses(m, i) };
-	}
-	c->id = constant_of(c, m->id);
-	c->names = arena_get(&c->rendered, (c->bands.n + 2) * sizeof *c->names);
-	for (size_t i = 0; i < c->bands.n; i++)
-		c->names[i] = constant(c, c->bands.bands[i].name);
-	if (m->kind == MODEL_LOGISTIC && !c->bands.n) {
-		c->names[0] = constant_of(c, m->labels[!m->positive]);
-		c->names[1] = constant_of(c, m->labels[m->positive]);
-		c->positive_from = c->threshold >= 0 ? c->threshold : m->threshold;
-	}
-	if (!c->contributions)
-		return;
-	c->terms = arena_get(&c->rendered, (m->schema.n + 1) * sizeof *c->terms);
-	for (size_t i = 0; i < m->schema.n; i++)
-		c->terms[i] = json_name(&c->rendered, m->schema.inputs[i].name, strlen(m->schema.inputs[i].name));
-	c->terms[m->schema.n] = json_name(&c->rendered, "bias", 4);
+	if (role->bench.encoder)
+		tell_missing(c, role);
+	scorer_use(&role->scorer);
+	scorer_bench_start(&role->bench, &role->scorer, &c->loop->fields);
+	role->misfit_told = false;
 }
 
-static void take(struct classify *c)
+static void take(struct classify *c, struct role *role)
 {
-	if (!live_take(c->live))
+	if (!live_take(role->scorer.live))
 		return;
-	use_model(c);
-	tell_model(c);
+	use_model(c, role);
+	tell_model(c, &role->scorer);
+}
+
+static void take_all(struct classify *c)
+{
+	for (size_t i = 0; i < c->n_roles; i++)
+		take(c, &c->roles[i]);
+}
+
+static void look_at(struct classify *c, struct role *role)
+{
+	struct live *live = role->scorer.live;
+	struct error why;
+	char rest[64];
+
+	live_look(live, &why);
+	if (!why.text[0])
+		return;
+	snprintf(rest, sizeof rest, "; model %s goes on", (live_next(live) ? live_next(live) : live_model(live))->id);
+	warn(c, why.text, rest);
 }
 
 /* Under a checkpoint what is found waits for the next barrier, so that an epoch is of one model. */
 static void look(struct classify *c)
 {
-	const struct model *goes_on;
-	struct error why;
-	char rest[64];
-
-	live_look(c->live, &why);
-	if (why.text[0]) {
-		goes_on = live_next(c->live) ? live_next(c->live) : live_model(c->live);
-		snprintf(rest, sizeof rest, "; model %s goes on", goes_on->id);
-		warn(c, why.text, rest);
-	}
+	for (size_t i = 0; i < c->n_roles; i++)
+		look_at(c, &c->roles[i]);
 	if (!c->loop->protocol)
-		take(c);
+		take_all(c);
+}
+
+static int add_members(struct classify *c, struct loop *loop)
+{
+	for (size_t i = 0; i < SCORER_MEMBERS; i++) {
+		if ((i == SCORER_CONTRIBUTIONS || i == SCORER_PATH) && !c->contributions)
+			continue;
+		c->members[i] = fields_add(&loop->fields, scorer_member_names[i]);
+		if (!c->members[i])
+			return -1;
+	}
+	if (c->split.n && !(c->variant = fields_add(&loop->fields, "variant")))
+		return -1;
+	return c->shadows.n && !(c->shadow = fields_add(&loop->fields, "shadow")) ? -1 : 0;
 }
 
 static int classify_start(void *tool, struct loop *loop, struct error *why)
@@ -299,19 +405,18 @@ static int classify_start(void *tool, struct loop *loop, struct error *why)
 	struct classify *c = tool;
 
 	c->loop = loop;
-	c->classification = fields_add(&loop->fields, "classification");
-	c->probability = fields_add(&loop->fields, "probability");
-	c->prediction = fields_add(&loop->fields, "prediction");
-	c->model_member = fields_add(&loop->fields, "model");
-	c->contributions_member = c->contributions ? fields_add(&loop->fields, "contributions") : NULL;
-	if (!c->classification || !c->probability || !c->prediction || !c->model_member ||
-	    (c->contributions && !c->contributions_member))
+	if (add_members(c, loop))
 		return error_set(why, "too many different members are added in one chain");
 	if (c->verify) {
 		c->probability_slot = fields_read_name(&loop->fields, "probability");
 		c->prediction_slot = fields_read_name(&loop->fields, "prediction");
 	}
-	use_model(c);
+	if (c->split.n) {
+		c->split_slot = fields_read(&loop->fields, &c->split_by);
+		fields_expect(&loop->fields, c->split_slot, &c->split_by);
+	}
+	for (size_t i = 0; i < c->n_roles; i++)
+		use_model(c, &c->roles[i]);
 	c->next_look = wallclock_monotonic() + LOOK_NS;
 	return 0;
 }
@@ -341,49 +446,110 @@ static int classify_reload(void *tool, struct error *why)
 
 /* ---- under a checkpoint ---- */
 
+static void list_ids(const struct classify *c, struct buf *b)
+{
+	for (size_t i = 0; i < c->n_roles; i++)
+		buf_format(b, "%s %s\n", c->roles[i].scorer.name, c->roles[i].scorer.model->id);
+}
+
+/* The checkpoint's file has all the models, or stays the one it has. */
 static int keep(struct classify *c, struct error *why)
 {
 	struct protocol *p = c->loop->protocol;
-	struct buf text = BUF_INIT;
+	struct buf ids = BUF_INIT, text = BUF_INIT;
+	int result = 0;
 
-	modelfile_show(c->model, &text, false);
-	const int result = p->put(p, c, text.data, text.len, why);
-	buf_release(&text);
+	list_ids(c, &ids);
+	if (ids.len != c->kept.len || memcmp(ids.data, c->kept.data, ids.len)) {
+		for (size_t i = 0; i < c->n_roles; i++)
+			kept_add(&text, c->roles[i].scorer.name, c->roles[i].scorer.live);
+		result = p->put(p, c, text.data, text.len, why);
+		buf_release(&text);
+	}
+	buf_clear(&c->kept);
 	if (!result)
-		memcpy(c->kept, c->model->id, sizeof c->kept);
+		buf_add(&c->kept, ids.data, ids.len);
+	buf_release(&ids);
 	return result;
 }
 
-/* The state is which model scores what follows: one that waited begins here. */
+/* The state is which models score what follows: one that waited begins here. */
 static int classify_save(void *tool, struct snapshot_writer *w, struct error *why)
 {
 	struct classify *c = tool;
 
-	take(c);
-	if (strcmp(c->kept, c->model->id) && keep(c, why))
+	take_all(c);
+	if (keep(c, why))
 		return -1;
 	snapshot_section(w, "model", 5);
-	snapshot_row(w, "id", 2, c->model->id, MODEL_ID_LEN);
+	for (size_t i = 0; i < c->n_roles; i++) {
+		const struct scorer *s = &c->roles[i].scorer;
+		snapshot_row(w, s->name, strlen(s->name), s->model->id, MODEL_ID_LEN);
+	}
 	return 0;
 }
 
-static int read_id(struct snapshot_reader *reader, char id[MODEL_ID_LEN + 1], struct error *why)
+static struct role *find_role(struct classify *c, const char *name, size_t len)
 {
-	int item;
+	for (size_t i = 0; i < c->n_roles; i++)
+		if (strlen(c->roles[i].scorer.name) == len && !memcmp(c->roles[i].scorer.name, name, len))
+			return &c->roles[i];
+	return NULL;
+}
+
+/* Another model than -m's goes on until the next barrier. */
+static int resume(struct classify *c, struct role *role, struct kept *k, const char *path, struct error *why)
+{
+	struct live *live = role->scorer.live;
+
+	if (live_resume(live, path, k->text, k->len, &k->names, why))
+		return error_set(why, "model %s: %s", k->id, why->text);
+	use_model(c, role);
+	tell_model(c, &role->scorer);
+	if (strcmp(live_next(live)->id, k->id))
+		command_note(&c->common, "goes on with model %s until the next commit, then with %s", k->id, live_next(live)->id);
+	return 0;
+}
+
+static int resume_all(struct classify *c, const char *text, size_t len, const char *path, struct error *why)
+{
+	struct kept k;
+	size_t at = 0;
+	int got;
+
+	while ((got = kept_next(text, len, &at, &k, why)) > 0) {
+		struct role *role = find_role(c, k.name, strlen(k.name));
+		buf_format(&c->kept, "%s %s\n", k.name, k.id);
+		const int result = role && strcmp(role->scorer.model->id, k.id) ? resume(c, role, &k, path, why) : 0;
+		kept_release(&k);
+		if (result)
+			return -1;
+	}
+	kept_release(&k);
+	return got < 0 ? error_prefix(why, "%s", path) : 0;
+}
+
+/* Whether all models that the state names are those in use; -1: it cannot be read. */
+static int is_same(struct classify *c, struct snapshot_reader *reader, char id[MODEL_ID_LEN + 1], struct error *why)
+{
+	int item, same = 1;
 
 	id[0] = '\0';
 	while ((item = snapshot_next(reader, why)) != SNAPSHOT_END) {
 		if (item < 0)
 			return -1;
-		if (item != SNAPSHOT_ROW || reader->key_len != 2 || memcmp(reader->key, "id", 2) || reader->value_len != MODEL_ID_LEN)
+		if (item != SNAPSHOT_ROW || reader->value_len != MODEL_ID_LEN)
 			continue;
+		const struct role *role = find_role(c, reader->key, reader->key_len);
 		memcpy(id, reader->value, MODEL_ID_LEN);
 		id[MODEL_ID_LEN] = '\0';
+		if (role && strcmp(role->scorer.model->id, id))
+			same = 0;
 	}
-	return *id ? 0 : error_set(why, "names no model");
+	return *id ? same : error_set(why, "names no model");
 }
 
-/* Another model than -m's goes on until the next barrier.  The same one needs no file: where it cannot be read it is written again. */
+/* Models that are the same need no file: where it cannot be read it is written again. */
 static int classify_restore(void *tool, struct snapshot_reader *reader, struct error *why)
 {
 	struct classify *c = tool;
@@ -392,26 +558,18 @@ static int classify_restore(void *tool, struct snapshot_reader *reader, struct e
 	const char *path;
 	char id[MODEL_ID_LEN + 1];
 	size_t n;
+	const int same = is_same(c, reader, id, why);
 
-	if (read_id(reader, id, why))
+	if (same < 0)
 		return -1;
-	const bool is_same = !strcmp(id, c->model->id);
 	char *text = p->get(p, c, &path, &n, &reason);
-	if (text)
-		memcpy(c->kept, id, sizeof id);
-	int result = 0;
-	if (!is_same)
-		result = text ? live_resume(c->live, path, text, n, &reason) : -1;
+	const int result = text ? resume_all(c, text, n, path, why) : 0;
 	free(text);
-	if (result)
+	if (!text && !same)
 		return error_set(why, "model %s: %s", id, reason.text);
-	if (is_same)
-		return 0;
-	use_model(c);
-	tell_model(c);
-	if (strcmp(live_next(c->live)->id, c->model->id))
-		command_note(&c->common, "goes on with model %s until the next commit, then with %s", c->model->id, live_next(c->live)->id);
-	return 0;
+	if (result && same)
+		buf_clear(&c->kept);
+	return same ? 0 : result;
 }
 
 /* ---- records ---- */
@@ -439,98 +597,180 @@ static void verify(struct classify *c, const struct record *r, struct value came
 	    (unsigned long long)r->at.line, a, b);
 }
 
-/* feature -> w z, and bias: their sum is the margin. */
-static struct value contributions(const struct classify *c, struct record *r, const double *x)
+static enum error_type type_of(enum encode_result result)
 {
-	const size_t n = c->model->schema.n;
-	struct member *m = record_space(r, (n + 1) * sizeof *m);
-	double *parts = record_space(r, (n + 1) * sizeof *parts);
-
-	model_contributions(c->model, x, 0, parts, &parts[n]);
-	for (size_t j = 0; j <= n; j++)
-		m[j] = (struct member){ &c->terms[j], value_number(parts[j]) };
-	return (struct value){ .type = VALUE_OBJECT, .len = (uint32_t)n + 1, .members = m };
+	return result == ENCODE_MISSING ? MISSING_FEATURE : INVALID_DATA;
 }
 
-static void refuse(struct record *r, const struct encode_fault *fault, enum encode_result result)
-{
-	struct buf text = BUF_INIT;
+static const char too_large[] = "the score is no finite number: the inputs are too large for the model";
 
-	encode_explain(fault, result, &text);
-	record_fail(r, result == ENCODE_MISSING ? MISSING_FEATURE : INVALID_DATA, "%s", buf_text(&text));
-	buf_release(&text);
+/* The role that scores a record; NULL: its key is none, and it has become an error record. */
+static struct role *role_of(struct classify *c, struct record *r, const struct value *v)
+{
+	if (!c->split.n)
+		return c->roles;
+	const struct value key = v[c->split_slot];
+	if (key_is(key))
+		return &c->roles[split_find(&c->split, key, &c->scratch)];
+	if (value_is_null(key))
+		record_fail(r, MISSING_FEATURE, "--split-by %s: there is no value", c->split_text);
+	else
+		record_fail(r, INVALID_DATA, "--split-by %s: is %s, not a string, a number or a boolean", c->split_text, value_kind(key));
+	return NULL;
 }
 
-/* Records of a batch that are scored together. */
-struct pending_scores {
-	size_t n;
-	struct record *record[BATCH_MAX];
-	double score[BATCH_MAX];	/* margins at first */
-	struct value contributions[BATCH_MAX];
-};
-
-/* Adds a record whose inputs are there. */
-static void take_in(struct classify *c, struct pending_scores *p, struct record *r)
+static void take_in(struct classify *c, struct record *r)
 {
 	const struct value *v = record_values(r);
+	struct role *role = v ? role_of(c, r, v) : NULL;
 	struct encode_fault fault;
-	const double *x;
-	enum encode_result result;
 
-	if (!v)
+	if (!role)
 		return;
-	if ((result = encode_row(c->encoder, v, &x, &fault)) != ENCODE_DONE) {
-		refuse(r, &fault, result);
+	const enum encode_result result = scorer_take(&role->bench, &role->scorer, r, v, &fault);
+	if (result == ENCODE_DONE)
 		return;
-	}
-	p->record[p->n] = r;
-	model_margins(c->model, x, 1, &p->score[p->n]);
-	if (c->contributions)
-		p->contributions[p->n] = contributions(c, r, x);
-	p->n++;
+	buf_clear(&c->scratch);
+	encode_explain(&fault, result, &c->scratch);
+	record_fail(r, type_of(result), "%s", buf_text(&c->scratch));
 }
 
-static void add_constant(struct record *r, const struct added *member, const struct constant *k)
+static void add(struct record *r, const struct added *member, const struct scorer_text *said)
 {
-	record_add_rendered(r, member, k->value, k->json, k->len);
+	if (said->json)
+		record_add_rendered(r, member, said->value, said->json, said->len);
+	else if (said->value.type != VALUE_MISSING)
+		record_add(r, member, said->value);
 }
 
-static void give_out(struct classify *c, struct record *r, double score, struct value parts)
+/* What the role has found of the i-th record on its bench. */
+static void give_out(struct classify *c, const struct role *role, size_t i)
 {
-	const bool logistic = c->model->kind == MODEL_LOGISTIC;
+	const struct scorer_bench *b = &role->bench;
+	const struct scorer *s = &role->scorer;
+	struct scorer_text said[SCORER_MEMBERS];
+	struct record *r = b->records[i];
 
-	if (!isfinite(score)) {
-		record_fail(r, INVALID_DATA, "the score is no finite number: the inputs are too large for the model");
+	if (!scorer_is_finite(b, s, i)) {
+		record_fail(r, INVALID_DATA, "%s", too_large);
 		return;
 	}
 	if (c->verify)
-		verify(c, r, record_values(r)[logistic ? c->probability_slot : c->prediction_slot], score);
-	if (logistic) {
-		add_constant(r, c->classification, &c->names[c->bands.n ? bands_find(&c->bands, score) : score >= c->positive_from]);
-		record_add(r, c->probability, value_number(score));
-	} else {
-		record_add(r, c->prediction, value_number(score));
+		verify(c, r, record_values(r)[s->model->n_labels ? c->probability_slot : c->prediction_slot], scorer_value(b, s, i));
+	scorer_say(b, s, i, said);
+	for (size_t k = 0; k < SCORER_MEMBERS; k++)
+		add(r, c->members[k], &said[k]);
+	if (c->split.n)
+		add(r, c->variant, &role->text);
+}
+
+/* ---- shadows ---- */
+
+static const struct name error_names[] = { NAME("errorType"), NAME("errorMessage") };
+
+static struct value object_of(struct record *r, const struct member *members, size_t n)
+{
+	struct member *m = record_space(r, n * sizeof *m);
+
+	memcpy(m, members, n * sizeof *m);
+	return (struct value){ .type = VALUE_OBJECT, .len = (uint32_t)n, .members = m };
+}
+
+/* A shadow that cannot score says so, and the record is none the worse. */
+static struct value shadow_error(struct record *r, enum error_type type, const char *text, size_t len)
+{
+	const char *name = record_error_types[type];
+	char *copy = record_space(r, len + 1);
+	const struct member members[] = {
+		{ &error_names[0], value_text(name, strlen(name)) }, { &error_names[1], value_text(memcpy(copy, text, len), len) }
+	};
+
+	return object_of(r, members, 2);
+}
+
+static struct value shadow_verdict(const struct classify *c, const struct role *role, size_t i)
+{
+	const struct scorer_bench *b = &role->bench;
+	struct scorer_text said[SCORER_MEMBERS];
+	struct member members[SCORER_MEMBERS];
+	size_t n = 0;
+
+	if (!scorer_is_finite(b, &role->scorer, i))
+		return shadow_error(b->records[i], INVALID_DATA, too_large, strlen(too_large));
+	scorer_say(b, &role->scorer, i, said);
+	for (size_t k = 0; k < SCORER_MEMBERS; k++)
+		if (said[k].value.type != VALUE_MISSING)
+			members[n++] = (struct member){ &c->names_said[k], said[k].value };
+	return object_of(b->records[i], members, n);
+}
+
+/* What one shadow says of each of the records; `out` is as they are. */
+static void shadow_batch(struct classify *c, struct role *role, struct record **r, size_t n, struct value *out, size_t step)
+{
+	struct encode_fault fault;
+	size_t place[BATCH_MAX];
+
+	role->bench.n = 0;
+	for (size_t i = 0; i < n; i++) {
+		const enum encode_result result = scorer_take(&role->bench, &role->scorer, r[i], record_values(r[i]), &fault);
+		if (result == ENCODE_DONE) {
+			place[role->bench.n - 1] = i;
+			continue;
+		}
+		buf_clear(&c->scratch);
+		encode_explain(&fault, result, &c->scratch);
+		out[i * step] = shadow_error(r[i], type_of(result), c->scratch.data, c->scratch.len);
 	}
-	add_constant(r, c->model_member, &c->id);
-	if (c->contributions)
-		record_add(r, c->contributions_member, parts);
-	if (c->nest_name)
-		nest_record(&c->nest, r);
+	scorer_score(&role->bench, &role->scorer);
+	for (size_t k = 0; k < role->bench.n; k++)
+		out[place[k] * step] = shadow_verdict(c, role, k);
+}
+
+/* They score the records that have been scored. */
+static void cast_shadows(struct classify *c, struct record **r, size_t n)
+{
+	const size_t n_shadows = c->n_roles - c->n_scoring;
+	struct record *scored[BATCH_MAX];
+	size_t n_scored = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (r[i]->kind == RECORD_DATA)
+			scored[n_scored++] = r[i];
+	if (!n_scored)
+		return;
+	struct value *said = record_space(scored[0], n_scored * n_shadows * sizeof *said);
+	for (size_t k = 0; k < n_shadows; k++)
+		shadow_batch(c, &c->roles[c->n_scoring + k], scored, n_scored, said + k, n_shadows);
+	for (size_t i = 0; i < n_scored; i++) {
+		struct member *m = record_space(scored[i], n_shadows * sizeof *m);
+		for (size_t k = 0; k < n_shadows; k++)
+			m[k] = (struct member){ &c->roles[c->n_scoring + k].name, said[i * n_shadows + k] };
+		record_add(scored[i], c->shadow, (struct value){ .type = VALUE_OBJECT, .len = (uint32_t)n_shadows, .members = m });
+	}
 }
 
 static int classify_records(void *tool, struct record **r, size_t n, struct next *next, struct error *why)
 {
 	struct classify *c = tool;
-	struct pending_scores p;
 
-	p.n = 0;
+	for (size_t k = 0; k < c->n_scoring; k++)
+		c->roles[k].bench.n = 0;
 	for (size_t i = 0; i < n; i++)
-		take_in(c, &p, r[i]);
-	model_scores(c->model, p.score, p.n);
-	for (size_t i = 0; i < p.n; i++)
-		give_out(c, p.record[i], p.score[i], p.contributions[i]);
-	if (encode_missing(c->encoder)->blank >= MISSING_FROM)
-		tell_misfit(c, MISSING_FROM);
+		take_in(c, r[i]);
+	for (size_t k = 0; k < c->n_scoring; k++) {
+		struct role *role = &c->roles[k];
+		scorer_score(&role->bench, &role->scorer);
+		for (size_t i = 0; i < role->bench.n; i++)
+			give_out(c, role, i);
+	}
+	if (c->shadow)
+		cast_shadows(c, r, n);
+	for (size_t i = 0; c->nest_name && i < n; i++)
+		if (r[i]->kind == RECORD_DATA)
+			nest_record(&c->nest, r[i]);
+	for (size_t k = 0; k < c->n_roles; k++)
+		if (encode_missing(c->roles[k].bench.encoder)->blank >= MISSING_FROM)
+			tell_misfit(c, &c->roles[k], MISSING_FROM);
 	return next_pass(next, r, n, why);
 }
 
@@ -542,7 +782,8 @@ static int classify_finish(void *tool, enum end how, struct next *next, struct e
 	(void)how;
 	(void)next;
 	(void)why;
-	tell_missing(c);
+	for (size_t i = 0; i < c->n_roles; i++)
+		tell_missing(c, &c->roles[i]);
 	if (!c->verify)
 		return 0;
 	if (c->absent)
@@ -558,62 +799,94 @@ static int classify_finish(void *tool, enum end how, struct next *next, struct e
 	return 0;
 }
 
+/* ---- metrics ---- */
+
+static const char *add_label(struct buf *b, const char *name, const char *value)
+{
+	stats_label(b, name, value);
+	return buf_text(b);
+}
+
+/* 'name="A"' of a variant or shadow; NULL of the only model. */
+static const char *label_of(struct buf *b, const struct scorer *s)
+{
+	buf_clear(b);
+	return *s->name ? add_label(b, "name", s->name) : NULL;
+}
+
 /* Each input from 0 on, so that the first missing value is an increase; of very many, one sum. */
-static void missing_metrics(const struct classify *c, struct metrics *m)
+static void missing_metrics(const struct role *role, struct metrics *m, struct buf *label)
 {
 	static const char name[] = "missing_total", help[] = "Missing values of inputs, since the model in use began.";
-	const struct encode_missing *missing = encode_missing(c->encoder);
-	struct buf label = BUF_INIT;
+	const struct encode_missing *missing = encode_missing(role->bench.encoder);
+	const struct scorer *s = &role->scorer;
 
-	if (!c->n_inputs || c->n_inputs > MISSING_SERIES)
-		stats_add(m, name, "counter", help, NULL, (double)missing->values);
+	if (!s->n_inputs || s->n_inputs > MISSING_SERIES)
+		stats_add(m, name, "counter", help, label_of(label, s), (double)missing->values);
 	else
-		for (size_t i = 0; i < c->n_inputs; i++) {
-			buf_clear(&label);
-			stats_label(&label, "input", c->inputs[i].name);
-			stats_add(m, name, "counter", help, buf_text(&label), (double)missing->inputs[i]);
+		for (size_t i = 0; i < s->n_inputs; i++) {
+			label_of(label, s);
+			stats_add(m, name, "counter", help, add_label(label, "input", s->inputs[i].name), (double)missing->inputs[i]);
 		}
-	buf_release(&label);
 }
 
 static void classify_metrics(void *tool, struct metrics *m)
 {
 	const struct classify *c = tool;
-	char id[MODEL_ID_LEN + 8];
+	struct buf label = BUF_INIT;
 
-	snprintf(id, sizeof id, "id=\"%s\"", live_model(c->live)->id);
-	stats_add(m, "model", "gauge", "The model in use.", id, 1);
-	stats_add(m, "models_loaded_total", "counter", "Models taken into use.", NULL, (double)live_loaded(c->live));
-	stats_add(m, "models_refused_total", "counter", "Models that were not valid.", NULL, (double)live_refused(c->live));
-	missing_metrics(c, m);
+	for (size_t i = 0; i < c->n_roles; i++) {
+		const struct scorer *s = &c->roles[i].scorer;
+		label_of(&label, s);
+		stats_add(m, "model", "gauge", "The model in use.", add_label(&label, "id", s->model->id), 1);
+	}
+	for (size_t i = 0; i < c->n_roles; i++)
+		stats_add(m, "models_loaded_total", "counter", "Models taken into use.", label_of(&label, &c->roles[i].scorer),
+		    (double)live_loaded(c->roles[i].scorer.live));
+	for (size_t i = 0; i < c->n_roles; i++)
+		stats_add(m, "models_refused_total", "counter", "Models that were not valid.", label_of(&label, &c->roles[i].scorer),
+		    (double)live_refused(c->roles[i].scorer.live));
+	for (size_t i = 0; i < c->n_roles; i++)
+		missing_metrics(&c->roles[i], m, &label);
+	buf_release(&label);
 }
 
 static void classify_release(void *tool)
 {
 	struct classify *c = tool;
 
-	encode_free(c->encoder);
-	live_close(c->live);
+	for (size_t i = 0; i < c->n_roles; i++) {
+		scorer_bench_release(&c->roles[i].bench);
+		scorer_release(&c->roles[i].scorer);
+	}
+	free(c->roles);
+	split_release(&c->split);
+	modelfile_names_release(&c->names);
 	nest_release(&c->nest);
-	arena_release(&c->rendered);
+	buf_release(&c->scratch);
+	buf_release(&c->kept);
 	arena_release(&c->arena);
 }
 
 static const char *const examples[] = {
 	"sml-classify -m model.json features.jsonl",
 	"sml-features purchases.features events.jsonl | sml-classify -m model.json | sml-route HIGH_VALUE=3 3>>vip.jsonl",
-	"sml-classify -m models/ --bands 'HIGH=0.9,MEDIUM=0.5,LOW=0' features.jsonl",
+	"sml-classify -m A=old.json:90 -m B=new.json:10 --split-by userId --shadow next=next.ubj features.jsonl",
 	NULL
 };
 
 static const char *const daily[] = {
-	"model", "threshold", "bands", "nest", "contributions", "verify", "explain", "quiet", "help", NULL
+	"model", "threshold", "bands", "split-by", "shadow", "nest", "contributions", "verify", "explain", "quiet", "help", NULL
 };
 
 static const struct opt options[] = {
-	OPT_MODEL(struct classify, model_path),
+	OPT_LIST('m', "model", "FILE", struct classify, models, OPT_MODEL_HELP),
 	OPT_NUMBER('t', "threshold", "P", struct classify, threshold, 0, 1, "positive at probability P or above (the model's)"),
 	OPT_TEXT(0, "bands", "NAME=P,...", struct classify, bands_text, "name ranges of probability instead: HIGH=0.9,LOW=0"),
+	OPT_TEXT(0, "split-by", "PATH", struct classify, split_text, "which of several -m NAME=FILE:SHARE scores: by this key"),
+	OPT_LIST(0, "shadow", "NAME=FILE", struct classify, shadows, "score with this model as well, into shadow.NAME"),
+	OPT_TEXT(0, "inputs", "LIST", struct classify, inputs_text, "the inputs' names, where the model's file has none"),
+	OPT_TEXT(0, "labels", "LIST", struct classify, labels_text, "the labels, where the file has none: NEGATIVE,POSITIVE"),
 	OPT_TEXT(0, "nest", "NAME", struct classify, nest_name, "put the event into a member NAME, the results beside it"),
 	OPT_FLAG(0, "contributions", struct classify, contributions, "add what each input contributes"),
 	OPT_FLAG(0, "verify", struct classify, verify, "exit 3 when a score that a record brings is another"),

@@ -115,7 +115,7 @@ linear() {
 	run -2 --separate-stderr sml-classify -m "$model" -t 1.5 in
 	linear 1
 	run -2 --separate-stderr sml-classify -m m.json -t 0.5 in
-	equal 'sml-classify: m.json: is a linear model, which has no probability for -t' "$stderr"
+	equal 'sml-classify: m.json: predicts a number: there is no probability for -t' "$stderr"
 }
 
 @test "--contributions sum to the margin" {
@@ -193,7 +193,7 @@ options
 	refused 'features[1].scale: must be a finite number, 0 or greater' '.features[1].scale = -1'
 	refused 'features[2].weight: must be a finite number' '.features[2].weight = "x"'
 	refused 'format: is 7, this version reads 1' '.format = 7'
-	refused 'kind: "tree" is none of logistic, linear' '.kind = "tree"'
+	refused 'kind: "shrub" is none of logistic, linear, softmax, one-vs-rest' '.kind = "shrub"'
 	refused 'bias: is missing' 'del(.bias)'
 	for text in '{"format":1,"kind":"linear","features":[],"bias":NaN}' '{"format":1' 'not a model' 'total = sum(x)'; do
 		printf %s "$text" >m.json
@@ -214,7 +214,7 @@ options
 	equal 'sml-classify: the model is missing: -m FILE (see sml-classify --help)' "$stderr"
 	mkdir empty
 	run -2 --separate-stderr sml-classify -m empty <<<'{}'
-	equal 'sml-classify: empty: no *.json file in this folder' "$stderr"
+	equal 'sml-classify: empty: no *.json, *.ubj or *.txt file in this folder' "$stderr"
 }
 
 # model NAME...: a linear model that the mean of 0 stands for what is missing in; weight 1 for each
@@ -422,7 +422,7 @@ saw() {
 	rm models/0009.json
 	wait_for 5 saw '2 9 10 9 2'
 	wait
-	equal 'sml-classify: models/0003.json: kind: is missing (logistic, linear); an older version is used' "$(cat err)"
+	equal 'sml-classify: models/0003.json: kind: is missing (logistic, linear, softmax, one-vs-rest); an older version is used' "$(cat err)"
 }
 
 @test "a ConfigMap's symbolic links" {

@@ -55,7 +55,8 @@ struct common {
 /* Options that some tools share: one row, so that a name means one thing. */
 #define OPT_CHECK(S, m)		OPT_FLAG(0, "check", S, m, "parse what was given and stop")
 #define OPT_EXPLAIN(S, m)	OPT_FLAG(0, "explain", S, m, "print what was understood and stop")
-#define OPT_MODEL(S, m)		OPT_TEXT('m', "model", "FILE", S, m, "the model: sml-classify reads it, sml-train writes it")
+#define OPT_MODEL_HELP		"the model: sml-classify reads it, sml-train writes it"
+#define OPT_MODEL(S, m)		OPT_TEXT('m', "model", "FILE", S, m, OPT_MODEL_HELP)
 #define OPT_BROKERS(S, m)	OPT_TEXT('b', "brokers", "LIST", S, m, "Kafka brokers ($KAFKA_BOOTSTRAP_SERVERS, else localhost:19092)")
 #define OPT_PROPERTY(S, m)	OPT_LIST('X', "property", "PROP=VALUE", S, m, "a librdkafka property")
 #define OPT_CONFIG(S, m)	OPT_TEXT('F', "config", "FILE", S, m, "a file of librdkafka properties")

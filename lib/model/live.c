@@ -9,7 +9,6 @@
 
 #include "base/alloc.h"
 #include "base/fileid.h"
-#include "model/modelfile.h"
 
 struct refusal { char *path; struct fileid identity; bool read; };	/* !read: worth another try */
 
@@ -17,13 +16,14 @@ struct version {
 	struct model *model;		/* NULL: there is none */
 	char *file;			/* that it came from, */
 	struct fileid identity;		/* as it was then */
+	char *text;			/* NULL: not kept */
+	size_t len;
 	char stated[64];
 };
 
 struct live {
 	char *path;
-	live_check *check;
-	void *self;
+	struct live_use use;
 	struct version used, next;	/* next: the newest one, where it has not been taken yet */
 	struct refusal *refused;	/* what has been told of; if read, not to be read again until it changes */
 	size_t n_refused;
@@ -36,6 +36,7 @@ static void release_version(struct version *v)
 	model_release(v->model);
 	free(v->model);
 	free(v->file);
+	free(v->text);
 	*v = (struct version){0};
 }
 
@@ -87,7 +88,7 @@ enum outcome { KNOWN, READ, REFUSED };	/* in use or waiting already; waiting now
 /* A model that its user will have; NULL: it goes. */
 static struct model *accepted(const struct live *l, struct model *m, const char *path, struct error *why)
 {
-	if (!m || !l->check || !l->check(l->self, m, why))
+	if (!m || !l->use.check || !l->use.check(l->use.self, m, why))
 		return m;
 	error_prefix(why, "%s", path);
 	model_release(m);
@@ -102,10 +103,8 @@ static struct model *accepted(const struct live *l, struct model *m, const char 
 static enum outcome try_file(struct live *l, const char *path, struct error *why)
 {
 	struct fileid id;
-	struct model *m;
+	struct version v = {0};
 	struct error reason;
-	char stated[64];
-	bool read;
 
 	if (fileid_get(&id, path, &reason)) {
 		if (errno != ENOENT && !why->text[0])	/* ENOENT: gone since the folder was read */
@@ -121,18 +120,24 @@ static enum outcome try_file(struct live *l, const char *path, struct error *why
 	const struct refusal *before = find_refusal(l, path, &id);
 	if (before && before->read)
 		return REFUSED;
-	m = accepted(l, modelfile_load(path, stated, &read, &reason), path, &reason);
-	if (!m && before && !read)
+	v.model = accepted(l, modelfile_load(path, l->use.names, v.stated, &v.text, &v.len, &reason), path, &reason);
+	const bool read = v.text;
+	if (!l->use.keeps_text || !v.model) {
+		free(v.text);
+		v.text = NULL;
+	}
+	if (!v.model && before && !read)
 		return REFUSED;
-	if (!m) {
+	if (!v.model) {
 		refuse(l, path, &id, read);
 		if (!why->text[0])
 			*why = reason;
 		return REFUSED;
 	}
 	release_version(&l->next);
-	l->next = (struct version){ .model = m, .file = alloc_text(path), .identity = id };
-	memcpy(l->next.stated, stated, sizeof stated);
+	v.file = alloc_text(path);
+	v.identity = id;
+	l->next = v;
 	return READ;
 }
 
@@ -159,8 +164,7 @@ static int versions(const char *folder, char ***out, size_t *n)
 	if (!dir)
 		return -1;
 	while (errno = 0, (e = readdir(dir))) {
-		const size_t len = strlen(e->d_name);
-		if (e->d_name[0] == '.' || len < 6 || strcmp(e->d_name + len - 5, ".json"))
+		if (!modelfile_is_named(e->d_name))
 			continue;
 		*out = alloc_again(*out, *n + 1, sizeof **out);
 		(*out)[(*n)++] = alloc_format("%s/%s", folder, e->d_name);
@@ -198,7 +202,8 @@ static int try_folder(struct live *l, struct error *why)
 		got = try_file(l, paths[i], why);
 	release(paths, n);
 	if (got == REFUSED)
-		lose(l, why, n ? "none of its *.json files is a valid model" : "no *.json file in this folder");
+		lose(l, why, n ? "none of its *.json, *.ubj and *.txt files is a valid model" :
+		    "no *.json, *.ubj or *.txt file in this folder");
 	else
 		l->lost = false;
 	return got == READ;
@@ -231,10 +236,10 @@ bool live_take(struct live *l)
 	return true;
 }
 
-int live_resume(struct live *l, const char *from, const char *text, size_t len, struct error *why)
+int live_resume(struct live *l, const char *from, const char *text, size_t len, struct modelfile_names *names, struct error *why)
 {
 	struct version v = {0};
-	struct model *m = modelfile_parse(text, len, v.stated, why);
+	struct model *m = modelfile_parse(text, len, names, v.stated, why);
 
 	if (!m)
 		return error_prefix(why, "%s", from);
@@ -242,6 +247,10 @@ int live_resume(struct live *l, const char *from, const char *text, size_t len, 
 	if (!v.model)
 		return -1;
 	v.file = alloc_text(from);
+	if (l->use.keeps_text) {
+		v.text = alloc_span(text, len);
+		v.len = len;
+	}
 	if (l->next.model)
 		release_version(&l->used);
 	else
@@ -250,13 +259,12 @@ int live_resume(struct live *l, const char *from, const char *text, size_t len, 
 	return 0;
 }
 
-struct live *live_open(const char *path, live_check *check, void *self, struct error *why)
+struct live *live_open(const char *path, const struct live_use *use, struct error *why)
 {
 	struct live *l = alloc_zeroed(1, sizeof *l);
 
 	l->path = alloc_text(path);
-	l->check = check;
-	l->self = self;
+	l->use = *use;
 	if (live_look(l, why) && live_take(l))
 		return l;
 	if (!why->text[0])	/* it went in between */
@@ -286,6 +294,12 @@ const struct model *live_model(const struct live *l)
 const struct model *live_next(const struct live *l)
 {
 	return l->next.model;
+}
+
+const char *live_text(const struct live *l, size_t *len)
+{
+	*len = l->used.len;
+	return l->used.text;
 }
 
 const char *live_path(const struct live *l)

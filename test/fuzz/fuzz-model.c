@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	struct error why = { "" };
 	char stated[64];
-	struct model *m = modelfile_parse((const char *)bytes, n, stated, &why);
+	struct model *m = modelfile_parse((const char *)bytes, n, NULL, stated, &why);
 
 	if (!m) {
 		CHECK(*why.text);
@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		struct buf a = BUF_INIT, b = BUF_INIT;
 		modelfile_show(m, &a, one_line);
 		CHECK(a.len && a.data[a.len - 1] == '\n' && (!one_line || !memchr(a.data, '\n', a.len - 1)));
-		struct model *again = modelfile_parse(a.data, a.len, stated, &why);
+		struct model *again = modelfile_parse(a.data, a.len, NULL, stated, &why);
 		if (!again)
 			fprintf(stderr, "%s\n%.*s\n", why.text, (int)a.len, a.data);
 		CHECK(again);

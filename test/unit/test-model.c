@@ -28,7 +28,7 @@ static char stated[64];
 
 static struct model *parse(const char *text)
 {
-	return modelfile_parse(text, strlen(text), stated, &why);
+	return modelfile_parse(text, strlen(text), NULL, stated, &why);
 }
 
 static void drop(struct model *m)
@@ -170,14 +170,14 @@ static void example(void)
 	is_str(m->id, "c8ef0add65bf158d", "its id");
 	is_str(stated, "", "none is stated");
 	modelfile_show(m, &b, true);
-	struct model *again = modelfile_parse(b.data, b.len, stated, &why);
+	struct model *again = modelfile_parse(b.data, b.len, NULL, stated, &why);
 	ok(again && !strcmp(again->id, m->id), "written and read again, it is the same model");
 	is_str(stated, "", "the id that was written is right");
 	ok(memchr(b.data, '\n', b.len) == b.data + b.len - 1, "on one line");
 	drop(again);
 	buf_clear(&b);
 	modelfile_show(m, &b, false);
-	again = modelfile_parse(b.data, b.len, stated, &why);
+	again = modelfile_parse(b.data, b.len, NULL, stated, &why);
 	ok(again && !strcmp(again->id, m->id), "on many lines too");
 	drop(again);
 	m->schema.inputs[0].scale = 0;
@@ -249,7 +249,7 @@ static void refusals(void)
 	}
 	ok(!parse("[]") && !strcmp(why.text, "is no model: it is not a JSON object"), "an array: %s", why.text);
 	ok(!parse("{\"format\":NaN}") && !strncmp(why.text, "is no model: not JSON at 1:11: ", 31), "no JSON, with line and column: %s", why.text);
-	ok(!modelfile_parse("\0\n", 2, stated, &why) && !strncmp(why.text, "is no model: not JSON at 1:1: ", 30), "a NUL: %s", why.text);
+	ok(!modelfile_parse("\0\n", 2, NULL, stated, &why) && !strncmp(why.text, "is no model: not JSON at 1:1: ", 30), "a NUL: %s", why.text);
 	ok(!parse("") && !strcmp(why.text, "is no model: it is empty"), "empty: %s", why.text);
 	ok(!parse(" \r\n") && !strcmp(why.text, "is no model: it is empty"), "blank: %s", why.text);
 }
@@ -274,7 +274,7 @@ static void round_trip(void)
 	is_double(m.schema.inputs[2].scale, 0, "a constant has scale 0");
 	is_double(m.weights[2], 0, "and no weight");
 	modelfile_show(&m, &a, false);
-	struct model *n = modelfile_parse(a.data, a.len, stated, &why);
+	struct model *n = modelfile_parse(a.data, a.len, NULL, stated, &why);
 	ok(n && !strcmp(n->id, m.id), "read back: the same id");
 	bool same = n && n->bias[0] == m.bias[0];
 	for (int j = 0; n && j < 3; j++)
@@ -349,7 +349,7 @@ static bool waits(const struct live *l, double bias)
 static void replacement(void)
 {
 	put("m.json", 1);
-	struct live *l = live_open(at("m.json"), no_sevens, NULL, &why);
+	struct live *l = live_open(at("m.json"), &(struct live_use){ .check = no_sevens }, &why);
 	if (!ok(l != NULL, "a file is opened"))
 		return;
 	ok(!live_look(l, &why) && !why.text[0], "nothing new");
@@ -374,26 +374,26 @@ static void replacement(void)
 	put("v1/m.json", 11);
 	put("v2/m.json", 12);
 	ok(!symlink("v1", at("data")) && !symlink("data/m.json", at("link.json")), "links");
-	l = live_open(at("link.json"), NULL, NULL, &why);
+	l = live_open(at("link.json"), &(struct live_use){0}, &why);
 	ok(l && bias(l) == 11, "a link is followed");
 	ok(!symlink("v2", at("new")) && !rename(at("new"), at("data")), "the folder is swapped");
 	ok(replaced(l) && bias(l) == 12, "the new one is seen");
 	live_close(l);
-	ok(!live_open(at("none.json"), NULL, NULL, &why) && strstr(why.text, "none.json: No such file"), "no file: %s", why.text);
+	ok(!live_open(at("none.json"), &(struct live_use){0}, &why) && strstr(why.text, "none.json: No such file"), "no file: %s", why.text);
 }
 
 static void registry(void)
 {
 	mkdir(at("models"), 0777);
-	ok(!live_open(at("models"), NULL, NULL, &why) && strstr(why.text, "no *.json file"), "an empty folder: %s", why.text);
+	ok(!live_open(at("models"), &(struct live_use){0}, &why) && strstr(why.text, "no *.json, *.ubj or *.txt file"), "an empty folder: %s", why.text);
 	put_text("models/0001.json", "{}");
-	ok(!live_open(at("models"), NULL, NULL, &why) && strstr(why.text, "0001.json: is no model: it has no member format"), "a bad one alone: %s", why.text);
+	ok(!live_open(at("models"), &(struct live_use){0}, &why) && strstr(why.text, "0001.json: is no model: it has no member format"), "a bad one alone: %s", why.text);
 	put("models/0001.json", 1);
 	put("models/0002.json", 2);
 	put("models/.0009.json", 9);
 	put("models/notes.txt", 9);
 	put_text("models/0003.json", "{}");
-	struct live *l = live_open(at("models"), NULL, NULL, &why);
+	struct live *l = live_open(at("models"), &(struct live_use){0}, &why);
 	if (!ok(l != NULL, "a folder is opened"))
 		return;
 	is_double(bias(l), 2, "the newest valid version");
@@ -421,7 +421,7 @@ static void waiting(void)
 {
 	mkdir(at("later"), 0777);
 	put("later/1.json", 1);
-	struct live *l = live_open(at("later"), no_sevens, NULL, &why);
+	struct live *l = live_open(at("later"), &(struct live_use){ .check = no_sevens }, &why);
 	if (!ok(l && !live_next(l), "nothing waits at first"))
 		return;
 	put("later/2.json", 2);
@@ -439,14 +439,14 @@ static void waiting(void)
 	ok(live_look(l, &why) == 1 && live_take(l) && bias(l) == 2 && !live_next(l) && live_loaded(l) == 2, "taken");
 
 	static const char old[] = "{\"format\":1,\"kind\":\"linear\",\"features\":[],\"bias\":5}";
-	ok(!live_resume(l, "kept", old, strlen(old), &why) && bias(l) == 5 && waits(l, 2), "an earlier one goes on, and the file's waits");
+	ok(!live_resume(l, "kept", old, strlen(old), NULL, &why) && bias(l) == 5 && waits(l, 2), "an earlier one goes on, and the file's waits");
 	ok(!strcmp(live_path(l), "kept") && live_loaded(l) == 2, "in its place");
 	ok(!live_look(l, &why) && waits(l, 2), "it is not read again");
 	put("later/4.json", 4);
-	ok(live_look(l, &why) == 1 && !live_resume(l, "kept", old, strlen(old), &why) && bias(l) == 5 && waits(l, 4), "the newest one waits");
-	ok(live_resume(l, "kept", "{\"format\":3}", 12, &why) && strstr(why.text, "kept: format: is 3"), "a bad one: %s", why.text);
+	ok(live_look(l, &why) == 1 && !live_resume(l, "kept", old, strlen(old), NULL, &why) && bias(l) == 5 && waits(l, 4), "the newest one waits");
+	ok(live_resume(l, "kept", "{\"format\":3}", 12, NULL, &why) && strstr(why.text, "kept: format: is 3"), "a bad one: %s", why.text);
 	static const char seven[] = "{\"format\":1,\"kind\":\"linear\",\"features\":[],\"bias\":7}";
-	ok(live_resume(l, "kept", seven, strlen(seven), &why) && strstr(why.text, "kept: seven"), "one that the user refuses: %s", why.text);
+	ok(live_resume(l, "kept", seven, strlen(seven), NULL, &why) && strstr(why.text, "kept: seven"), "one that the user refuses: %s", why.text);
 	ok(bias(l) == 5 && live_take(l) && bias(l) == 4 && live_loaded(l) == 3, "the file's is taken behind it");
 	live_close(l);
 }
