@@ -284,7 +284,7 @@ large() {
 	told 2 'm.json: No such file or directory' pipe
 	# A logistic model, with what the linear one of the checkpoint has not.
 	cp "$SML_ROOT/data/model.json" m.json
-	told 2 'is a linear model, which has no probability for -t' pipe -t 0.3
+	told 2 'predicts a number: there is no probability for -t' pipe -t 0.3
 	model 1 | sed 's/"linear"/"logistic","labels":["no","yes"],"positive":"yes"/' >m.json
 	run -0 pipe
 	equal '4000' "$(jq -c 'select(.n <= 4000 and .prediction == .n)' out.jsonl | wc -l)"

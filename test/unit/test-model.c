@@ -391,7 +391,7 @@ static void registry(void)
 	put("models/0001.json", 1);
 	put("models/0002.json", 2);
 	put("models/.0009.json", 9);
-	put("models/notes.txt", 9);
+	put("models/notes.bak", 9);
 	put_text("models/0003.json", "{}");
 	struct live *l = live_open(at("models"), &(struct live_use){0}, &why);
 	if (!ok(l != NULL, "a folder is opened"))
