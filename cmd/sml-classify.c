@@ -639,7 +639,7 @@ static void add(struct record *r, const struct added *member, const struct score
 {
 	if (said->json)
 		record_add_rendered(r, member, said->value, said->json, said->len);
-	else if (said->value.type != VALUE_MISSING)
+	else
 		record_add(r, member, said->value);
 }
 
@@ -648,7 +648,7 @@ static void give_out(struct classify *c, const struct role *role, size_t i)
 {
 	const struct scorer_bench *b = &role->bench;
 	const struct scorer *s = &role->scorer;
-	struct scorer_text said[SCORER_MEMBERS];
+	struct scorer_said said[SCORER_MEMBERS];
 	struct record *r = b->records[i];
 
 	if (!scorer_is_finite(b, s, i)) {
@@ -657,9 +657,9 @@ static void give_out(struct classify *c, const struct role *role, size_t i)
 	}
 	if (c->verify)
 		verify(c, r, record_values(r)[s->model->n_labels ? c->probability_slot : c->prediction_slot], scorer_value(b, s, i));
-	scorer_say(b, s, i, said);
-	for (size_t k = 0; k < SCORER_MEMBERS; k++)
-		add(r, c->members[k], &said[k]);
+	const size_t n = scorer_say(b, s, i, said);
+	for (size_t k = 0; k < n; k++)
+		add(r, c->members[said[k].member], &said[k].text);
 	if (c->split.n)
 		add(r, c->variant, &role->text);
 }
@@ -691,16 +691,14 @@ static struct value shadow_error(struct record *r, enum error_type type, const c
 static struct value shadow_verdict(const struct classify *c, const struct role *role, size_t i)
 {
 	const struct scorer_bench *b = &role->bench;
-	struct scorer_text said[SCORER_MEMBERS];
+	struct scorer_said said[SCORER_MEMBERS];
 	struct member members[SCORER_MEMBERS];
-	size_t n = 0;
 
 	if (!scorer_is_finite(b, &role->scorer, i))
 		return shadow_error(b->records[i], INVALID_DATA, too_large, strlen(too_large));
-	scorer_say(b, &role->scorer, i, said);
-	for (size_t k = 0; k < SCORER_MEMBERS; k++)
-		if (said[k].value.type != VALUE_MISSING)
-			members[n++] = (struct member){ &c->names_said[k], said[k].value };
+	const size_t n = scorer_say(b, &role->scorer, i, said);
+	for (size_t k = 0; k < n; k++)
+		members[k] = (struct member){ &c->names_said[said[k].member], said[k].text.value };
 	return object_of(b->records[i], members, n);
 }
 

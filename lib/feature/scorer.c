@@ -181,23 +181,30 @@ static struct value contributions(const struct scorer *s, struct record *r, cons
 	return object(r, s->terms, parts, n + 1);
 }
 
-void scorer_say(const struct scorer_bench *b, const struct scorer *s, size_t i, struct scorer_text said[SCORER_MEMBERS])
+static struct scorer_text number(double x)
+{
+	return (struct scorer_text){ .value = value_number(x) };
+}
+
+size_t scorer_say(const struct scorer_bench *b, const struct scorer *s, size_t i, struct scorer_said said[SCORER_MEMBERS])
 {
 	const struct model *m = s->model;
 	const double *scores = scores_of(b, s, i);
 	struct record *r = b->records[i];
 	const size_t output = m->outputs > 1 ? model_label(m, scores) : 0;
+	size_t n = 0;
 
-	memset(said, 0, SCORER_MEMBERS * sizeof *said);
 	if (m->n_labels) {
-		said[SCORER_CLASSIFICATION] = s->labels[label_of(s, scores)];
-		said[SCORER_PROBABILITY].value = value_number(scores[output]);
+		said[n++] = (struct scorer_said){ SCORER_CLASSIFICATION, s->labels[label_of(s, scores)] };
+		said[n++] = (struct scorer_said){ SCORER_PROBABILITY, number(scores[output]) };
 	} else {
-		said[SCORER_PREDICTION].value = value_number(scores[0]);
+		said[n++] = (struct scorer_said){ SCORER_PREDICTION, number(scores[0]) };
 	}
 	if (m->outputs > 1)
-		said[SCORER_PROBABILITIES].value = object(r, s->label_names, scores, m->outputs);
-	said[SCORER_MODEL] = s->id;
+		said[n++] = (struct scorer_said){ SCORER_PROBABILITIES, { .value = object(r, s->label_names, scores, m->outputs) } };
+	said[n++] = (struct scorer_said){ SCORER_MODEL, s->id };
 	if (s->options->contributions)
-		said[SCORER_CONTRIBUTIONS].value = contributions(s, r, b->x + i * m->schema.n, output);
+		said[n++] = (struct scorer_said){ SCORER_CONTRIBUTIONS,
+			{ .value = contributions(s, r, b->x + i * m->schema.n, output) } };
+	return n;
 }

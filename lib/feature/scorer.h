@@ -83,8 +83,9 @@ bool scorer_is_finite(const struct scorer_bench *, const struct scorer *, size_t
 /* Its probability (of the positive label, or of the one that it is given) or prediction. */
 double scorer_value(const struct scorer_bench *, const struct scorer *, size_t i);
 
-/* What is said of it: per member a value that lives as long as the record (MISSING: not said of such), and its text where that is
- * rendered (json NULL: it is not). */
-void scorer_say(const struct scorer_bench *, const struct scorer *, size_t i, struct scorer_text said[SCORER_MEMBERS]);
+/* What is said of it, in order: values that live as long as the record, with their texts where these are rendered (json NULL: not).
+ * How many. */
+struct scorer_said { enum scorer_member member; struct scorer_text text; };
+size_t scorer_say(const struct scorer_bench *, const struct scorer *, size_t i, struct scorer_said said[SCORER_MEMBERS]);
 
 #endif
