@@ -56,8 +56,11 @@ static void add_number(struct buf *b, double x)
 	buf_add_byte(b, '\n');
 }
 
+/* NULL: a label that is not known yet. */
 static void add_text(struct buf *b, const char *text)
 {
+	if (!text)
+		text = "";
 	json_write_string(b, text, strlen(text));
 	buf_add_byte(b, '\n');
 }

@@ -14,6 +14,7 @@
 #include "json/parse.h"
 #include "json/write.h"
 #include "model/modelfile-read.h"
+#include "model/xgboost.h"
 
 #define BESIDE ".inputs.json"
 #define MODELFILE_BESIDE_MAX (16u << 20)	/* bytes */
@@ -36,6 +37,8 @@ static int read_object(struct model *m, struct value root, struct arena *arena, 
 {
 	if (root.type != VALUE_TREE || json_is_array(root))
 		return error_set(why, "is no model: it is not a JSON object");
+	if (json_get(root, "learner", arena).type != VALUE_MISSING)
+		return xgboost_read(m, root, arena, why);
 	return modelfile_read(m, root, arena, why);
 }
 

@@ -25,10 +25,10 @@ enum trees_test {
 	TREES_LEAF,
 	TREES_AT_MOST,		/* x <= threshold */
 	TREES_BELOW,		/* x < threshold */
-	TREES_ONE_OF		/* x, cut to an integer, is one of the categories */
+	TREES_ONE_OF		/* x, cut to an integer, is one of the categories; none if below 0: before it is cut under FLOAT, after under DOUBLE */
 };
 
-/* What is missing, and where it goes. */
+/* What is missing, and where it goes.  To ONE_OF 0 is a category. */
 enum trees_missing {
 	TREES_NAN_YES, TREES_NAN_NO,	/* NaN */
 	TREES_ZERO_YES, TREES_ZERO_NO,	/* NaN, and what is not farther from 0 than 1e-35 */
@@ -51,16 +51,18 @@ struct trees_node {
 
 struct trees;
 
-/* base: `outputs` numbers, copied; TREES_FLOAT rounds them. */
+/* base: `outputs` numbers, copied; TREES_FLOAT rounds them, as it rounds thresholds and leaves. */
 struct trees *trees_new(enum trees_arithmetic, size_t inputs, size_t outputs, const double *base);
 void trees_free(struct trees *);
 
-/* One more tree, for one output or for each.  -1: it is none (a node that is reached twice or never, an index out of range, a number that
- * is not finite); the sentence names the node. */
+/* One more tree, for one output or for each.  A node that is never reached is left out (XGBoost keeps those it has pruned).  -1: it is no tree
+ * (a node that is reached twice, an index out of range, a number that is not finite), and these are only good for trees_free; the sentence
+ * names tree and node as they are numbered here. */
 int trees_add(struct trees *, size_t output, const struct trees_node *, size_t n, struct error *why);
 
-/* The last call before any of the following: the leaves' sum is multiplied by `share` (1 / trees for a mean; 1 else), and what scoring needs is laid out. */
-void trees_finish(struct trees *, double share);
+/* The last call before any of the following: sums, base included, are divided by `divisor` (the number of trees for a mean; 1 else), and
+ * what scoring needs is laid out. */
+void trees_finish(struct trees *, double divisor);
 
 /* `rows` vectors, one behind the other: `outputs` margins each. */
 void trees_margins(const struct trees *, const double *x, size_t rows, double *z);
