@@ -140,8 +140,8 @@ static int take_name(struct classify *c, const char *option, const char *form, c
 	role->scorer.name = arena_copy(&c->arena, text, (size_t)(equals - text));
 	role->name = json_name(&c->arena, text, (size_t)(equals - text));
 	role->text = (struct scorer_text){ value_text(role->name.text, role->name.len), role->name.json, role->name.json_len - 1 };
-	for (const struct role *other = role; other > c->roles + (role < c->roles + c->n_scoring ? 0 : c->n_scoring);)
-		if (!strcmp((--other)->scorer.name, role->scorer.name))
+	for (const struct role *other = c->roles; other < role; other++)
+		if (!strcmp(other->scorer.name, role->scorer.name))
 			return command_misuse(&c->common, why, "%s: the name \"%s\" is there twice", option, role->scorer.name);
 	*rest = equals + 1;
 	return 0;
@@ -163,10 +163,11 @@ static double take_share(struct classify *c, const char **path)
 /* Equal shares where none says one. */
 static int share_out(struct classify *c, double *shares, const char **names, struct error *why)
 {
+	const bool none = isnan(shares[0]);
 	double sum = 0;
 
 	for (size_t i = 0; i < c->n_scoring; i++) {
-		if (isnan(shares[i]) != isnan(shares[0]))
+		if (isnan(shares[i]) ? !none : none)
 			return command_misuse(&c->common, why, "-m: \"%s\" has no share, and others have: NAME=FILE:SHARE",
 			    c->models.items[isnan(shares[i]) ? i : 0]);
 		if (shares[i] < 0)

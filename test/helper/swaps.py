@@ -19,7 +19,7 @@ def place(path):
 
 def id_of(path):
     place(path)
-    return json.loads(subprocess.run(command, input=b'{"a":1,"b":2}\n', stdout=subprocess.PIPE, check=True).stdout)["model"]
+    return json.loads(subprocess.run(command, input=b'{"x":1,"y":2}\n', stdout=subprocess.PIPE, check=True).stdout)["model"]
 
 
 ids = [id_of(path) for path in files]
@@ -34,7 +34,7 @@ fed = 0
 def feed():
     global fed
     while room.acquire() and not over.is_set():
-        lines = "".join('{"i":%d,"a":%d,"b":%d}\n' % (i, i % 7, i % 11) for i in range(fed, fed + 20))
+        lines = "".join('{"i":%d,"x":%d,"y":%d}\n' % (i, i % 7, i % 11) for i in range(fed, fed + 20))
         run.stdin.write(lines.encode())
         run.stdin.flush()
         fed += 20
