@@ -49,7 +49,7 @@ struct classify {
 	struct arena arena;
 	struct bands bands;			/* n 0: none */
 	struct scorer_options options;
-	struct modelfile_names names;
+	struct naming names;
 	struct nest nest;
 	struct split split;			/* n 0: one model scores all */
 	struct fieldpath split_by;
@@ -239,9 +239,9 @@ static int parse_options(struct classify *c, struct error *why)
 		return error_prefix(why, "--bands");
 	if (c->split_text && fieldpath_parse(&c->split_by, c->split_text, &c->arena, why))
 		return error_prefix(why, "--split-by");
-	if (c->inputs_text && modelfile_list_parse(&c->names.inputs, c->inputs_text, why))
+	if (c->inputs_text && naming_parse_list(&c->names.inputs, c->inputs_text, why))
 		return error_prefix(why, "--inputs");
-	if (c->labels_text && modelfile_list_parse(&c->names.labels, c->labels_text, why))
+	if (c->labels_text && naming_parse_list(&c->names.labels, c->labels_text, why))
 		return error_prefix(why, "--labels");
 	if (c->nest_name && nest_init(&c->nest, c->nest_name, &c->arena, why))
 		return error_prefix(why, "--nest");
@@ -860,7 +860,7 @@ static void classify_release(void *tool)
 	}
 	free(c->roles);
 	split_release(&c->split);
-	modelfile_names_release(&c->names);
+	naming_release(&c->names);
 	nest_release(&c->nest);
 	buf_release(&c->scratch);
 	buf_release(&c->kept);

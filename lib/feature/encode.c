@@ -197,11 +197,12 @@ static enum encode_result part(const struct place *p, struct value base, int sid
 	return result;
 }
 
-/* The index of a string among the input's categories; another one is missing. */
+/* The index of a string or number among the input's categories; another one is missing. */
 static enum encode_result category(const struct input *in, struct value v, double *x)
 {
 	for (size_t i = 0; i < in->n_categories; i++)
-		if (strlen(in->categories[i]) == v.len && !memcmp(in->categories[i], v.text, v.len)) {
+		if (v.type != VALUE_STRING ? in->numbers[i] == value_double(v) :
+		    strlen(in->categories[i]) == v.len && !memcmp(in->categories[i], v.text, v.len)) {
 			*x = (double)i;
 			return ENCODE_DONE;
 		}
@@ -217,7 +218,7 @@ static enum encode_result read_input(const struct encoder *e, size_t i, const st
 
 	for (int side = 0; side < SIDES; side++) {
 		const struct value v = slots[p->own[side]];
-		if (in->categories && v.type == VALUE_STRING)
+		if (in->categories && (v.type == VALUE_STRING || (in->numbers && value_is_number(v))))
 			return category(in, v, x);
 		if (v.type != VALUE_MISSING) {
 			const enum encode_result result = convert(v, x);

@@ -4,7 +4,7 @@
  *
  * An input is looked for by its literal name in `features`, then among the record's own members.  A number is itself, true is 1,
  * false 0.  Of an array f, f[0], f[1]... are inputs; of a string f, f=VALUE is 1 when it is VALUE and else 0.  Where the input has
- * categories, a string is the index of its like.  Absent, null and no category are missing: the schema says what stands for them.  A
+ * categories, a string is the index of its like, and so is a number where they are numbers.  Absent, null and no category are missing: the schema says what stands for them.  A
  * value of another kind is a fault.
  */
 #ifndef FEATURE_ENCODE_H

@@ -307,11 +307,11 @@ static size_t place_of(const yyjson_read_err *err, const char *text, size_t len)
 	return i + 1;
 }
 
-static yyjson_val *parse(struct arena *arena, const char *text, size_t len, struct json_error *e)
+static yyjson_val *parse(struct arena *arena, const char *text, size_t len, yyjson_read_flag more, struct json_error *e)
 {
 	const yyjson_alc alc = { pool_get, pool_resize, pool_free, arena };
 	yyjson_read_err err;
-	yyjson_doc *doc = yyjson_read_opts((char *)text, len, YYJSON_READ_BIGNUM_AS_RAW, &alc, &err);
+	yyjson_doc *doc = yyjson_read_opts((char *)text, len, YYJSON_READ_BIGNUM_AS_RAW | more, &alc, &err);
 	yyjson_val *root = yyjson_doc_get_root(doc);
 
 	if (!root) {
@@ -325,7 +325,7 @@ static yyjson_val *parse(struct arena *arena, const char *text, size_t len, stru
 
 const void *json_parse(struct arena *arena, const char *text, size_t len, struct json_error *e)
 {
-	yyjson_val *root = parse(arena, text, len, e);
+	yyjson_val *root = parse(arena, text, len, 0, e);
 
 	if (root && !yyjson_is_obj(root)) {
 		*e = (struct json_error){ 1, "not an object" };
@@ -343,10 +343,10 @@ bool json_is_empty(const void *object)
 
 /* ---- documents ---- */
 
-int json_document(struct arena *arena, const char *text, size_t len, struct value *out, struct error *why)
+static int document(struct arena *arena, const char *text, size_t len, yyjson_read_flag more, struct value *out, struct error *why)
 {
 	struct json_error e;
-	yyjson_val *root = parse(arena, text, len, &e);
+	yyjson_val *root = parse(arena, text, len, more, &e);
 
 	if (!root) {
 		size_t line = 1, column = 1;
@@ -359,6 +359,16 @@ int json_document(struct arena *arena, const char *text, size_t len, struct valu
 	}
 	*out = convert(root, arena);
 	return 0;
+}
+
+int json_document(struct arena *arena, const char *text, size_t len, struct value *out, struct error *why)
+{
+	return document(arena, text, len, 0, out, why);
+}
+
+int json_document_nan(struct arena *arena, const char *text, size_t len, struct value *out, struct error *why)
+{
+	return document(arena, text, len, YYJSON_READ_ALLOW_INF_AND_NAN, out, why);
 }
 
 struct value json_get(struct value object, const char *name, struct arena *arena)

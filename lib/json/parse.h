@@ -37,6 +37,9 @@ void json_read_member(const struct added *, struct value, struct arena *, struct
 /* Any JSON value; an array as VALUE_ARRAY, objects (and arrays inside arrays) as VALUE_TREE. -1: "line:column: what". */
 int json_document(struct arena *, const char *text, size_t len, struct value *out, struct error *why);
 
+/* The same; NaN, Infinity and -Infinity, which are not JSON though some libraries write them, are as numbers that no double holds. */
+int json_document_nan(struct arena *, const char *text, size_t len, struct value *out, struct error *why);
+
 /* The last member of that name of a VALUE_TREE or VALUE_OBJECT; VALUE_MISSING: not there, or no object. */
 struct value json_get(struct value object, const char *name, struct arena *);
 

@@ -42,7 +42,7 @@ void kept_add(struct buf *b, const char *name, const struct live *l)
 	buf_add_byte(b, '\n');
 }
 
-static int read_texts(struct value v, struct modelfile_list *l, struct arena *arena)
+static int read_texts(struct value v, struct naming_list *l, struct arena *arena)
 {
 	v = json_items(v, arena);
 	if (v.type != VALUE_ARRAY)
@@ -94,6 +94,6 @@ int kept_next(const char *text, size_t len, size_t *at, struct kept *k, struct e
 void kept_release(struct kept *k)
 {
 	free(k->name);
-	modelfile_names_release(&k->names);
+	naming_release(&k->names);
 	*k = (struct kept){0};
 }

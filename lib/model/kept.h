@@ -23,7 +23,7 @@ struct kept {
 	char *name, id[MODEL_ID_LEN + 1];
 	const char *text;		/* in what was read */
 	size_t len;
-	struct modelfile_names names;
+	struct naming names;
 };
 
 /* The next one from *at on, which moves behind it.  1; 0: no more; -1: it is none. Release it in any case. */

@@ -236,7 +236,7 @@ bool live_take(struct live *l)
 	return true;
 }
 
-int live_resume(struct live *l, const char *from, const char *text, size_t len, struct modelfile_names *names, struct error *why)
+int live_resume(struct live *l, const char *from, const char *text, size_t len, struct naming *names, struct error *why)
 {
 	struct version v = {0};
 	struct model *m = modelfile_parse(text, len, names, v.stated, why);

@@ -28,7 +28,7 @@ typedef int live_check(void *self, const struct model *, struct error *why);
 struct live_use {
 	live_check *check;		/* NULL: any will do */
 	void *self;
-	struct modelfile_names *names;	/* NULL: none are given */
+	struct naming *names;	/* NULL: none are given */
 	bool keeps_text;		/* live_text will be asked for */
 };
 
@@ -48,7 +48,7 @@ int live_look(struct live *, struct error *why);
 bool live_take(struct live *);
 /* Uses the model of a text, which is what `from` holds, with these names; that in use, or that which waits for its place, waits behind
  * it.  -1. */
-int live_resume(struct live *, const char *from, const char *text, size_t len, struct modelfile_names *, struct error *why);
+int live_resume(struct live *, const char *from, const char *text, size_t len, struct naming *, struct error *why);
 
 const struct model *live_model(const struct live *);
 const struct model *live_next(const struct live *);	/* that which waits to be taken; NULL: none */

@@ -102,6 +102,8 @@ void model_identify(struct model *m)
 		add_missing(&b, in);
 		for (size_t i = 0; i < in->n_categories; i++)
 			add_text(&b, in->categories[i]);
+		if (in->numbers)
+			add_text(&b, "numbers");
 	}
 	for (size_t k = 0; m->bias && k < m->outputs; k++)
 		add_number(&b, m->bias[k]);

@@ -5,19 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/arena.h"
-#include "base/number.h"
 #include "base/savefile.h"
 #include "json/parse.h"
+#include "json/ubjson.h"
 #include "json/write.h"
+#include "model/lightgbm.h"
 #include "model/modelfile-read.h"
 #include "model/xgboost.h"
-
-#define BESIDE ".inputs.json"
-#define MODELFILE_BESIDE_MAX (16u << 20)	/* bytes */
 
 /* ---- reading ---- */
 
@@ -30,7 +27,27 @@ static int read_root(const char *text, size_t len, struct arena *arena, struct v
 		blank++;
 	if (blank == len)
 		return error_set(why, "is no model: it is empty");
-	return json_document(arena, text, len, root, &reason) ? error_set(why, "is no model: not JSON at %s", reason.text) : 0;
+	if (!json_document(arena, text, len, root, &reason))
+		return 0;
+	struct error ignored;	/* XGBoost writes NaN */
+	if (!json_document_nan(arena, text, len, root, &ignored) && json_get(*root, "learner", arena).type != VALUE_MISSING)
+		return 0;
+	return error_set(why, "is no model: not JSON at %s", reason.text);
+}
+
+/* UBJSON is JSON in another spelling; XGBoost's. */
+static int read_ubjson(const char *bytes, size_t len, struct arena *arena, struct value *root, struct error *why)
+{
+	struct buf text = BUF_INIT;
+	struct error reason;
+	int result = 0;
+
+	if (ubjson_to_json(bytes, len, &text, &reason))
+		result = error_set(why, "is no model: not UBJSON %s", reason.text);
+	else if (json_document(arena, text.data, text.len, root, &reason))
+		result = error_set(why, "is no model: its UBJSON is not JSON at %s", reason.text);
+	buf_release(&text);
+	return result;
 }
 
 static int read_object(struct model *m, struct value root, struct arena *arena, struct error *why)
@@ -42,132 +59,14 @@ static int read_object(struct model *m, struct value root, struct arena *arena, 
 	return modelfile_read(m, root, arena, why);
 }
 
-/* ---- names that a file lacks ---- */
-
-int modelfile_list_parse(struct modelfile_list *l, const char *text, struct error *why)
-{
-	struct schema s = SCHEMA_INIT;
-	const int result = schema_parse_list(&s, text, MISSING_KEEP, 0, why);
-
-	if (!result) {
-		l->items = alloc_bytes(s.n * sizeof *l->items);
-		for (l->n = 0; l->n < s.n; l->n++)
-			l->items[l->n] = alloc_text(s.inputs[l->n].name);
-	}
-	schema_release(&s);
-	return result;
-}
-
-static void release_list(struct modelfile_list *l)
-{
-	for (size_t i = 0; i < l->n; i++)
-		free(l->items[i]);
-	free(l->items);
-	*l = (struct modelfile_list){0};
-}
-
-void modelfile_names_release(struct modelfile_names *names)
-{
-	release_list(&names->inputs);
-	release_list(&names->labels);
-}
-
-/* `what`: "input" or "label".  0 where the list fits. */
-static int check_list(const struct modelfile_list *l, size_t n, const char *what, struct error *why)
-{
-	if (!l->n)
-		return error_set(why, "has no names of its %zu %ss: give --%ss LIST, in the model's order", n, what, what);
-	if (l->n != n)
-		return error_set(why, "has %zu %s%s, and %zu %s named", n, what, number_s(n), l->n, l->n == 1 ? "is" : "are");
-	return 0;
-}
-
-static int name_inputs(struct model *m, struct modelfile_list *l, struct error *why)
-{
-	if (!m->schema.n || *m->schema.inputs[0].name)
-		return 0;
-	if (check_list(l, m->schema.n, "input", why))
-		return -1;
-	for (size_t j = 0; j < l->n; j++) {
-		free(m->schema.inputs[j].name);
-		m->schema.inputs[j].name = alloc_text(l->items[j]);
-	}
-	l->taken = true;
-	return 0;
-}
-
-static int name_labels(struct model *m, struct modelfile_list *l, struct error *why)
-{
-	if (!m->n_labels || m->labels[0])
-		return 0;
-	if (check_list(l, m->n_labels, "label", why))
-		return -1;
-	for (size_t i = 0; i < l->n; i++)
-		m->labels[i] = alloc_text(l->items[i]);
-	l->taken = true;
-	return 0;
-}
-
-static int read_list(struct modelfile_list *l, struct value object, const char *name, struct arena *arena, struct error *why)
-{
-	const struct value v = json_items(json_get(object, name, arena), arena);
-
-	if (v.type == VALUE_MISSING)
-		return 0;
-	if (v.type != VALUE_ARRAY)
-		return error_set(why, "%s: must be an array of strings", name);
-	l->items = alloc_zeroed(v.len + 1, sizeof *l->items);
-	for (; l->n < v.len; l->n++) {
-		const struct value item = v.items[l->n];
-		if (item.type != VALUE_STRING || !item.len || memchr(item.text, 0, item.len))
-			return error_set(why, "%s[%zu]: must be a string (not empty, without NUL)", name, l->n);
-		l->items[l->n] = alloc_span(item.text, item.len);
-		for (size_t i = 0; i < l->n; i++)
-			if (!strcmp(l->items[i], l->items[l->n])) {
-				free(l->items[l->n]);
-				return error_set(why, "%s[%zu]: \"%.100s\" is %s[%zu] too", name, l->n, l->items[i], name, i);
-			}
-	}
-	return 0;
-}
-
-/* fraud.inputs.json of fraud.ubj. */
-static char *path_beside(const char *path)
-{
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
-
-	return alloc_format("%.*s" BESIDE, (int)(dot && dot > name ? dot - path : (long)strlen(path)), path);
-}
-
-/* What the file beside a model says; where there is none, nothing. */
-static int read_beside(const char *model, struct modelfile_names *names, struct error *why)
-{
-	struct arena arena = ARENA_INIT;
-	struct value root;
-	char *path = path_beside(model), *text = NULL;
-	size_t len;
-	int result = 0;
-
-	if (!access(path, F_OK)) {
-		text = savefile_read(path, MODELFILE_BESIDE_MAX, &len, why);
-		result = text ? 0 : -1;
-		if (!result && (json_document(&arena, text, len, &root, why) || read_list(&names->inputs, root, "inputs", &arena, why) ||
-		    read_list(&names->labels, root, "labels", &arena, why)))
-			result = error_prefix(why, "%s", path);
-	}
-	arena_release(&arena);
-	free(text);
-	free(path);
-	return result;
-}
-
-/* ---- any file ---- */
-
 static int read_any(struct model *m, const char *text, size_t len, struct arena *arena, char stated[64], struct error *why)
 {
 	struct value root, id;
 
-	if (read_root(text, len, arena, &root, why) || read_object(m, root, arena, why))
+	if (lightgbm_is(text, len))
+		return lightgbm_read(m, text, len, arena, why);
+	if ((ubjson_is(text, len) ? read_ubjson(text, len, arena, &root, why) : read_root(text, len, arena, &root, why)) ||
+	    read_object(m, root, arena, why))
 		return -1;
 	id = json_get(root, "id", arena);
 	if (id.type == VALUE_STRING)
@@ -175,16 +74,14 @@ static int read_any(struct model *m, const char *text, size_t len, struct arena 
 	return 0;
 }
 
-struct model *modelfile_parse(const char *text, size_t len, struct modelfile_names *names, char stated[64], struct error *why)
+struct model *modelfile_parse(const char *text, size_t len, struct naming *names, char stated[64], struct error *why)
 {
-	struct modelfile_names none = {0};
+	struct naming none = {0};
 	struct arena arena = ARENA_INIT;
 	struct model *m = alloc_zeroed(1, sizeof *m);
 
-	names = names ? names : &none;
 	stated[0] = '\0';
-	const int result = read_any(m, text, len, &arena, stated, why) || name_inputs(m, &names->inputs, why) ||
-	    name_labels(m, &names->labels, why);
+	const int result = read_any(m, text, len, &arena, stated, why) || naming_apply(names ? names : &none, m, why);
 	arena_release(&arena);
 	if (result) {
 		model_release(m);
@@ -197,15 +94,15 @@ struct model *modelfile_parse(const char *text, size_t len, struct modelfile_nam
 	return m;
 }
 
-struct model *modelfile_load(const char *path, struct modelfile_names *names, char stated[64], char **text, size_t *len, struct error *why)
+struct model *modelfile_load(const char *path, struct naming *names, char stated[64], char **text, size_t *len, struct error *why)
 {
-	struct modelfile_names beside = {0}, given = names ? *names : (struct modelfile_names){0};
+	struct naming beside = {0}, given = names ? *names : (struct naming){0};
 	struct model *m = NULL;
 
 	*text = savefile_read(path, MODELFILE_MAX, len, why);
 	if (!*text)
 		return NULL;
-	if (!read_beside(path, &beside, why)) {
+	if (!naming_beside(path, &beside, why)) {
 		given.inputs = given.inputs.n ? given.inputs : beside.inputs;
 		given.labels = given.labels.n ? given.labels : beside.labels;
 		m = modelfile_parse(*text, *len, &given, stated, why);
@@ -216,7 +113,7 @@ struct model *modelfile_load(const char *path, struct modelfile_names *names, ch
 			names->labels.taken |= names->labels.n && given.labels.taken;
 		}
 	}
-	modelfile_names_release(&beside);
+	naming_release(&beside);
 	return m;
 }
 
@@ -229,7 +126,7 @@ static bool ends_with(const char *name, const char *end)
 
 bool modelfile_is_named(const char *name)
 {
-	return *name != '.' && (ends_with(name, ".json") || ends_with(name, ".ubj") || ends_with(name, ".txt")) && !ends_with(name, BESIDE);
+	return *name != '.' && (ends_with(name, ".json") || ends_with(name, ".ubj") || ends_with(name, ".txt")) && !ends_with(name, NAMING_BESIDE);
 }
 
 /* ---- writing ---- */

@@ -14,30 +14,22 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "model/model.h"
+#include "model/naming.h"
 
 #define MODELFILE_FORMAT 1
-#define MODELFILE_MAX (64u << 20)	/* bytes */
-
-/* Names for what a file does not name, in its order; n 0: none are given.  `taken`: a file that was read needed them. */
-struct modelfile_list { char **items; size_t n; bool taken; };
-struct modelfile_names { struct modelfile_list inputs, labels; };
-
-/* "a, b,c": without the blanks around them.  -1: an empty name, or one that is there twice. */
-int modelfile_list_parse(struct modelfile_list *, const char *text, struct error *why);
-void modelfile_names_release(struct modelfile_names *);
+#define MODELFILE_MAX (1u << 30)	/* bytes */
 
 /*
  * A new model (model_release and free it).  NULL: empty, no model, or names are missing or not as many as it has.
  * Its id is computed; the one that the text states, where it is another, is given in stated (NUL-terminated, cut off), else "".
  */
-struct model *modelfile_parse(const char *text, size_t len, struct modelfile_names *, char stated[64], struct error *why);
+struct model *modelfile_parse(const char *text, size_t len, struct naming *, char stated[64], struct error *why);
 
 /*
- * The same from a file.  Names that are not given are looked for in the file beside it whose name ends with .inputs.json instead
- * (fraud.inputs.json of fraud.ubj): {"inputs":[...],"labels":[...]}.  *text: what was read, free(3), *len bytes; NULL where it could not
+ * The same from a file; names that are not given are looked for beside it (naming_beside).  *text: what was read, free(3), *len bytes; NULL where it could not
  * be read whole, so that trying again may be of use before it changes.
  */
-struct model *modelfile_load(const char *path, struct modelfile_names *, char stated[64], char **text, size_t *len, struct error *why);
+struct model *modelfile_load(const char *path, struct naming *, char stated[64], char **text, size_t *len, struct error *why);
 
 /* Whether a name in a folder of models is that of one: *.json, *.ubj, *.txt, and no *.inputs.json. */
 bool modelfile_is_named(const char *name);

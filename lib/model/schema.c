@@ -12,6 +12,7 @@ static void release(struct input *in)
 	for (size_t i = 0; i < in->n_categories; i++)
 		free(in->categories[i]);
 	free(in->categories);
+	free(in->numbers);
 	free(in->name);
 }
 
@@ -31,13 +32,21 @@ size_t schema_add(struct schema *s, const char *name, size_t len, enum missing m
 	return s->n++;
 }
 
-void schema_set_categories(struct schema *s, size_t i, const struct value *texts, size_t n)
+void schema_set_categories(struct schema *s, size_t i, const struct value *values, size_t n)
 {
 	struct input *in = &s->inputs[i];
 
 	in->categories = alloc_bytes((n + 1) * sizeof *in->categories);
-	for (; in->n_categories < n; in->n_categories++)
-		in->categories[in->n_categories] = alloc_span(texts[in->n_categories].text, texts[in->n_categories].len);
+	in->numbers = n && value_is_number(values[0]) ? alloc_bytes(n * sizeof *in->numbers) : NULL;
+	for (; in->n_categories < n; in->n_categories++) {
+		const struct value v = values[in->n_categories];
+		char text[NUMBER_SHOW_MAX];
+		if (in->numbers) {
+			in->numbers[in->n_categories] = value_double(v);
+			in->categories[in->n_categories] = alloc_span(text, number_show(value_double(v), text));
+		} else
+			in->categories[in->n_categories] = alloc_span(v.text, v.len);
+	}
 }
 
 void schema_drop(struct schema *s, size_t i)

@@ -26,6 +26,7 @@ struct input {
 	double number;		/* of MISSING_NUMBER */
 	char **categories;	/* a string is the index of its like here, and missing where it has none; NULL: a number; owned */
 	size_t n_categories;
+	double *numbers;	/* of categories that are numbers: a number is the index of its like, too; NULL: a number is the index; owned */
 };
 
 struct schema {
@@ -40,7 +41,7 @@ void schema_release(struct schema *);
 /* One more input, mean 0, scale 1; its index.  The name is copied. */
 size_t schema_add(struct schema *, const char *name, size_t len, enum missing, double number);
 
-/* The categories of input i, so far none: `n` texts, copied. */
+/* The categories of input i, so far none: `n` texts, or `n` numbers, copied. */
 void schema_set_categories(struct schema *, size_t i, const struct value *texts, size_t n);
 
 /* Takes input i out. */

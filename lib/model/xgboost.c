@@ -34,7 +34,7 @@ static const struct objective {
 } objectives[] = {
 	{ "binary:logistic", LINK_SIGMOID, BASE_PROBABILITY, ANSWER_LABEL },
 	{ "binary:hinge", LINK_STEP, BASE_MARGIN, ANSWER_LABEL },
-	{ "binary:logitraw", LINK_IDENTITY, BASE_PROBABILITY, ANSWER_NUMBER },
+	{ "binary:logitraw", LINK_IDENTITY, BASE_MARGIN, ANSWER_NUMBER },
 	{ "multi:softprob", LINK_SOFTMAX, BASE_MARGIN, ANSWER_LABELS },
 	{ "multi:softmax", LINK_SOFTMAX, BASE_MARGIN, ANSWER_LABELS },
 	{ "reg:logistic", LINK_SIGMOID, BASE_PROBABILITY, ANSWER_NUMBER },
@@ -227,7 +227,7 @@ static int read_labels(struct reading *r, struct value learner)
 
 /* ---- categories ---- */
 
-/* Since 3.1: the texts one behind the other, byte by byte, and where each begins. */
+/* Texts stand one behind the other, byte by byte, with the places where they begin and end. */
 static int read_texts(struct reading *r, struct value offsets, struct value bytes, size_t input)
 {
 	struct value *texts = arena_get(r->arena, offsets.len * sizeof *texts);
@@ -249,6 +249,7 @@ static int read_texts(struct reading *r, struct value offsets, struct value byte
 	return 0;
 }
 
+/* Since 3.1: of each input its categories, in the order of their codes; without values: none. */
 static int read_encoding(struct reading *r, struct value of, size_t input)
 {
 	const struct value offsets = json_items(json_get(of, "offsets", r->arena), r->arena);
@@ -256,9 +257,14 @@ static int read_encoding(struct reading *r, struct value of, size_t input)
 
 	if (values.type != VALUE_ARRAY || (offsets.type != VALUE_ARRAY && offsets.type != VALUE_MISSING))
 		return -1;
-	if (offsets.type == VALUE_MISSING || !offsets.len)
-		return 0;
-	return offsets.len > 1 ? read_texts(r, offsets, values, input) : 0;
+	if (offsets.type == VALUE_ARRAY)
+		return offsets.len > 1 ? read_texts(r, offsets, values, input) : 0;
+	for (uint32_t i = 0; i < values.len; i++)
+		if (!value_is_number(values.items[i]))
+			return -1;
+	if (values.len)
+		schema_set_categories(&r->m->schema, input, values.items, values.len);
+	return 0;
 }
 
 static int read_all_categories(struct reading *r, struct value model)
@@ -296,8 +302,9 @@ static int read_column(struct reading *r, const struct raw *t, struct value tree
 		return 0;
 	if (out->type != VALUE_ARRAY || out->len != t->n)
 		return complain(r, t, name, out->type == VALUE_MISSING ? "is missing" : "must be an array of a number per node");
+	/* The condition of a split by a set is NaN: in JSON a number that no double holds, of UBJSON null. */
 	for (uint32_t i = 0; i < t->n; i++)
-		if (!value_is_number(out->items[i]) && out->items[i].type != VALUE_BOOL && needed)
+		if (out->items[i].type >= VALUE_STRING && out->items[i].type != VALUE_HUGE)
 			return complain(r, t, name, "must be an array of a number per node");
 	return 0;
 }
