@@ -117,8 +117,11 @@ static int check_use(struct train *t, struct error *why)
 	}
 	if (!t->model_path)
 		return command_misuse(&t->common, why, "the model is missing: -m FILE");
-	if (t->kind == MODEL_LINEAR && t->positive)
-		return command_misuse(&t->common, why, "--positive: a linear model has no labels");
+	if (t->kind > MODEL_LOGISTIC && t->positive)
+		return command_misuse(&t->common, why, t->kind == MODEL_LINEAR ? "--positive: a linear model has no labels" :
+		    "--positive: a %s model has the probability of each label", model_kind_names[t->kind]);
+	if (t->kind == MODEL_SOFTMAX && t->l1 > 0)
+		return command_misuse(&t->common, why, "--l1: softmax is learned with --l2 alone; one-vs-rest takes both");
 	if (t->kind == MODEL_LINEAR && t->class_weight == 1)
 		return command_misuse(&t->common, why, "--class-weight: a linear model has no classes");
 	return strcmp(t->model_path, "-") ? check_model_path(t->model_path, why) : 0;
@@ -144,8 +147,10 @@ static int train_setup(void *tool, struct setup *setup, struct error *why)
 	g->weight_text = t->weight_path;
 	g->time_unit = t->common.time_unit;
 	g->regression = t->model.kind == MODEL_LINEAR;
+	g->labels.many = t->model.kind == MODEL_SOFTMAX || t->model.kind == MODEL_ONE_VS_REST;
 	/* What is judged by --evaluate shows only in the data. */
-	if (t->require && !t->evaluate && gate_check(t->require, g->regression, why))
+	if (t->require && !t->evaluate && gate_check(t->require, g->regression ? METRICS_REGRESSION :
+	    g->labels.many ? METRICS_LABELS : METRICS_BINARY, why))
 		return -1;
 	g->grows = !t->features.n;
 	return parse_features(t, why);
@@ -242,11 +247,39 @@ static void show_step(void *self, const struct problem *p, unsigned step, double
 	print(t, &b);
 }
 
+static void show_part(void *self, size_t output)
+{
+	struct train *t = self;
+	struct buf b = BUF_INIT;
+
+	if (!t->has_head)
+		report_head(&b);
+	t->has_head = true;
+	report_part(&b, t->model.labels[output]);
+	print(t, &b);
+}
+
+static void show_labels(const struct train *t)
+{
+	const struct labels *labels = &t->gather.labels;
+	int *place = alloc_bytes((size_t)labels->n * sizeof *place);
+	char n[NUMBER_SHOW_MAX];
+
+	labels_sort(labels, place);
+	for (int k = 0; k < labels->n; k++)
+		for (int i = 0; i < labels->n; i++)
+			if (place[i] == k) {
+				const struct label *l = &labels->label[i];
+				command_note(&t->common, "label %s: %s row%s%s", l->text, number_group(l->rows, n), number_s(l->rows),
+				    t->model.kind == MODEL_LOGISTIC && !strcmp(l->text, t->model.labels[1]) ? " (positive)" : "");
+			}
+	free(place);
+}
+
 /* What was taken, before the table. */
 static void show_data(const struct train *t, const struct buf *left_out)
 {
 	struct buf b = BUF_INIT;
-	char n[NUMBER_SHOW_MAX];
 
 	buf_add_text(&b, "features:");
 	for (size_t j = 0; j < t->model.schema.n; j++)
@@ -255,12 +288,7 @@ static void show_data(const struct train *t, const struct buf *left_out)
 	buf_release(&b);
 	if (left_out->len)
 		command_note(&t->common, "left out: %.*s", (int)left_out->len, left_out->data);
-	if (t->model.kind == MODEL_LOGISTIC)
-		for (int i = 0; i < 2; i++) {
-			const struct label *l = &t->gather.labels.label[i];
-			command_note(&t->common, "label %s: %s row%s%s", l->text, number_group(l->rows, n), number_s(l->rows),
-			    strcmp(l->text, t->model.labels[1]) ? "" : " (positive)");
-		}
+	show_labels(t);
 	note_skipped(t);
 }
 
@@ -287,24 +315,14 @@ static void show_figures(const struct train *t, const struct fit_report *report)
 	buf_release(&missing);
 }
 
-static void judge(const struct train *t, const struct scored *rows, size_t n, struct quality *q)
+static void judge_held_out(struct train *t, const struct fit_scores *training, const struct quality *trained, struct quality *q)
 {
-	if (t->model.kind == MODEL_LOGISTIC)
-		metrics_binary(rows, n, t->model.threshold, q);
-	else
-		metrics_regression(rows, n, q);
-}
-
-/* What the training rows alone would predict is the mark for the held-out rows too: they have not been seen. */
-static void judge_held_out(struct train *t, const struct quality *training, struct quality *q)
-{
-	struct scored *rows = alloc_bytes((t->gather.held_out.rows + 1) * sizeof *rows);
+	struct fit_scores scores;
 
 	fit_scale(&t->model, &t->gather.held_out);
-	fit_scores(&t->model, &t->gather.held_out, rows);
-	judge(t, rows, t->gather.held_out.rows, q);
-	(t->model.kind == MODEL_LOGISTIC ? metrics_constant_binary : metrics_constant_regression)(q, training->constant);
-	free(rows);
+	fit_score(&t->model, &t->gather.held_out, &scores);
+	fit_judge_held_out(&t->model, &scores, training, trained, q);
+	fit_scores_release(&scores);
 }
 
 static void remember(struct train *t, const struct quality *q, const struct quality *held, char from[EVENTTIME_SHOW_MAX],
@@ -348,7 +366,7 @@ static int save(struct train *t, struct error *why)
 static int finish_training(struct train *t, struct error *why)
 {
 	struct gather *g = &t->gather;
-	const struct fit fit = { t->l1, t->l2, t->class_weight == 1, { show_step, t } };
+	const struct fit fit = { t->l1, t->l2, t->class_weight == 1, { show_step, t }, show_part };
 	char from[EVENTTIME_SHOW_MAX], to[EVENTTIME_SHOW_MAX];
 	struct fit_report report = {0};
 	struct quality q, held;
@@ -370,13 +388,12 @@ static int finish_training(struct train *t, struct error *why)
 	free(report.columns);
 	if (result)
 		return stopped(t);
-	const size_t rows = g->rows.rows;
 	dataset_release(&g->rows);	/* judging needs its memory, and not the rows */
-	judge(t, report.scores, rows, &q);
-	free(report.scores);
+	fit_judge(&t->model, &report.scores, &q);
 	if (g->held_out.rows)
-		judge_held_out(t, &q, &held);
-	report_quality(&text, g->regression, &q, g->held_out.rows ? &held : NULL);
+		judge_held_out(t, &report.scores, &q, &held);
+	fit_scores_release(&report.scores);
+	report_quality(&text, &q, g->held_out.rows ? &held : NULL);
 	print(t, &text);
 	if (check_require(t, g->held_out.rows ? &held : &q, why))
 		return -1;
@@ -431,7 +448,7 @@ static const struct opt options[] = {
 	OPT_TEXT('y', "label", "PATH", struct train, label_path, "the label; records without one are skipped"),
 	OPT_MODEL(struct train, model_path),
 	OPT_LIST('x', "features", "LIST", struct train, features, "inputs: total,items[0],color=red (all numbers)"),
-	OPT_CHOICE(0, "kind", "logistic|linear", struct train, kind, "what is learned (logistic)"),
+	OPT_CHOICE(0, "kind", "logistic|linear|softmax|one-vs-rest", struct train, kind, "what is learned (logistic)"),
 	OPT_TEXT(0, "positive", "LABEL", struct train, positive, "the label whose probability is learned (1, true, else the rarer)"),
 	OPT_TEXT(0, "weight", "PATH", struct train, weight_path, "what each record counts (1)"),
 	OPT_TEXT(0, "missing", "mean|error|VALUE", struct train, missing_text, "what stands for a missing value (mean)"),

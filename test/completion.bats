@@ -59,7 +59,7 @@ expected() {
 	sml-route error=a|afile
 	sml-route --oversize |error stop
 	sml-route --on-closed=d|drop
-	sml-train --kind |linear logistic
+	sml-train --kind |linear logistic one-vs-rest softmax
 	sml-train --missing=|error mean
 	CASES
 }

@@ -64,6 +64,115 @@ fits() {
 	fits diabetes
 }
 
+# fits_labels NAME: the same of more than two labels
+fits_labels() {
+	local name=$1 nth n expected=$fixtures/$1.expected.json options
+	n=$(jq '.cases | length' "$expected")
+	[ "$n" -gt 0 ]
+	for ((nth = 0; nth < n; nth++)); do
+		mapfile -t options < <(jq -r ".cases[$nth].options[]" "$expected")
+		run -0 sml-train -q -y label -m m.json "${options[@]}" "$fixtures/$name.jsonl"
+		run -0 jq -n -r --slurpfile m m.json --slurpfile e "$expected" --argjson i "$nth" '
+			$m[0] as $m | $e[0].cases[$i] as $c | ($m.labels | length) as $n
+			| def off($what; $a; $b; $t): select((($a - $b) | fabs) > $t * ([1, ($b | fabs)] | max))
+				| "\($c.name): \($what) is \($a), not \($b)";
+			  (range($m.features | length) as $j | $m.features[$j]
+				| off("mean of \(.name)"; .mean; $c.mean[$j]; 1e-12), off("scale of \(.name)"; .scale; $c.scale[$j]; 1e-12),
+				  (range($n) as $k | off("weight of \(.name), \($k)"; .weights[$k]; $c.coefficients[$j][$k]; 1e-6))),
+			  (range($n) as $k | off("bias \($k)"; $m.biases[$k]; $c.intercepts[$k]; 1e-6)),
+			  off("loss"; $m.training.loss; $c.figures.loss; 1e-9), off("auc"; $m.training.auc; $c.figures.auc; 1e-12),
+			  off("accuracy"; $m.training.accuracy; $c.figures.accuracy; 1e-12),
+			  (select([$m.features[].name] != $e[0].features or $m.labels != $c.labels or $m.training.rows != $c.rows)
+				| "\($c.name): features, labels or rows")'
+		equal '' "$output" "$name"
+	done
+}
+
+@test "coefficients of softmax and one-vs-rest are scikit-learn's: wine" {
+	fits_labels wine
+}
+
+@test "coefficients of softmax and one-vs-rest are scikit-learn's: digits" {
+	fits_labels digits
+}
+
+@test "labels: those of several kinds, their order, and how many there may be" {
+	few() {	# LABELS (JSON array): a row each, three times
+		jq -cn --argjson l "$1" 'range($l | length * 3) | {x: (. * 7 % 5), y: (. * . % 7), label: $l[. % ($l | length)]}' >in
+	}
+	few '["c","a","B","é"]'
+	sml-train -q -y label -x x,y --kind softmax -m m.json in
+	equal '["B","a","c","é"]' "$(jq -c .labels m.json)"
+	few '[10,9,-1.5,"2",1.0,"1"]'
+	sml-train -q -y label -x x,y --kind one-vs-rest -m m.json in
+	equal '["-1.5","1","2","9","10"]' "$(jq -c .labels m.json)"
+	equal '{"weights":2,"biases":5,"bias":null,"positive":null}' \
+		"$(jq -c '{weights: (.features | length), biases: (.biases | length), bias, positive}' m.json)"
+	few '["lone"]'
+	run -3 --separate-stderr sml-train -q -y label -x x,y --kind softmax -m n.json in
+	equal 'sml-train: one class only: every label is "lone"' "$stderr"
+	few "$(jq -cn '[range(1001)]')"
+	run -3 --separate-stderr sml-train -q -y label -x x,y --kind softmax -m n.json in
+	equal 'sml-train: in:1001: label label: more than 1000 different labels, the last "1000": are these labels?' "$stderr"
+	# A label that is held out altogether could not be learned.
+	few '["a","b","c"]'
+	echo '{"x":1,"y":2,"label":"d"}' >>in
+	run -3 --separate-stderr sml-train -q -y label -x x,y --kind softmax --holdout 99% -m n.json in
+	[[ $stderr == *'held out'* ]]
+	[ ! -e n.json ]
+}
+
+@test "softmax: two labels are a logistic model of half the penalty, and the order of rows is no matter" {
+	small >in
+	sml-train -q -y label --l2 0.5 -m logistic.json in
+	sml-train -q -y label --l2 1 --kind softmax -m softmax.json in
+	near weight "$(jq '.features[0].weights | .[1] - .[0]' softmax.json)" "$(figure logistic.json .features[0].weight)" 1e-9
+	near bias "$(jq '.biases[1] - .biases[0]' softmax.json)" "$(figure logistic.json .bias)" 1e-9
+	near loss "$(figure softmax.json .training.loss)" "$(figure logistic.json .training.loss)" 1e-9
+	# One-vs-rest of two: each is the other, turned.
+	sml-train -q -y label --l2 0.5 --kind one-vs-rest -m rest.json in
+	equal "$(figure logistic.json .features[0].weight)" "$(figure rest.json '.features[0].weights[1]')"
+	tac "$fixtures/wine.jsonl" >turned
+	sml-train -q -y label --kind softmax --weight weight -m a.json "$fixtures/wine.jsonl"
+	sml-train -q -y label --kind softmax --weight weight -m b.json turned
+	near weight "$(jq '.features[3].weights[2]' a.json)" "$(jq '.features[3].weights[2]' b.json)" 1e-9
+}
+
+@test "softmax and one-vs-rest: tables, hold-out, missing values, --require, refusals" {
+	jq -c 'if .weight == 0 then .features.ash = null else . end' "$fixtures/wine.jsonl" >in
+	run -0 --separate-stderr sml-train -y label --kind softmax --holdout 30% --missing 2.3 -m m.json in
+	[[ $stderr == *"label Barbera: 48 rows"*"label Barolo: 59 rows"*"label Grignolino: 71 rows"* ]]
+	[[ $stderr == *"missing values (2.3 stands for them): ash"* ]]
+	for figure in 'loss \(log loss\)' 'auc \(mean\)' accuracy brier 'best constant' 'best constant loss'; do
+		grep -qE "^$figure +[0-9.]+ +[0-9.]+$" <<<"$stderr"
+	done
+	run ! grep -q calibration <<<"$stderr"
+	equal "$(printf %.6f "$(jq .training.holdout.loss m.json)")" "$(awk '/^loss/ { print $NF }' <<<"$stderr")"
+	equal null "$(jq .training.positives m.json)"
+	equal 10 "$(jq '.bins.score | length' m.json)"
+	run -0 --separate-stderr sml-train -y label --kind one-vs-rest -m m.json in
+	equal 3 "$(grep -c 'against the rest$' <<<"$stderr")"
+	run -0 sml-train -q -y label --kind softmax --require 'auc > 0.99 and accuracy > constant and loss < constant_loss' -m m.json in
+	run -3 --separate-stderr sml-train -q -y label --kind softmax --require 'accuracy > 1' -m n.json in
+	[[ $stderr == *"does not hold: accuracy is 1" ]]
+	run -2 --separate-stderr sml-train -q -y label --kind softmax --require 'calibration > 1' -m n.json in
+	equal "sml-train: --require 'calibration > 1': calibration is a figure of logistic models" "$stderr"
+	run -2 --separate-stderr sml-train -y label --kind softmax --positive Barolo -m n.json in
+	equal 'sml-train: --positive: a softmax model has the probability of each label (see sml-train --help)' "$stderr"
+	run -2 --separate-stderr sml-train -y label --kind softmax --l1 1 -m n.json in
+	equal 'sml-train: --l1: softmax is learned with --l2 alone; one-vs-rest takes both (see sml-train --help)' "$stderr"
+	run -0 sml-train -q -y label --kind one-vs-rest --l2 0 --l1 5 -m m.json in
+	[ "$(jq '[.features[].weights[] | select(. == 0)] | length' m.json)" -gt 5 ]
+	run -3 --separate-stderr sml-train -q -y label --kind softmax --l2 0 -m n.json in
+	[[ $stderr == 'sml-train: some rows can be told apart without error, '*': give --l2 above 0' ]]
+	run -3 --separate-stderr sml-train -q -y label --kind one-vs-rest --l2 0 -m n.json in
+	[[ $stderr == 'sml-train: label Barbera against the rest: some rows can be told apart '*': give --l2 or --l1 above 0' ]]
+	jq -c 'select(.label != "Barolo") // (.weight = 0)' in >none
+	run -3 --separate-stderr sml-train -q -y label --kind softmax --weight weight -m n.json none
+	[[ $stderr == *"the rows' weights leave a label without any" ]]
+	[ ! -e n.json ]
+}
+
 @test "the figures of --evaluate are scikit-learn's" {
 	local n nth
 	n=$(jq '.cases | length' "$fixtures/metrics.json")
@@ -306,8 +415,8 @@ fits() {
 	printf '%s\n' '{"x":"a","label":"A"}' '{"x":"b","label":"B"}' >in
 	refused 'no feature to learn from: no number in `features` or in the records; left out: x (a string)' -y label
 	printf '%s\n' '{"x":1,"label":"A"}' '{"x":2,"label":"B"}' '{"x":3,"label":"C"}' >in
-	refused 'in:3: label label: a third label, "C", beside "A" and "B": two are told apart' -y label
-	refused 'in:3: label x: a third label, "3", beside "1" and "2": two are told apart; --kind linear learns a number' -y x
+	refused 'in:3: label label: a third label, "C", beside "A" and "B": two are told apart; --kind softmax learns more' -y label
+	refused 'in:3: label x: a third label, "3", beside "1" and "2": two are told apart; --kind softmax learns more, --kind linear a number' -y x
 	printf '%s\n' '{"x":1,"label":0}' '{"x":2,"label":0}' '{"x":3,"label":1}' '{"x":3,"label":1}' '{"x":4,"label":1}' >in
 	refused 'some rows can be told apart without error, so that without a penalty the weights grow without bound (61.73 so far): give --l2 or --l1 above 0' \
 		-y label -x x --l2 0 || [[ $stderr == *'the weights grow without bound ('*' so far): give --l2 or --l1 above 0' && $(cat m.json) == old ]]

@@ -22,6 +22,13 @@ void *alloc_bytes(size_t n)
 	return must(malloc(n ? n : 1));
 }
 
+void *alloc_aligned(size_t n)
+{
+	const size_t line = 64;
+
+	return must(aligned_alloc(line, (n / line + 1) * line));
+}
+
 void *alloc_zeroed(size_t count, size_t size)
 {
 	return must(calloc(count ? count : 1, size ? size : 1));

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 void *alloc_bytes(size_t n);				/* not cleared */
+void *alloc_aligned(size_t n);				/* at a cache line, 64 bytes, as vectors want it; not cleared */
 void *alloc_zeroed(size_t count, size_t size);
 void *alloc_again(void *, size_t count, size_t size);	/* realloc; the product is checked */
 char *alloc_text(const char *);				/* a copy */

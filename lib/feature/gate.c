@@ -75,12 +75,12 @@ struct gate *gate_compile(struct arena *arena, const char *text, const char *sou
 	return g;
 }
 
-int gate_check(const struct gate *g, bool regression, struct error *why)
+int gate_check(const struct gate *g, enum metrics_kind kind, struct error *why)
 {
 	for (size_t i = 0; metrics_rows[i].name; i++)
-		if (g->named[i] && !(regression ? metrics_rows[i].regression : metrics_rows[i].binary))
+		if (g->named[i] && !metrics_rows[i].title[kind])
 			return error_set(why, "%s '%s': %s is a figure of %s models", g->source, g->text, metrics_rows[i].name,
-			    regression ? "logistic" : "linear");
+			    metrics_rows[i].title[METRICS_BINARY] ? "logistic" : "linear");
 	return 0;
 }
 

@@ -19,7 +19,7 @@ struct gate;
 struct gate *gate_compile(struct arena *, const char *text, const char *source, struct error *why);
 
 /* 0; -1: it names a figure that models of this kind do not have. */
-int gate_check(const struct gate *, bool regression, struct error *why);
+int gate_check(const struct gate *, enum metrics_kind, struct error *why);
 
 /* 1: it holds; 0: it does not, and `why` shows the figures it names; -1: it cannot be evaluated. */
 int gate_test(const struct gate *, const struct quality *, struct error *why);

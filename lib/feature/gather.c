@@ -158,12 +158,12 @@ static double number_of(struct value v)
 	return v.type == VALUE_BOOL ? v.truth : value_double(v);
 }
 
-static int third_label(const struct gather *g, const struct record *r, struct value label, struct error *why)
+static int label_too_many(const struct gather *g, const struct record *r, struct value label, struct error *why)
 {
-	const struct error third = *why;
+	const struct error reason = *why;
 
-	if (g->model && value_is_number(label))
-		error_set(why, "%s; --kind linear learns a number", third.text);
+	if (g->model && !g->labels.many)
+		error_set(why, "%s; --kind softmax learns more%s", reason.text, value_is_number(label) ? ", --kind linear a number" : "");
 	return error_prefix(why, "%s:%llu: label %s", r->at.source, (unsigned long long)r->at.line, g->label_text);
 }
 
@@ -236,7 +236,7 @@ static int gather_example(struct gather *g, struct record *r, const struct value
 	} else {
 		const int i = labels_add(&g->labels, label, why);
 		if (i < 0)
-			return third_label(g, r, label, why);
+			return label_too_many(g, r, label, why);
 		answer = i;
 	}
 	struct dataset *to = is_held_out(g, r) ? &g->held_out : &g->rows;
@@ -279,7 +279,7 @@ static int gather_prediction(struct gather *g, struct record *r, const struct va
 	if (j->regression)
 		judged_add_value(j, value_double(score), number_of(label), weight);
 	else if (judged_add(j, value_double(score), label, v[g->classification_slot], weight, why))
-		return third_label(g, r, label, why);
+		return label_too_many(g, r, label, why);
 	g->used++;
 	return 0;
 }
@@ -346,29 +346,53 @@ static void settle_inputs(struct gather *g, struct buf *left_out)
 	free(order);
 }
 
+/* The labels in their order, place[i] being that of label i, and the answers so; -1: no training row has one of them. */
+static int take_labels(struct gather *g, const int *place, struct error *why)
+{
+	struct model *m = g->model;
+	const size_t n = (size_t)g->labels.n;
+	uint64_t *rows = alloc_zeroed(n, sizeof *rows);
+	size_t absent = n, found = 0, present = 0;
+
+	m->labels = alloc_zeroed(n, sizeof *m->labels);
+	m->n_labels = n;
+	for (size_t i = 0; i < n; i++)
+		m->labels[place[i]] = alloc_text(g->labels.label[i].text);
+	dataset_recode(&g->rows, place);
+	dataset_recode(&g->held_out, place);
+	for (size_t i = 0; i < g->rows.rows; i++)
+		rows[(size_t)dataset_answer(&g->rows, i)]++;
+	for (size_t k = 0; k < n; k++) {
+		*(rows[k] ? &present : &absent) = k;
+		found += rows[k] > 0;
+	}
+	m->training.positives = rows[1];
+	free(rows);
+	if (found == 1)
+		return error_set(why, "one class only: every row that is not held out is \"%.200s\"", m->labels[present]);
+	return absent == n ? 0 : error_set(why, "every row with the label \"%.200s\" is held out", m->labels[absent]);
+}
+
 static int settle_labels(struct gather *g, const char *wanted, struct error *why)
 {
+	static const int orders[2][2] = { { 1, 0 }, { 0, 1 } };
 	const int positive = labels_positive(&g->labels, wanted, why);
-	struct model *m = g->model;
-	size_t n = 0;
 
 	if (positive < 0)
 		return -1;
-	if (!positive) {
-		dataset_turn(&g->rows);
-		dataset_turn(&g->held_out);
-	}
-	m->labels = alloc_zeroed(2, sizeof *m->labels);
-	m->n_labels = 2;
-	m->labels[0] = alloc_text(g->labels.label[!positive].text);
-	m->labels[1] = alloc_text(g->labels.label[positive].text);
-	m->positive = 1;
-	for (size_t i = 0; i < g->rows.rows; i++)
-		n += dataset_answer(&g->rows, i) > 0;
-	if (!n || n == g->rows.rows)
-		return error_set(why, "one class only: every row that is not held out is \"%.200s\"", m->labels[n > 0]);
-	m->training.positives = n;
-	return 0;
+	g->model->positive = 1;
+	return take_labels(g, orders[positive], why);
+}
+
+static int sort_labels(struct gather *g, struct error *why)
+{
+	if (g->labels.n < 2)
+		return labels_positive(&g->labels, NULL, why);
+	int *place = alloc_bytes((size_t)g->labels.n * sizeof *place);
+	labels_sort(&g->labels, place);
+	const int result = take_labels(g, place, why);
+	free(place);
+	return result;
 }
 
 int gather_nothing(const struct gather *g, struct error *why)
@@ -402,7 +426,7 @@ int gather_finish(struct gather *g, const char *wanted, struct buf *left_out, st
 		dataset_add_column(&g->held_out);
 	dataset_seal(&g->rows);
 	dataset_seal(&g->held_out);
-	if (!g->regression && settle_labels(g, wanted, why))
+	if (!g->regression && (g->labels.many ? sort_labels(g, why) : settle_labels(g, wanted, why)))
 		return -1;
 	if (g->grows)
 		settle_inputs(g, left_out);

@@ -30,14 +30,14 @@ struct gather {
 	struct fieldpath label, weight, time;	/* weight: no steps, every record counts 1 */
 	const char *label_text, *weight_text;	/* the paths as typed, for messages */
 	enum time_unit time_unit;
-	bool regression;			/* answers are numbers, not two labels */
+	bool regression;			/* answers are numbers, not labels */
 	bool grows;				/* inputs are the numbers that are met; else the model's schema names them */
 	enum missing missing;
 	double missing_number, holdout;		/* percent of rows held out; 0: none */
 
 	/* found */
 	struct model *model;			/* its schema and labels; borrowed */
-	struct labels labels;
+	struct labels labels;			/* `many` is set by the caller */
 	struct dataset rows, held_out;
 	struct judged judged;
 	uint64_t used, labelled, unlabelled, unpredicted;	/* records */
@@ -55,7 +55,7 @@ struct gather {
 void gather_start(struct gather *, struct model *, struct fields *);
 void gather_release(struct gather *);
 
-/* One record, with its values. -1: a third label (`why` names it); no other record can make up for it. */
+/* One record, with its values. -1: a label too many (`why` names it); no other record can make up for it. */
 int gather_record(struct gather *, struct record *, const struct value *, struct error *why);
 
 /* -1 and why no record could be learned from or judged: they lack the label, or what --evaluate judges. */

@@ -221,11 +221,11 @@ void dataset_scale(struct dataset *ds, size_t column, double mean, double scale)
 	}
 }
 
-void dataset_turn(struct dataset *ds)
+void dataset_recode(struct dataset *ds, const int *place)
 {
 	for (size_t b = 0; b < ds->n_blocks; b++)
-		for (size_t i = 0; i < KERNEL_ROWS; i++)
-			ds->blocks[b].answer[i] = 1 - ds->blocks[b].answer[i];
+		for (size_t i = 0, n = dataset_rows(ds, b); i < n; i++)
+			ds->blocks[b].answer[i] = place[(int)ds->blocks[b].answer[i]];
 }
 
 void dataset_drop(struct dataset *ds, size_t column)

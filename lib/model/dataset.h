@@ -87,8 +87,8 @@ bool dataset_edges_of(const double *values, size_t n, double edges[DATASET_EDGES
 void dataset_scale(struct dataset *, size_t column, double mean, double scale);
 void dataset_fill(struct dataset *, size_t column, double missing);	/* stands for missing values */
 
-/* Answers of 0 and 1 become 1 and 0. */
-void dataset_turn(struct dataset *);
+/* Answers that are indices become others: place[answer]. */
+void dataset_recode(struct dataset *, const int *place);
 
 void dataset_drop(struct dataset *, size_t column);
 void dataset_sort(struct dataset *, const size_t *order);		/* order[new place] = old place */

@@ -6,8 +6,8 @@
  * multiplications and divisions alone (compile with -ffp-contract=off), in a fixed order and without branches, so that
  * the compiler may compute several at a time without changing one.
  *
- * Error: exp_of at most 1 ulp (0.78 met), exp_log1p at most 2.5 ulp, exp_sigmoid at most 3 ulp (both relative); the unit
- * test holds them to it.
+ * Error: exp_of at most 1 ulp (0.78 met), exp_log1p and exp_log1p_any at most 2.5 ulp, exp_sigmoid at most 3 ulp (relative); the
+ * unit test holds them to it.
  */
 #ifndef MODEL_EXP_H
 #define MODEL_EXP_H
@@ -81,6 +81,16 @@ static inline double exp_log1p(double x)
 	    s4 * ((1.0 / 11 + s2 * (1.0 / 13)) + s4 * ((1.0 / 15 + s2 * (1.0 / 17)) +
 	    s4 * ((1.0 / 19 + s2 * (1.0 / 21)) + s4 * (1.0 / 23))))));
 	return up * ln2 + (2 * s + 2 * s * series);
+}
+
+/* log(1 + x) for x >= 0, finite: where x is 1 or greater, 1 + x = 2^k m, 1 <= m < 2. */
+static inline double exp_log1p_any(double x)
+{
+	const double shift = 0x1p52, ln2 = 0x1.62e42fefa39efp-1;
+	const uint64_t u = exp_to_bits(x < 1 ? 1 : 1 + x);
+	const double k = (exp_from_bits(u >> 52 | exp_to_bits(shift)) - shift) - 1023;
+	const double m = exp_from_bits((u & ~(UINT64_C(0xfff) << 52)) | UINT64_C(0x3ff) << 52);
+	return k * ln2 + exp_log1p(x < 1 ? x : m - 1);
 }
 
 /* 1 / (1 + e^-z), accurate at both ends. */

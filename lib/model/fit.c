@@ -29,20 +29,23 @@ static void learn_scaling(struct model *m, struct dataset *ds, struct fit_report
 	}
 }
 
-/* Multiplies weights so that both classes weigh the same, their sum as before; the weights as they were, to be freed. */
-static double *balance(struct dataset *ds)
+/* Multiplies weights so that all classes weigh the same, their sum as before; the weights as they were, to be freed. */
+static double *balance(struct dataset *ds, size_t classes)
 {
-	double *before = alloc_bytes((ds->n_blocks ? ds->n_blocks : 1) * KERNEL_ROWS * sizeof *before), sum[2] = {0};
+	double *before = alloc_bytes((ds->n_blocks ? ds->n_blocks : 1) * KERNEL_ROWS * sizeof *before);
+	double *sum = alloc_zeroed(classes, sizeof *sum), all = 0;
 
 	for (size_t b = 0; b < ds->n_blocks; b++)
 		for (size_t i = 0; i < KERNEL_ROWS; i++) {
 			before[b * KERNEL_ROWS + i] = ds->blocks[b].weight[i];
-			sum[ds->blocks[b].answer[i] > 0] += ds->blocks[b].weight[i];
+			sum[(size_t)ds->blocks[b].answer[i]] += ds->blocks[b].weight[i];
 		}
-	const double all = sum[0] + sum[1];
+	for (size_t k = 0; k < classes; k++)
+		all += sum[k];
 	for (size_t b = 0; b < ds->n_blocks; b++)
 		for (size_t i = 0; i < KERNEL_ROWS; i++)
-			ds->blocks[b].weight[i] *= all / (2 * sum[ds->blocks[b].answer[i] > 0]);
+			ds->blocks[b].weight[i] *= all / ((double)classes * sum[(size_t)ds->blocks[b].answer[i]]);
+	free(sum);
 	return before;
 }
 
@@ -53,47 +56,121 @@ static void unbalance(struct dataset *ds, double *before)
 	free(before);
 }
 
-static void learn_score_bins(struct model *m, const struct scored *scores, size_t rows)
+static double score_of(const struct fit_scores *s, size_t row)
 {
-	const size_t most = rows < DATASET_SAMPLE ? rows : DATASET_SAMPLE;
+	if (s->one)
+		return s->one[row].score;
+	const double *p = s->many.p + row * s->many.labels;
+	return p[metrics_largest(p, s->many.labels)];
+}
+
+static void learn_score_bins(struct model *m, const struct fit_scores *s)
+{
+	const size_t rows = s->rows, most = rows < DATASET_SAMPLE ? rows : DATASET_SAMPLE;
 	double *values = alloc_bytes(most * sizeof *values);
 
 	for (size_t i = 0; i < most; i++)
-		values[i] = scores[rows > most ? (size_t)((double)i * ((double)rows / (double)most)) : i].score;
+		values[i] = score_of(s, rows > most ? (size_t)((double)i * ((double)rows / (double)most)) : i);
 	m->score_bins = alloc_zeroed(DATASET_EDGES, sizeof *m->score_bins);
 	dataset_edges_of(values, most, m->score_bins);
 	free(values);
 }
 
-int fit_model(struct model *m, struct dataset *ds, const struct fit *f, struct fit_report *report, struct error *why)
+/* ---- solving ---- */
+
+/* The weights w of one problem; its steps or -1. */
+static int solve(const struct model *m, enum loss loss, struct dataset *ds, const struct fit *f, double *w, struct fit_report *report,
+    struct error *why)
 {
 	const struct problem problem = {
-		{ m->kind == MODEL_LOGISTIC ? LOSS_LOGISTIC : LOSS_SQUARED, ds, f->l2 }, f->l1, f->watch
+		{ .loss = loss, .data = ds, .l2 = f->l2, .labels = m->n_labels }, f->l1, f->watch
 	};
-	double *w = alloc_bytes((m->schema.n + 1) * sizeof *w), *before = NULL;
-	int steps;
+	double *before = f->balanced && loss != LOSS_SQUARED ? balance(ds, loss == LOSS_SOFTMAX ? m->n_labels : 2) : NULL;
+
+	report->solver = solver_find(&problem)->name;
+	const int steps = solver_run(&problem, w, why);
+	unbalance(ds, before);
+	return steps;
+}
+
+/* Answers that are indices, kept while each label in turn is 1 and the rest 0. */
+static double *take_answers(const struct dataset *ds)
+{
+	double *answers = alloc_bytes((ds->n_blocks ? ds->n_blocks : 1) * KERNEL_ROWS * sizeof *answers);
+
+	for (size_t b = 0; b < ds->n_blocks; b++)
+		memcpy(answers + b * KERNEL_ROWS, ds->blocks[b].answer, KERNEL_ROWS * sizeof *answers);
+	return answers;
+}
+
+static void set_answers(struct dataset *ds, const double *answers, size_t label)
+{
+	for (size_t b = 0; b < ds->n_blocks; b++)
+		for (size_t i = 0; i < KERNEL_ROWS; i++)
+			ds->blocks[b].answer[i] = answers[b * KERNEL_ROWS + i] == (double)label;
+}
+
+/* A logistic model of each label against the rest. */
+static int solve_each(const struct model *m, struct dataset *ds, const struct fit *f, double *w, struct fit_report *report,
+    struct error *why)
+{
+	double *answers = take_answers(ds);
+	int steps = 0, taken = 0;
+
+	for (size_t k = 0; taken >= 0 && k < m->n_labels; k++) {
+		if (f->watch_part)
+			f->watch_part(f->watch.self, k);
+		set_answers(ds, answers, k);
+		taken = solve(m, LOSS_LOGISTIC, ds, f, w + k * (m->schema.n + 1), report, why);
+		if (taken < 0)
+			error_prefix(why, "label %.100s against the rest", m->labels[k]);
+		steps += taken;
+	}
+	for (size_t b = 0; b < ds->n_blocks; b++)
+		memcpy(ds->blocks[b].answer, answers + b * KERNEL_ROWS, KERNEL_ROWS * sizeof *answers);
+	free(answers);
+	return taken < 0 ? -1 : steps;
+}
+
+static int solve_kind(const struct model *m, struct dataset *ds, const struct fit *f, double *w, struct fit_report *report,
+    struct error *why)
+{
+	static const enum loss losses[] = {
+		[MODEL_LOGISTIC] = LOSS_LOGISTIC, [MODEL_LINEAR] = LOSS_SQUARED, [MODEL_SOFTMAX] = LOSS_SOFTMAX
+	};
+
+	return m->kind == MODEL_ONE_VS_REST ? solve_each(m, ds, f, w, report, why) : solve(m, losses[m->kind], ds, f, w, report, why);
+}
+
+/* -0 prints as 0: what is written must be what was used. */
+static void take_weights(struct model *m, const double *w)
+{
+	const size_t n = m->schema.n;
+
+	for (size_t k = 0; k < m->outputs; k++)
+		for (size_t j = 0; j <= n; j++, w++)
+			*(j < n ? &m->weights[k * n + j] : &m->bias[k]) = *w == 0 ? 0 : *w;
+}
+
+int fit_model(struct model *m, struct dataset *ds, const struct fit *f, struct fit_report *report, struct error *why)
+{
+	const bool per_label = m->kind == MODEL_SOFTMAX || m->kind == MODEL_ONE_VS_REST;
+	double *w = alloc_bytes((per_label ? m->n_labels : 1) * (m->schema.n + 1) * sizeof *w);
 
 	learn_scaling(m, ds, report);
 	for (size_t j = 0; j < m->schema.n; j++)
 		dataset_scale(ds, j, m->schema.inputs[j].mean, m->schema.inputs[j].scale);
-	if (f->balanced && m->kind == MODEL_LOGISTIC)
-		before = balance(ds);
-	report->solver = solver_find(&problem)->name;
-	steps = solver_run(&problem, w, why);
-	unbalance(ds, before);
+	const int steps = solve_kind(m, ds, f, w, report, why);
 	if (steps >= 0) {
 		model_shape(m);
-		/* -0 prints as 0: what is written must be what was used. */
-		for (size_t j = 0; j <= m->schema.n; j++)
-			*(j < m->schema.n ? &m->weights[j] : m->bias) = w[j] == 0 ? 0 : w[j];
+		take_weights(m, w);
 		m->threshold = 0.5;
 		m->training.steps = (unsigned)steps;
 		m->training.l1 = f->l1;
 		m->training.l2 = f->l2;
-		m->training.balanced = before != NULL;
-		report->scores = alloc_bytes(ds->rows * sizeof *report->scores);
-		fit_scores(m, ds, report->scores);
-		learn_score_bins(m, report->scores, ds->rows);
+		m->training.balanced = f->balanced && m->kind != MODEL_LINEAR;
+		fit_score(m, ds, &report->scores);
+		learn_score_bins(m, &report->scores);
 		model_identify(m);
 	}
 	free(w);
@@ -110,18 +187,87 @@ void fit_scale(const struct model *m, struct dataset *ds)
 	}
 }
 
-void fit_scores(const struct model *m, const struct dataset *ds, struct scored *out)
+/* ---- scoring ---- */
+
+static void block_margins(const struct model *m, const struct dataset_block *block, size_t output, double *z)
+{
+	for (size_t i = 0; i < KERNEL_ROWS; i++)
+		z[i] = m->bias[output];
+	for (size_t j = 0; j < m->schema.n; j++)
+		kernel_add(z, m->weights[output * m->schema.n + j], block->column[j]);
+}
+
+static void score_one(const struct model *m, const struct dataset *ds, struct scored *out)
 {
 	for (size_t b = 0; b < ds->n_blocks; b++) {
 		const struct dataset_block *block = &ds->blocks[b];
 		double z[KERNEL_ROWS] __attribute__((aligned(64)));
-		for (size_t i = 0; i < KERNEL_ROWS; i++)
-			z[i] = m->bias[0];
-		for (size_t j = 0; j < m->schema.n; j++)
-			kernel_add(z, m->weights[j], block->column[j]);
-		if (m->kind == MODEL_LOGISTIC)
-			kernel_sigmoid(z, KERNEL_ROWS);
+		block_margins(m, block, 0, z);
+		model_scores(m, z, KERNEL_ROWS);
 		for (size_t i = 0, n = dataset_rows(ds, b); i < n; i++)
 			*out++ = (struct scored){ z[i], block->answer[i], block->weight[i] };
 	}
+}
+
+static void score_labels(const struct model *m, const struct dataset *ds, struct scored_labels *out)
+{
+	for (size_t b = 0; b < ds->n_blocks; b++) {
+		const struct dataset_block *block = &ds->blocks[b];
+		const size_t first = b * KERNEL_ROWS, n = dataset_rows(ds, b);
+		double z[KERNEL_ROWS] __attribute__((aligned(64)));
+		for (size_t k = 0; k < m->outputs; k++) {
+			block_margins(m, block, k, z);
+			for (size_t i = 0; i < n; i++)
+				out->p[(first + i) * m->outputs + k] = z[i];
+		}
+		memcpy(out->answer + first, block->answer, n * sizeof *out->answer);
+		memcpy(out->weight + first, block->weight, n * sizeof *out->weight);
+	}
+	model_scores(m, out->p, ds->rows);
+}
+
+void fit_score(const struct model *m, const struct dataset *ds, struct fit_scores *out)
+{
+	*out = (struct fit_scores){ .rows = ds->rows };
+	if (m->outputs == 1) {
+		out->one = alloc_bytes(ds->rows * sizeof *out->one);
+		score_one(m, ds, out->one);
+		return;
+	}
+	out->many = (struct scored_labels){
+		ds->rows, m->outputs, alloc_bytes(ds->rows * m->outputs * sizeof(double)), alloc_bytes(ds->rows * sizeof(double)),
+		alloc_bytes(ds->rows * sizeof(double))
+	};
+	score_labels(m, ds, &out->many);
+}
+
+void fit_scores_release(struct fit_scores *s)
+{
+	free(s->one);
+	scored_labels_release(&s->many);
+	*s = (struct fit_scores){0};
+}
+
+void fit_judge(const struct model *m, const struct fit_scores *s, struct quality *q)
+{
+	if (!s->one)
+		metrics_labels(&s->many, q);
+	else if (m->n_labels)
+		metrics_binary(s->one, s->rows, m->threshold, q);
+	else
+		metrics_regression(s->one, s->rows, q);
+}
+
+void fit_judge_held_out(const struct model *m, const struct fit_scores *s, const struct fit_scores *training, const struct quality *trained,
+    struct quality *q)
+{
+	fit_judge(m, s, q);
+	if (s->one) {
+		(m->n_labels ? metrics_constant_binary : metrics_constant_regression)(q, trained->constant);
+		return;
+	}
+	double *shares = alloc_bytes(m->n_labels * sizeof *shares);
+	metrics_shares(&training->many, shares);
+	metrics_constant_labels(q, &s->many, shares);
+	free(shares);
 }

@@ -17,29 +17,45 @@
 #include "model/solver.h"
 
 struct fit {
-	double l1, l2;
-	bool balanced;			/* each class has the same weight in all (logistic) */
+	double l1, l2;			/* l1: not of softmax */
+	bool balanced;			/* each class has the same weight in all (not linear) */
 	struct solver_watch watch;
+	void (*watch_part)(void *self, size_t output);	/* one-vs-rest: told before each label's steps, with watch.self; NULL */
 };
 
-/* What training found; free `columns` and `scores`. */
+/* The scores of rows. */
+struct fit_scores {
+	size_t rows;
+	struct scored *one;		/* of a model with one output, else NULL */
+	struct scored_labels many;
+};
+
+void fit_scores_release(struct fit_scores *);
+
+/* What training found; free `columns`, release `scores`. */
 struct fit_report {
 	struct column_figures *columns;	/* per input */
-	struct scored *scores;		/* per row */
+	struct fit_scores scores;
 	const char *solver;
 };
 
 /*
  * The model has its kind, labels and schema (one input per column, with its rule for missing values); answers are 1 for the
- * positive label and 0, or values.  Fills in means, scales, weights, bias, bins, threshold 0.5, the training's steps, l1 and l2, and the id.
- * 0, or -1: there is no minimum, or it is not reached.
+ * positive label and 0, indices of labels where the kind has an output for each, or values.  Fills in means, scales, weights, bias, bins,
+ * threshold 0.5, the training's steps, l1 and l2, and the id.  0, or -1: there is no minimum, or it is not reached.
  */
 int fit_model(struct model *, struct dataset *, const struct fit *, struct fit_report *, struct error *why);
 
 /* The same scaling for other rows. */
 void fit_scale(const struct model *, struct dataset *);
 
-/* The scores of scaled rows, equal to what model_scores gives for the values they were; out: `rows` of them. */
-void fit_scores(const struct model *, const struct dataset *, struct scored *out);
+/* The scores of scaled rows, equal to what model_scores gives for the values they were. */
+void fit_score(const struct model *, const struct dataset *, struct fit_scores *out);
+
+void fit_judge(const struct model *, const struct fit_scores *, struct quality *);
+
+/* Of rows that were held out: what the training rows alone would predict is the mark for them too, as they have not been seen. */
+void fit_judge_held_out(const struct model *, const struct fit_scores *, const struct fit_scores *training, const struct quality *trained,
+    struct quality *);
 
 #endif

@@ -17,6 +17,7 @@
 
 #include "model/exp.h"
 
+#define ALIGNED __attribute__((aligned(64)))
 #define LANES 8
 #define FOR_ROWS for (int i = 0; i < KERNEL_ROWS; i++)
 
@@ -148,7 +149,7 @@ FAST void kernel_sigmoid(double *restrict z, size_t n)
 FAST double kernel_logistic(const double *restrict z, const double *restrict y, const double *restrict s,
     double *restrict residual, double *restrict curvature)
 {
-	double loss[KERNEL_ROWS] __attribute__((aligned(64)));
+	double loss[KERNEL_ROWS] ALIGNED;
 
 	FOR_ROWS {
 		/* e = e^-|z| never overflows, and neither p nor p (1 - p) loses digits in the tails. */
@@ -168,8 +169,77 @@ FAST double kernel_squared(const double *restrict z, const double *restrict y, c
 		residual[i] = s[i] * (z[i] - y[i]);
 		curvature[i] = s[i];
 	}
-	double loss[KERNEL_ROWS] __attribute__((aligned(64)));
+	double loss[KERNEL_ROWS] ALIGNED;
 	FOR_ROWS
 		loss[i] = residual[i] * (z[i] - y[i]) * 0.5;
 	return kernel_sum(loss);
+}
+
+/* The largest term of the sum is 1: what is left of it is added without it, so that a small loss keeps its digits. */
+FAST static double softmax_loss(double *restrict z, size_t outputs, const double *restrict largest, const double *restrict own,
+    const double *restrict s)
+{
+	double rest[KERNEL_ROWS] ALIGNED = {0}, ones[KERNEL_ROWS] ALIGNED, loss[KERNEL_ROWS] ALIGNED;
+
+	FOR_ROWS
+		ones[i] = 1;
+	for (size_t k = 0; k < outputs; k++, z += KERNEL_ROWS)
+		FOR_ROWS {
+			z[i] = exp_of(z[i] - largest[i]);
+			const double first = z[i] == 1 ? ones[i] : 0;
+			ones[i] -= first;
+			rest[i] += z[i] - first;
+		}
+	z -= outputs * KERNEL_ROWS;
+	FOR_ROWS
+		loss[i] = s[i] * (largest[i] - own[i] + exp_log1p_any(rest[i]));
+	for (size_t k = 0; k < outputs; k++, z += KERNEL_ROWS)
+		FOR_ROWS
+			z[i] /= 1 + rest[i];
+	return kernel_sum(loss);
+}
+
+FAST double kernel_softmax(double *restrict z, size_t outputs, const double *restrict y, const double *restrict s)
+{
+	double largest[KERNEL_ROWS] ALIGNED, own[KERNEL_ROWS] ALIGNED;
+
+	FOR_ROWS
+		largest[i] = own[i] = z[i];
+	for (size_t k = 1; k < outputs; k++)
+		FOR_ROWS {
+			const double margin = z[k * KERNEL_ROWS + (size_t)i];
+			largest[i] = margin > largest[i] ? margin : largest[i];
+			own[i] = y[i] == (double)k ? margin : own[i];
+		}
+	return softmax_loss(z, outputs, largest, own, s);
+}
+
+FAST void kernel_softmax_residual(const double *restrict p, size_t k, const double *restrict y, const double *restrict s,
+    double *restrict residual)
+{
+	const double output = (double)k;
+
+	FOR_ROWS
+		residual[i] = s[i] * (p[i] - (y[i] == output ? 1 : 0));
+}
+
+FAST void kernel_softmax_curvature(const double *p_k, const double *p_m, bool same, const double *restrict s, double *restrict curvature)
+{
+	const double one = same ? 1 : 0;
+
+	FOR_ROWS
+		curvature[i] = s[i] * (p_k[i] * (one - p_m[i]));
+}
+
+FAST void kernel_softmax_product(const double *restrict p, size_t outputs, const double *restrict s, const double *restrict u,
+    double *restrict r)
+{
+	double mean[KERNEL_ROWS] ALIGNED = {0};
+
+	for (size_t k = 0; k < outputs; k++)
+		for (size_t i = 0; i < KERNEL_ROWS; i++)
+			mean[i] += p[k * KERNEL_ROWS + i] * u[k * KERNEL_ROWS + i];
+	for (size_t k = 0; k < outputs; k++)
+		for (size_t i = 0; i < KERNEL_ROWS; i++)
+			r[k * KERNEL_ROWS + i] = s[i] * (p[k * KERNEL_ROWS + i] * (u[k * KERNEL_ROWS + i] - mean[i]));
 }

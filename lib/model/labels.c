@@ -11,6 +11,7 @@ void labels_release(struct labels *l)
 {
 	for (int i = 0; i < l->n; i++)
 		free(l->label[i].text);
+	free(l->label);
 	*l = (struct labels){0};
 }
 
@@ -80,9 +81,14 @@ int labels_add(struct labels *l, struct value v, struct error *why)
 	}
 	if (!text_of(v, own, &text, &len))
 		return error_set(why, "is %s: a label is a string, a number or a boolean", value_kind(v));
-	if (l->n == 2)
+	if (l->n == 2 && !l->many)
 		return error_set(why, "a third label, \"%.*s\", beside \"%.100s\" and \"%.100s\": two are told apart",
 		    (int)(len < 100 ? len : 100), text, l->label[0].text, l->label[1].text);
+	if (l->n == LABELS_MOST)
+		return error_set(why, "more than %d different labels, the last \"%.*s\": are these labels?", LABELS_MOST,
+		    (int)(len < 100 ? len : 100), text);
+	if (l->n == l->room)
+		l->label = alloc_again(l->label, (size_t)(l->room = l->room ? l->room * 2 : 2), sizeof *l->label);
 	l->label[l->n] = (struct label){ .text = alloc_span(text, len), .len = len, .rows = 1,
 		.is_integer = v.type == VALUE_INTEGER, .integer = v.type == VALUE_INTEGER ? v.integer : 0 };
 	return l->n++;
@@ -109,4 +115,37 @@ int labels_positive(const struct labels *l, const char *wanted, struct error *wh
 	if (l->label[0].rows != l->label[1].rows)
 		return l->label[0].rows > l->label[1].rows;
 	return strcmp(l->label[0].text, l->label[1].text) < 0;
+}
+
+/* Whether every text is a number. */
+static bool are_numbers(const struct labels *l)
+{
+	struct error ignored;
+	double x;
+
+	for (int i = 0; i < l->n; i++)
+		if (number_parse_double(l->label[i].text, &x, &ignored))
+			return false;
+	return true;
+}
+
+static bool is_before(const struct label *a, const struct label *b, bool numbers)
+{
+	struct error ignored;
+	double x, y;
+
+	if (numbers && !number_parse_double(a->text, &x, &ignored) && !number_parse_double(b->text, &y, &ignored) && x != y)
+		return x < y;
+	return strcmp(a->text, b->text) < 0;
+}
+
+void labels_sort(const struct labels *l, int *place)
+{
+	const bool numbers = are_numbers(l);
+
+	for (int i = 0; i < l->n; i++) {
+		place[i] = 0;
+		for (int k = 0; k < l->n; k++)
+			place[i] += k != i && is_before(&l->label[k], &l->label[i], numbers);
+	}
 }

@@ -7,19 +7,19 @@
 #include "base/alloc.h"
 #include "model/radix.h"
 
-#define FIGURE(name, binary, regression) { #name, binary, regression, offsetof(struct quality, name) }
+#define FIGURE(name, binary, labels, regression) { #name, { binary, labels, regression }, offsetof(struct quality, name) }
 
 const struct metrics_row metrics_rows[] = {
-	FIGURE(loss, "loss (log loss)", "loss (half MSE)"),
-	FIGURE(auc, "auc", NULL),
-	FIGURE(accuracy, "accuracy", NULL),
-	FIGURE(brier, "brier", NULL),
-	FIGURE(calibration, "calibration", NULL),
-	FIGURE(rmse, NULL, "rmse"),
-	FIGURE(r2, NULL, "r2"),
-	FIGURE(constant, "best constant", "best constant"),
-	FIGURE(constant_loss, "best constant loss", "best constant loss"),
-	{ NULL, NULL, NULL, 0 }
+	FIGURE(loss, "loss (log loss)", "loss (log loss)", "loss (half MSE)"),
+	FIGURE(auc, "auc", "auc (mean)", NULL),
+	FIGURE(accuracy, "accuracy", "accuracy", NULL),
+	FIGURE(brier, "brier", "brier", NULL),
+	FIGURE(calibration, "calibration", NULL, NULL),
+	FIGURE(rmse, NULL, NULL, "rmse"),
+	FIGURE(r2, NULL, NULL, "r2"),
+	FIGURE(constant, "best constant", "best constant", "best constant"),
+	FIGURE(constant_loss, "best constant loss", "best constant loss", "best constant loss"),
+	{ NULL, { NULL }, 0 }
 };
 
 /* A sum whose rounding does not grow with n (Neumaier, ZAMM 54, 1974): figures of a million rows agree to 1e-12. */
@@ -95,7 +95,7 @@ void metrics_binary(const struct scored *r, size_t n, double threshold, struct q
 	}
 	const double all = total(weights), up = total(positives), share = up / all;
 	*q = (struct quality){
-		.rows = n, .loss = total(loss) / all, .accuracy = total(right) / all, .brier = total(squares) / all,
+		.kind = METRICS_BINARY, .rows = n, .loss = total(loss) / all, .accuracy = total(right) / all, .brier = total(squares) / all,
 		.calibration = total(probabilities) / up, .rmse = NAN, .r2 = NAN, .constant = share,
 		/* x log x is 0 at 0 */
 		.constant_loss = all > 0 ? 0 - (share > 0 ? share * log(share) : 0) - (share < 1 ? (1 - share) * log(1 - share) : 0) : NAN,
@@ -135,8 +135,101 @@ void metrics_regression(const struct scored *r, size_t n, struct quality *q)
 		add(&spread, r[i].weight * d * d);
 	}
 	*q = (struct quality){
-		.rows = n, .loss = total(squares) / all / 2, .constant = mean, .constant_loss = total(spread) / all / 2,
+		.kind = METRICS_REGRESSION, .rows = n, .loss = total(squares) / all / 2, .constant = mean, .constant_loss = total(spread) / all / 2,
 		.auc = NAN, .accuracy = NAN, .brier = NAN, .calibration = NAN,
 		.rmse = sqrt(total(squares) / all), .r2 = 1 - total(squares) / total(spread),
 	};
+}
+
+/* ---- several labels ---- */
+
+void scored_labels_release(struct scored_labels *r)
+{
+	free(r->p);
+	free(r->answer);
+	free(r->weight);
+	*r = (struct scored_labels){0};
+}
+
+size_t metrics_largest(const double *p, size_t labels)
+{
+	size_t best = 0;
+
+	for (size_t k = 1; k < labels; k++)
+		if (p[k] > p[best])
+			best = k;
+	return best;
+}
+
+void metrics_shares(const struct scored_labels *r, double *shares)
+{
+	struct sum *sums = alloc_zeroed(r->labels, sizeof *sums), all = {0};
+
+	for (size_t i = 0; i < r->rows; i++) {
+		add(&sums[(size_t)r->answer[i]], r->weight[i]);
+		add(&all, r->weight[i]);
+	}
+	for (size_t k = 0; k < r->labels; k++)
+		shares[k] = total(sums[k]) / total(all);
+	free(sums);
+}
+
+void metrics_constant_labels(struct quality *q, const struct scored_labels *r, const double *shares)
+{
+	struct sum loss = {0}, all = {0};
+
+	for (size_t i = 0; i < r->rows; i++) {
+		add(&loss, -r->weight[i] * log(held(shares[(size_t)r->answer[i]])));
+		add(&all, r->weight[i]);
+	}
+	q->constant = shares[metrics_largest(shares, r->labels)];
+	q->constant_loss = total(loss) / total(all);
+}
+
+/* The mean over the labels of the AUC of each against the rest, as macro-averaged "ovr" of scikit-learn. */
+static double mean_auc(const struct scored_labels *r, const double *shares)
+{
+	struct scored *own = alloc_bytes((r->rows + 1) * sizeof *own);
+	double all = 0, sum = 0;
+
+	for (size_t i = 0; i < r->rows; i++)
+		all += r->weight[i];
+	for (size_t k = 0; k < r->labels; k++) {
+		for (size_t i = 0; i < r->rows; i++)
+			own[i] = (struct scored){ r->p[i * r->labels + k], r->answer[i] == (double)k, r->weight[i] };
+		sum += auc(own, r->rows, shares[k] * all, (1 - shares[k]) * all);
+	}
+	free(own);
+	return sum / (double)r->labels;
+}
+
+static double distance(const double *p, size_t labels, size_t answer)
+{
+	double sum = 0;
+
+	for (size_t k = 0; k < labels; k++)
+		sum += (p[k] - (k == answer)) * (p[k] - (k == answer));
+	return sum;
+}
+
+void metrics_labels(const struct scored_labels *r, struct quality *q)
+{
+	struct sum weights = {0}, loss = {0}, squares = {0}, right = {0};
+	double *shares = alloc_bytes(r->labels * sizeof *shares);
+
+	for (size_t i = 0; i < r->rows; i++) {
+		const double *p = r->p + i * r->labels, s = r->weight[i];
+		const size_t own = (size_t)r->answer[i];
+		add(&weights, s);
+		add(&loss, -s * log(held(p[own])));
+		add(&squares, s * distance(p, r->labels, own));
+		add(&right, metrics_largest(p, r->labels) == own ? s : 0);
+	}
+	metrics_shares(r, shares);
+	*q = (struct quality){
+		.kind = METRICS_LABELS, .rows = r->rows, .loss = total(loss) / total(weights), .accuracy = total(right) / total(weights),
+		.brier = total(squares) / total(weights), .auc = mean_auc(r, shares), .calibration = NAN, .rmse = NAN, .r2 = NAN,
+	};
+	metrics_constant_labels(q, r, shares);
+	free(shares);
 }

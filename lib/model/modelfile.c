@@ -183,7 +183,7 @@ static void show_training(const struct model *m, struct buf *b, const char *lf)
 	buf_format(b, ",%s\"training\":{", lf);
 	member_text(b, "tool", t->tool);
 	member_number(b, "rows", (double)t->rows);
-	if (m->n_labels == 2)
+	if (m->n_labels && m->outputs == 1)
 		member_number(b, "positives", (double)t->positives);
 	show_quality(b, t->loss, t->auc, t->accuracy);
 	member_number(b, "l1", t->l1);

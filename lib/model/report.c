@@ -8,6 +8,11 @@ void report_head(struct buf *b)
 	buf_format(b, "%10s %6s %12s %12s\n", "rows", "step", "objective", "gradient");
 }
 
+void report_part(struct buf *b, const char *label)
+{
+	buf_format(b, "%.200s against the rest\n", label);
+}
+
 void report_step(struct buf *b, const struct problem *p, unsigned step, double objective, double gradient)
 {
 	const struct dataset *ds = p->objective.data;
@@ -26,17 +31,16 @@ static void row(struct buf *b, const char *name, double training, const double *
 	buf_add_byte(b, '\n');
 }
 
-void report_quality(struct buf *b, bool regression, const struct quality *training, const struct quality *held_out)
+void report_quality(struct buf *b, const struct quality *training, const struct quality *held_out)
 {
 	buf_format(b, "%-18s %12s%s\n%-18s %12zu", "", "training", held_out ? "     held out" : "", "rows", training->rows);
 	if (held_out)
 		buf_format(b, " %12zu", held_out->rows);
 	buf_add_byte(b, '\n');
 	for (const struct metrics_row *r = metrics_rows; r->name; r++) {
-		const char *title = regression ? r->regression : r->binary;
 		const double held = held_out ? metrics_get(held_out, r) : 0;
-		if (title)
-			row(b, title, metrics_get(training, r), held_out ? &held : NULL);
+		if (r->title[training->kind])
+			row(b, r->title[training->kind], metrics_get(training, r), held_out ? &held : NULL);
 	}
 }
 
@@ -50,7 +54,7 @@ void report_json(struct buf *b, const char *positive, const struct quality *q)
 		json_write_string(b, positive, strlen(positive));
 	}
 	for (const struct metrics_row *r = metrics_rows; r->name; r++)
-		if (positive ? r->binary : r->regression) {
+		if (r->title[q->kind]) {
 			json_write_name(b, r->name);
 			json_write_double(b, metrics_get(q, r));
 		}

@@ -64,8 +64,8 @@ static void conjugate(const struct objective *o, struct work *k, size_t n, doubl
 static int solve(const struct problem *p, double *w, struct error *why)
 {
 	const struct objective *o = &p->objective;
-	const size_t n = o->data->columns + 1;
-	double *const memory = alloc_bytes((7 * n + o->data->n_blocks * KERNEL_ROWS) * sizeof *memory);
+	const size_t n = objective_size(o);
+	double *const memory = alloc_bytes((7 * n + objective_curvature_size(o)) * sizeof *memory);
 	struct work k = { memory, memory + n, memory + 2 * n, memory + 3 * n, memory + 4 * n, memory + 5 * n, memory + 6 * n,
 	    memory + 7 * n };
 	double value, first, weights = 0;
@@ -86,11 +86,11 @@ static int solve(const struct problem *p, double *w, struct error *why)
 		const double largest = 1 + solver_largest(w, n), steepest = solver_largest(k.g, n);
 		/* F bends by l2 at least: |g| / l2 bounds the distance, which a step cut short might not show.  Below `noise` the
 		 * gradient is the rounding of its sum, of |r x| over the rows. */
-		const double noise = 1e-15 * (o->loss == LOSS_LOGISTIC ? weights : sqrt(2 * value * weights)) + 1e-14 * first;
+		const double noise = 1e-15 * (o->loss != LOSS_SQUARED ? weights : sqrt(2 * value * weights)) + 1e-14 * first;
 		const bool flat = steepest <= noise;
 		if (flat || (size <= SOLVER_STILL * largest && (!(o->l2 > 0) || steepest <= SOLVER_STILL * o->l2 * largest))) {
 			if (flat && !(o->l2 > 0) && size > SOLVER_STILL * largest) {
-				solver_unbounded(w, n - 1, why);
+				solver_unbounded(p, w, why);
 				break;
 			}
 			for (size_t j = 0; j < n; j++)
@@ -103,8 +103,8 @@ static int solve(const struct problem *p, double *w, struct error *why)
 			solver_unfinished((unsigned)taken, solver_largest(k.g, n), why);
 			break;
 		}
-		if (o->loss == LOSS_LOGISTIC && !(o->l2 > 0) && objective_separates(o, w)) {
-			solver_unbounded(w, n - 1, why);
+		if (o->loss != LOSS_SQUARED && !(o->l2 > 0) && objective_separates(o, w)) {
+			solver_unbounded(p, w, why);
 			break;
 		}
 	}

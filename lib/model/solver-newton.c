@@ -22,7 +22,9 @@
 
 static bool fits(const struct problem *p)
 {
-	return !(p->l1 > 0) && p->objective.data->columns <= (p->objective.l2 > 0 ? SOLVER_DENSE : SOLVER_DENSE_FREE);
+	const size_t weights = objective_outputs(&p->objective) * p->objective.data->columns;
+
+	return !(p->l1 > 0) && weights <= (p->objective.l2 > 0 ? SOLVER_DENSE : SOLVER_DENSE_FREE);
 }
 
 static double dot(const double *a, const double *b, size_t n)
@@ -36,9 +38,9 @@ static double dot(const double *a, const double *b, size_t n)
 static int solve(const struct problem *p, double *w, struct error *why)
 {
 	const struct objective *o = &p->objective;
-	const size_t d = o->data->columns, n = d + 1;
+	const size_t d = o->data->columns, n = objective_size(o);
 	double *g = alloc_bytes(n * sizeof *g), *step = alloc_bytes(n * sizeof *step);
-	size_t *columns = alloc_bytes(n * sizeof *columns);
+	size_t *columns = alloc_bytes((d + 1) * sizeof *columns);
 	bool *left_out = alloc_zeroed(n, sizeof *left_out);
 	struct hessian h = { .columns = columns, .n = d, .a = alloc_bytes(n * n * sizeof *h.a) };
 	double value, before = 0;
@@ -54,7 +56,7 @@ static int solve(const struct problem *p, double *w, struct error *why)
 			break;
 		}
 		if (cholesky_factor(h.a, n, left_out) && taken && !(o->l2 > 0)) {
-			solver_unbounded(w, d, why);
+			solver_unbounded(p, w, why);
 			break;
 		}
 		for (size_t j = 0; j < n; j++)
@@ -73,8 +75,8 @@ static int solve(const struct problem *p, double *w, struct error *why)
 			solver_unfinished((unsigned)taken, solver_largest(g, n), why);
 			break;
 		}
-		if (o->loss == LOSS_LOGISTIC && !(o->l2 > 0) && objective_separates(o, w)) {
-			solver_unbounded(w, d, why);
+		if (o->loss != LOSS_SQUARED && !(o->l2 > 0) && objective_separates(o, w)) {
+			solver_unbounded(p, w, why);
 			break;
 		}
 	}

@@ -40,7 +40,7 @@ struct work {
 
 static bool fits(const struct problem *p)
 {
-	return p->l1 > 0;
+	return p->l1 > 0 && objective_outputs(&p->objective) == 1;
 }
 
 /* How far 0 is from the subgradient of coordinate j. */

@@ -19,16 +19,48 @@ const struct solver *solver_find(const struct problem *p)
 	return NULL;
 }
 
-/* The best constant: the mean, or the log-odds of the rows' weights. */
-static double best_bias(const struct objective *o)
+/* The weight of all rows. */
+static double weight_of(const struct objective *o)
 {
-	double weights = 0, answers = 0;
+	double sum = 0;
 
-	for (size_t b = 0; b < o->data->n_blocks; b++) {
-		weights += kernel_sum(o->data->blocks[b].weight);
-		answers += kernel_dot(o->data->blocks[b].weight, o->data->blocks[b].answer);
+	for (size_t b = 0; b < o->data->n_blocks; b++)
+		sum += kernel_sum(o->data->blocks[b].weight);
+	return sum;
+}
+
+/* Logarithms of the labels' shares of the weight, their mean taken away. */
+static void label_biases(const struct objective *o, double *w)
+{
+	const size_t step = o->data->columns + 1, last = o->data->columns;
+	double mean = 0;
+
+	for (size_t k = 0; k < o->labels; k++)
+		w[k * step + last] = 0;
+	for (size_t b = 0; b < o->data->n_blocks; b++)
+		for (size_t i = 0; i < KERNEL_ROWS; i++)
+			w[(size_t)o->data->blocks[b].answer[i] * step + last] += o->data->blocks[b].weight[i];
+	for (size_t k = 0; k < o->labels; k++)
+		mean += (w[k * step + last] = log(w[k * step + last])) / (double)o->labels;
+	for (size_t k = 0; k < o->labels; k++)
+		w[k * step + last] -= mean;
+}
+
+/* The best constant: the mean, or the log-odds of the rows' weights.  False: of some label there is no weight. */
+static bool best_biases(const struct objective *o, double *w)
+{
+	const double weights = weight_of(o);
+	double answers = 0, *bias = &w[o->data->columns];
+
+	memset(w, 0, objective_size(o) * sizeof *w);
+	if (o->loss == LOSS_SOFTMAX) {
+		label_biases(o, w);
+		return isfinite(solver_largest(w, objective_size(o)));
 	}
-	return o->loss == LOSS_LOGISTIC ? log(answers / (weights - answers)) : answers / weights;
+	for (size_t b = 0; b < o->data->n_blocks; b++)
+		answers += kernel_dot(o->data->blocks[b].weight, o->data->blocks[b].answer);
+	*bias = o->loss == LOSS_LOGISTIC ? log(answers / (weights - answers)) : answers / weights;
+	return isfinite(*bias);
 }
 
 /* Every n-th whole block; the pointers are borrowed. */
@@ -45,35 +77,36 @@ static struct dataset sample_of(const struct dataset *ds)
 /* The minimum over a sample, its penalties in proportion: two or three steps from the one over all rows. */
 static void start_from_sample(const struct problem *p, const struct solver *s, double *w)
 {
-	const size_t d = p->objective.data->columns;
+	const size_t n = objective_size(&p->objective);
 	struct dataset some = sample_of(p->objective.data);
 	struct problem part = *p;
 	struct error ignored;
-	double *v = alloc_zeroed(d + 1, sizeof *v);
+	double *v = alloc_bytes(n * sizeof *v);
 
 	part.objective.data = &some;
 	const double share = (double)some.n_blocks / (double)p->objective.data->n_blocks;
 	part.objective.l2 *= share;
+	part.objective.anchor *= share;
 	part.l1 *= share;
-	v[d] = best_bias(&part.objective);
-	if (isfinite(v[d]) && s->solve(&part, v, &ignored) >= 0)
-		memcpy(w, v, (d + 1) * sizeof *w);
+	if (best_biases(&part.objective, v) && s->solve(&part, v, &ignored) >= 0)
+		memcpy(w, v, n * sizeof *w);
 	free(v);
 	free(some.blocks);
 }
 
-int solver_run(const struct problem *p, double *w, struct error *why)
+int solver_run(const struct problem *given, double *w, struct error *why)
 {
-	const struct solver *s = solver_find(p);
-	const struct dataset *ds = p->objective.data;
+	struct problem p = *given;
+	const struct solver *s = solver_find(&p);
 
-	memset(w, 0, ds->columns * sizeof *w);
-	w[ds->columns] = best_bias(&p->objective);
-	if (!isfinite(w[ds->columns]))
-		return error_set(why, "the rows' weights leave one class, or none");
-	if (ds->n_blocks >= 4 * SOLVER_SAMPLE)
-		start_from_sample(p, s, w);
-	return s->solve(p, w, why);
+	if (p.objective.loss == LOSS_SOFTMAX)
+		p.objective.anchor = weight_of(&p.objective) / (double)(p.objective.labels * p.objective.labels);
+	if (!best_biases(&p.objective, w))
+		return error_set(why, p.objective.loss == LOSS_SOFTMAX ? "the rows' weights leave a label without any" :
+		    "the rows' weights leave one class, or none");
+	if (p.objective.data->n_blocks >= 4 * SOLVER_SAMPLE)
+		start_from_sample(&p, s, w);
+	return s->solve(&p, w, why);
 }
 
 bool solver_is_last(double size, double before, double largest)
@@ -111,7 +144,7 @@ void solver_tell(const struct problem *p, unsigned iteration, double objective, 
 double solver_search(const struct problem *p, double *w, const double *step, double value, double slope, double *gradient,
     struct hessian *h, double *curvature)
 {
-	const size_t n = p->objective.data->columns + 1;
+	const size_t n = objective_size(&p->objective);
 	double *start = alloc_bytes(n * sizeof *start), now = NAN;
 
 	memcpy(start, w, n * sizeof *start);
@@ -128,13 +161,17 @@ double solver_search(const struct problem *p, double *w, const double *step, dou
 	return now;
 }
 
-int solver_unbounded(const double *w, size_t n, struct error *why)
+int solver_unbounded(const struct problem *p, const double *w, struct error *why)
 {
-	char largest[NUMBER_SHOW_MAX];
+	const size_t d = p->objective.data->columns;
+	char shown[NUMBER_SHOW_MAX];
+	double largest = 0;
 
-	number_show(floor(solver_largest(w, n) * 100) / 100, largest);
+	for (size_t k = 0; k < objective_outputs(&p->objective); k++)
+		largest = fmax(largest, solver_largest(w + k * (d + 1), d));
+	number_show(floor(largest * 100) / 100, shown);
 	return error_set(why, "some rows can be told apart without error, so that without a penalty the weights grow without bound "
-	    "(%s so far): give --l2 or --l1 above 0", largest);
+	    "(%s so far): give --l2%s above 0", shown, p->objective.loss == LOSS_SOFTMAX ? "" : " or --l1");
 }
 
 int solver_unfinished(unsigned steps, double gradient, struct error *why)

@@ -33,11 +33,11 @@ struct solver {
 	const char *name;
 	const char *minimises;		/* and how, in a line */
 	bool (*fits)(const struct problem *);
-	/* w: columns + 1 numbers, the start and then the result.  Steps taken, or -1: no minimum, or not reached. */
+	/* w: objective_size numbers, the start and then the result.  Steps taken, or -1: no minimum, or not reached. */
 	int (*solve)(const struct problem *, double *w, struct error *why);
 };
 
-#define SOLVER_DENSE 64			/* columns up to which the Hessian is formed and factored whole, */
+#define SOLVER_DENSE 64			/* weights up to which the Hessian is formed and factored whole, */
 #define SOLVER_DENSE_FREE 512		/* and without a penalty, where it may be singular and must be seen to be */
 #define SOLVER_SAMPLE 64		/* blocks whose minimum is the start, where there are four times as many */
 #define SOLVER_STEPS 200
@@ -72,7 +72,7 @@ double solver_penalty(const struct problem *, const double *w);		/* l1 sum |w_j|
 void solver_tell(const struct problem *, unsigned iteration, double objective, double gradient);
 
 /* -1 and why. */
-int solver_unbounded(const double *w, size_t n, struct error *why);
+int solver_unbounded(const struct problem *, const double *w, struct error *why);
 int solver_unfinished(unsigned steps, double gradient, struct error *why);
 
 #endif

@@ -100,8 +100,8 @@ static void columns(void)
 	is_double(dataset_value(&ds, 2999, 1), 2999.5, "dropped");
 	dataset_fill(&ds, 1, 7);
 	is_double(dataset_value(&ds, 0, 1), 7, "filled");
-	dataset_turn(&ds);
-	is_double(dataset_answer(&ds, 1), 0, "turned");
+	dataset_recode(&ds, (const int[]){ 4, 2 });
+	ok(dataset_answer(&ds, 0) == 4 && dataset_answer(&ds, 1) == 2, "recoded");
 	dataset_release(&ds);
 }
 

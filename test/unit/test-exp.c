@@ -29,7 +29,7 @@ static double between(double a, double b)
 
 static void measure(void)
 {
-	double near = 0, normal = 0, low = 0, log1p_worst = 0, sigmoid = 0;
+	double near = 0, normal = 0, low = 0, log1p_worst = 0, any = 0, sigmoid = 0;
 
 	if (!has_wide_double()) {
 		skip_check("long double is no wider than double here");
@@ -44,14 +44,18 @@ static void measure(void)
 		low = fmax(low, ulps(exp_of(x), expl(x)));
 		x = i & 1 ? between(0, 1) : exp_of(between(-50, 0));
 		log1p_worst = fmax(log1p_worst, ulps(exp_log1p(x), log1pl(x)));
+		x = i & 1 ? between(0, 3) : exp_of(between(-50, 7));
+		any = fmax(any, ulps(exp_log1p_any(x), log1pl(x)));
 		x = between(-60, 60);
 		sigmoid = fmax(sigmoid, ulps(exp_sigmoid(x), x > 0 ? 1 / (1 + expl(-x)) : expl(x) / (1 + expl(x))));
 	}
-	printf("# worst in ulp: exp %.3f near 0, %.3f, %.3f subnormal; log1p %.3f; sigmoid %.3f\n", near, normal, low, log1p_worst, sigmoid);
+	printf("# worst in ulp: exp %.3f near 0, %.3f, %.3f subnormal; log1p %.3f, above 1 too %.3f; sigmoid %.3f\n",
+	    near, normal, low, log1p_worst, any, sigmoid);
 	ok(near <= 1, "exp near 0 is within 1 ulp");
 	ok(normal <= 1, "exp over the range of results is within 1 ulp");
 	ok(low <= 1, "exp where results are subnormal is within 1 ulp");
 	ok(log1p_worst <= 2.5, "log(1 + x) is within 2.5 ulp");
+	ok(any <= 2.5, "also where x is above 1");
 	ok(sigmoid <= 3, "the logistic function is within 3 ulp");
 }
 
@@ -71,6 +75,9 @@ static void edges(void)
 	is_double(exp_log1p(0), 0, "log 1");
 	is_double(exp_log1p(1), log(2), "log 2");
 	is_double(exp_log1p(0x1p-1000), 0x1p-1000, "log1p of a tiny number");
+	is_double(exp_log1p_any(0), 0, "of any x, log 1");
+	is_double(exp_log1p_any(3), log(4), "log 4");
+	is_near(exp_log1p_any(1 - 0x1p-53), log(2), 1e-15, "just below log 2");
 	is_double(exp_sigmoid(0), 0.5, "a half at 0");
 	is_double(exp_sigmoid(1000), 1, "1 far above");
 	is_double(exp_sigmoid(-1000), 0, "0 far below");

@@ -54,6 +54,33 @@ static void special(void)
 	ok(isnan(q.loss) && isnan(q.auc) && isnan(q.constant_loss), "no rows: nothing is defined");
 }
 
+static void labels(void)
+{
+	double p[] = { 0.7, 0.2, 0.1, 0.3, 0.3, 0.4, 0.1, 0.8, 0.1, 0.5, 0.25, 0.25 }, answer[] = { 0, 1, 1, 2 }, weight[] = { 1, 2, 1, 1 };
+	const struct scored_labels r = { 4, 3, p, answer, weight };
+	double shares[3];
+	struct quality q;
+
+	metrics_labels(&r, &q);
+	is_int(q.rows, 4, "labels: rows");
+	is_near(q.loss, -(log(0.7) + 2 * log(0.3) + log(0.8) + log(0.25)) / 5, 1e-15, "log loss");
+	is_near(q.accuracy, 2.0 / 5, 1e-15, "accuracy");
+	is_near(q.brier, (0.14 + 2 * 0.74 + 0.06 + 0.875) / 5, 1e-15, "Brier score");
+	/* Pairs in order: of label 0 all, of 1 six of six weights but those with p 0.3 above 0.25 and 0.2, of 2 one of four and two ties. */
+	is_near(q.auc, (1 + 1 + 2.0 / 4) / 3, 1e-15, "AUC, the mean over the labels");
+	is_double(q.constant, 0.6, "the share of the commonest");
+	is_near(q.constant_loss, -(log(0.2) + 3 * log(0.6) + log(0.2)) / 5, 1e-15, "loss of the shares");
+	ok(isnan(q.calibration) && isnan(q.r2), "what is of others is not defined");
+	metrics_shares(&r, shares);
+	ok(shares[0] == 0.2 && shares[1] == 0.6 && shares[2] == 0.2, "shares");
+	metrics_constant_labels(&q, &r, (const double[]){ 0.5, 0.25, 0.25 });
+	is_double(q.constant, 0.5, "of other rows");
+	is_near(q.constant_loss, -(log(0.5) + 4 * log(0.25)) / 5, 1e-15, "judged on these");
+	answer[3] = 0;
+	metrics_labels(&r, &q);
+	ok(isnan(q.auc), "of a label without rows there is no AUC");
+}
+
 static void regression(void)
 {
 	struct scored r[] = { { 2.5, 3, 1 }, { 0, -0.5, 1 }, { 2, 2, 1 }, { 8, 7, 1 } };
@@ -148,6 +175,7 @@ int main(void)
 	prng_init(&prng, 1);
 	by_hand();
 	special();
+	labels();
 	regression();
 	constants();
 	random_cases();

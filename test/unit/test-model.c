@@ -120,6 +120,24 @@ static void label_rules(void)
 	is_int(labels_add(&l, value_null(), &why), -1, "null is none");
 	labels_release(&l);
 
+	l = (struct labels){ .many = true };
+	for (int i = 0; i < LABELS_MOST; i++)
+		labels_add(&l, value_integer((i * 7 + 3) % LABELS_MOST), &why);
+	int *place = alloc_bytes(LABELS_MOST * sizeof *place);
+	labels_sort(&l, place);
+	ok(l.n == LABELS_MOST && place[0] == 3 && place[1] == 10, "many labels; numbers stand in order of values");
+	is_int(labels_add(&l, TEXT("x"), &why), -1, "one too many");
+	is_str(why.text, "more than 1000 different labels, the last \"x\": are these labels?", "it says so");
+	labels_release(&l);
+	l = (struct labels){ .many = true };
+	labels_add(&l, TEXT("10"), &why);
+	labels_add(&l, TEXT("b"), &why);
+	labels_add(&l, TEXT("9"), &why);
+	labels_sort(&l, place);
+	ok(place[0] == 0 && place[1] == 2 && place[2] == 1, "with a word among them, texts in order of bytes");
+	labels_release(&l);
+	free(place);
+
 	is_int(positive(value_integer(0), 1, value_integer(1), 9, NULL), 1, "1 is positive, though not rarer");
 	is_int(positive(value_integer(1), 9, value_integer(-1), 1, NULL), 0, "in any order");
 	is_int(positive(value_bool(false), 1, value_bool(true), 2, NULL), 1, "true");
@@ -285,18 +303,58 @@ static void round_trip(void)
 	bool equal = n != NULL;
 	for (int i = 0; n && i < 50; i++) {
 		const double x[] = { sin(i) * 1e-7, i % 7 ? cos(i) / 3 : n->schema.inputs[1].mean, 4 };
-		equal &= score(n, x) == report.scores[i].score;
+		equal &= score(n, x) == report.scores.one[i].score;
 	}
 	ok(equal, "it scores its training data as training did");
 	modelfile_show(&m, &b, false);
 	ok(a.len == b.len && !memcmp(a.data, b.data, a.len), "the same text twice");
 	drop(n);
 	free(report.columns);
-	free(report.scores);
+	fit_scores_release(&report.scores);
 	model_release(&m);
 	dataset_release(&ds);
 	buf_release(&a);
 	buf_release(&b);
+}
+
+/* The same of a model with an output per label; fills in the labels. */
+static void round_trip_of_labels(enum model_kind kind)
+{
+	struct model m = { .kind = kind, .n_labels = 3, .labels = alloc_zeroed(3, sizeof *m.labels) };
+	struct dataset ds = DATASET_INIT;
+	const struct fit fit = { .l2 = 0.1, .balanced = true };
+	struct fit_report report = {0};
+	struct buf a = BUF_INIT;
+
+	for (int k = 0; k < 3; k++)
+		m.labels[k] = alloc_format("%d", k);
+	schema_parse_list(&m.schema, "x,y", MISSING_MEAN, 0, &why);
+	for (int i = 0; i < 2; i++)
+		dataset_add_column(&ds);
+	for (int i = 0; i < 1100; i++)
+		dataset_add(&ds, (const double[]){ sin(i), cos(i * 1.3) }, (int)(4 + 2 * sin(i) + sin(i * 7.7)) % 3, 1 + i % 2);
+	dataset_seal(&ds);
+	is_int(fit_model(&m, &ds, &fit, &report, &why), 0, "%s: a model is learned", model_kind_names[kind]);
+	modelfile_show(&m, &a, true);
+	struct model *n = modelfile_parse(a.data, a.len, stated, &why);
+	ok(n && !strcmp(n->id, m.id) && !memcmp(n->weights, m.weights, 6 * sizeof *m.weights) && !memcmp(n->bias, m.bias, 3 * sizeof *m.bias),
+	    "read back: the same id and bits");
+	bool equal = n != NULL, one = true;
+	for (int i = 0; n && i < 1100; i++) {
+		double x[] = { sin(i), cos(i * 1.3) }, z[3];
+		model_margins(n, x, 1, z);
+		model_scores(n, z, 1);
+		equal &= !memcmp(z, report.scores.many.p + (size_t)i * 3, sizeof z);
+		one &= fabs(z[0] + z[1] + z[2] - 1) < 1e-15;
+	}
+	ok(equal, "it scores its training data as training did");
+	ok(one, "probabilities add up to 1");
+	drop(n);
+	free(report.columns);
+	fit_scores_release(&report.scores);
+	model_release(&m);
+	dataset_release(&ds);
+	buf_release(&a);
 }
 
 /* ---- replacement ---- */
@@ -460,6 +518,8 @@ int main(void)
 	identity();
 	refusals();
 	round_trip();
+	round_trip_of_labels(MODEL_SOFTMAX);
+	round_trip_of_labels(MODEL_ONE_VS_REST);
 	if (!mkdtemp(folder))
 		return 1;
 	replacement();

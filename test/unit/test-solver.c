@@ -20,7 +20,19 @@ static double normal(void)
 	return sqrt(-2 * log(u)) * cos(2 * M_PI * v);
 }
 
-enum { LOGISTIC, LINEAR };
+enum { LOGISTIC, LINEAR, SOFTMAX };
+
+/* Rows of three labels, from margins of which two are random; the last answer's are 0. */
+static double label_of(const double *x, size_t d)
+{
+	double z[] = { -0.4, 0.3, 0 };
+	for (size_t j = 0; j < d; j++) {
+		z[0] += x[j] * (j % 2 ? 0.8 : -0.3) / (1 + (double)j);
+		z[1] += x[j] * (j % 3 ? 1 : 0.2) / (1 + (double)j);
+	}
+	const double e[] = { exp(z[0]), exp(z[1]), 1 }, u = prng_unit(&prng) * (e[0] + e[1] + e[2]);
+	return u < e[0] ? 0 : u < e[0] + e[1] ? 1 : 2;
+}
 
 /* n rows of d standardised columns, the third (if any) nearly a copy of the first; weights from 0.5 to 2 where asked. */
 static struct dataset make(size_t n, size_t d, int kind, bool weighted)
@@ -36,7 +48,7 @@ static struct dataset make(size_t n, size_t d, int kind, bool weighted)
 			x[j] = j == 2 ? x[0] + 0.01 * normal() : normal();
 			z += x[j] * (j % 3 == 1 ? 0 : 1.5 / (1 + (double)j));
 		}
-		const double y = kind == LINEAR ? z + normal() : prng_unit(&prng) < 1 / (1 + exp(-z));
+		const double y = kind == SOFTMAX ? label_of(x, d) : kind == LINEAR ? z + normal() : prng_unit(&prng) < 1 / (1 + exp(-z));
 		dataset_add(&ds, x, y, weighted ? 0.5 + 1.5 * prng_unit(&prng) : 1);
 	}
 	dataset_seal(&ds);
@@ -75,6 +87,74 @@ static double distance(const struct problem *p, const double *w)
 	return worst / (double)ds->rows;
 }
 
+/* The same of three labels, without l1. */
+static double distance_of_labels(const struct problem *p, const double *w)
+{
+	const struct dataset *ds = p->objective.data;
+	const size_t d = ds->columns, n = 3 * (d + 1);
+	double *g = alloc_zeroed(n, sizeof *g), worst = 0;
+
+	for (size_t i = 0; i < ds->rows; i++) {
+		double z[3], sum = 0;
+		for (size_t k = 0; k < 3; k++) {
+			z[k] = w[k * (d + 1) + d];
+			for (size_t j = 0; j < d; j++)
+				z[k] += w[k * (d + 1) + j] * dataset_value(ds, i, j);
+			sum += exp(z[k]);
+		}
+		for (size_t k = 0; k < 3; k++) {
+			const double r = ds->blocks[i / KERNEL_ROWS].weight[i % KERNEL_ROWS] * (exp(z[k]) / sum - (dataset_answer(ds, i) == (double)k));
+			for (size_t j = 0; j < d; j++)
+				g[k * (d + 1) + j] += r * dataset_value(ds, i, j);
+			g[k * (d + 1) + d] += r;
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		worst = fmax(worst, fabs(g[i] + (i % (d + 1) < d ? p->objective.l2 * w[i] : 0)));
+	free(g);
+	return worst / (double)ds->rows;
+}
+
+static void labels(void)
+{
+	static const struct { size_t n, d; double l2; const char *solver; } cases[] = {
+		{ 500, 3, 1, "newton" }, { 3000, 15, 0.01, "newton" }, { 2000, 5, 0, "newton" }, { 900, 40, 1, "newton-cg" },
+		{ 300, 200, 0.5, "newton-cg" }, { 300000, 3, 1, "newton" }, { 270000, 25, 2, "newton-cg" },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		for (int weighted = 0; weighted < 2; weighted++) {
+			struct dataset ds = make(cases[i].n, cases[i].d, SOFTMAX, weighted);
+			const struct problem p = { .objective = { LOSS_SOFTMAX, &ds, cases[i].l2, 3, 0 } };
+			double *w = alloc_bytes(objective_size(&p.objective) * sizeof *w), sum = 0;
+			struct error why = { "" };
+			const int steps = solver_run(&p, w, &why);
+			is_str(solver_find(&p)->name, cases[i].solver, "three labels, %zu x %zu: the method", cases[i].n, cases[i].d);
+			ok(steps > 0, "finds a minimum%s%s", steps > 0 ? "" : ": ", steps > 0 ? "" : why.text);
+			const double off = distance_of_labels(&p, w);
+			ok(off <= 1e-9, "and the conditions hold there: %.2g off (l2 %g%s)", off, cases[i].l2, weighted ? ", weighted" : "");
+			for (size_t j = 0; j <= ds.columns; j++)
+				sum = fmax(sum, fabs(w[j] + w[ds.columns + 1 + j] + w[2 * (ds.columns + 1) + j]));
+			ok(sum < 1e-9, "over the labels weights and biases add up to 0: %.2g", sum);
+			free(w);
+			dataset_release(&ds);
+		}
+}
+
+/* Two labels under softmax are a logistic model whose penalty is half. */
+static void two_labels(void)
+{
+	struct dataset ds = make(1500, 4, LOGISTIC, true);
+	double a[10], b[5], worst = 0;
+	struct error why;
+
+	solver_run(&(struct problem){ .objective = { LOSS_SOFTMAX, &ds, 0.8, 2, 0 } }, a, &why);
+	solver_run(&(struct problem){ .objective = { .loss = LOSS_LOGISTIC, .data = &ds, .l2 = 0.4 } }, b, &why);
+	for (int j = 0; j < 5; j++)
+		worst = fmax(worst, fabs(a[5 + j] - a[j] - b[j]));
+	ok(worst < 1e-9, "two labels: the difference of the outputs is logistic: %.2g", worst);
+	dataset_release(&ds);
+}
+
 static size_t zeros(const double *w, size_t d)
 {
 	size_t n = 0;
@@ -97,7 +177,7 @@ static void conditions(void)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		for (int weighted = 0; weighted < 2; weighted++) {
 			struct dataset ds = make(cases[i].n, cases[i].d, cases[i].kind, weighted);
-			const struct problem p = { { cases[i].kind == LINEAR ? LOSS_SQUARED : LOSS_LOGISTIC, &ds, cases[i].l2 }, cases[i].l1, { 0 } };
+			const struct problem p = { { .loss = cases[i].kind == LINEAR ? LOSS_SQUARED : LOSS_LOGISTIC, .data = &ds, .l2 = cases[i].l2 }, cases[i].l1, { 0 } };
 			double *w = alloc_bytes((ds.columns + 1) * sizeof *w);
 			struct error why = { "" };
 			const int steps = solver_run(&p, w, &why);
@@ -119,7 +199,7 @@ static void conditions(void)
 static void agreement(void)
 {
 	struct dataset ds = make(2000, 15, LOGISTIC, true);
-	const struct problem p = { { LOSS_LOGISTIC, &ds, 0.3 }, 0, { 0 } }, tiny = { { LOSS_LOGISTIC, &ds, 0.3 }, 1e-9, { 0 } };
+	const struct problem p = { { .loss = LOSS_LOGISTIC, .data = &ds, .l2 = 0.3 }, 0, { 0 } }, tiny = { { .loss = LOSS_LOGISTIC, .data = &ds, .l2 = 0.3 }, 1e-9, { 0 } };
 	double a[16], b[16], c[16], again[16], worst_b = 0, worst_c = 0;
 	struct error why;
 
@@ -151,12 +231,12 @@ static void line(void)
 		dataset_add(&ds, &x[i], y[i], 1);
 	dataset_seal(&ds);
 	dataset_scale(&ds, 0, 0, 1);
-	is_int(solver_run(&(struct problem){ { LOSS_SQUARED, &ds, 0 }, 0, { 0 } }, w, &why), 2, "one step and one to see it");
+	is_int(solver_run(&(struct problem){ { .loss = LOSS_SQUARED, .data = &ds, .l2 = 0 }, 0, { 0 } }, w, &why), 2, "one step and one to see it");
 	is_near(w[0], 1.2, 1e-15, "slope");
 	is_near(w[1], 2.5, 1e-15, "intercept");
-	solver_run(&(struct problem){ { LOSS_SQUARED, &ds, 5 }, 0, { 0 } }, w, &why);
+	solver_run(&(struct problem){ { .loss = LOSS_SQUARED, .data = &ds, .l2 = 5 }, 0, { 0 } }, w, &why);
 	is_near(w[0], 0.6, 1e-15, "ridge: slope 6 / (5 + 5)");
-	solver_run(&(struct problem){ { LOSS_SQUARED, &ds, 0 }, 2, { 0 } }, w, &why);
+	solver_run(&(struct problem){ { .loss = LOSS_SQUARED, .data = &ds, .l2 = 0 }, 2, { 0 } }, w, &why);
 	is_near(w[0], 0.8, 1e-12, "lasso: slope (6 - 2) / 5");
 	dataset_release(&ds);
 }
@@ -187,7 +267,7 @@ static void no_minimum(void)
 		double w[3];
 		struct error why = { "" };
 		const char *which = wholly ? "separable" : "separable in part";
-		struct problem p = { { LOSS_LOGISTIC, &ds, 0 }, 0, { 0 } };
+		struct problem p = { { .loss = LOSS_LOGISTIC, .data = &ds, .l2 = 0 }, 0, { 0 } };
 		is_int(solver_run(&p, w, &why), -1, "%s, no penalty: no minimum", which);
 		ok(strstr(why.text, "grow without bound") && strstr(why.text, "--l2"), "... it says so: %s", why.text);
 		memset(w, 0, sizeof w);
@@ -197,6 +277,39 @@ static void no_minimum(void)
 		p.objective.l2 = 0;
 		p.l1 = 1e-3;
 		ok(solver_run(&p, w, &why) > 0 && distance(&p, w) < 1e-9, "%s, l1 of 1e-3: a minimum", which);
+		dataset_release(&ds);
+	}
+}
+
+/* Three labels that can be told apart, wholly or one of them from the others. */
+static void no_minimum_of_labels(void)
+{
+	for (int wholly = 0; wholly < 2; wholly++) {
+		struct dataset ds = DATASET_INIT;
+		double w[9];
+		struct error why = { "" };
+		struct problem p = { .objective = { LOSS_SOFTMAX, &ds, 0, 3, 0 } };
+		dataset_add_column(&ds);
+		dataset_add_column(&ds);
+		for (int i = 0; i < 300; i++) {
+			const int label = i % 3;
+			const double x[] = { wholly ? label == 1 ? 3 : 0 : label == 1 && i % 10 == 1, wholly && label == 2 ? 3 : normal() * 0.2 };
+			dataset_add(&ds, x, label, 1);
+		}
+		dataset_seal(&ds);
+		for (size_t j = 0; j < 2; j++)
+			dataset_scale(&ds, j, 0, 1);
+		is_int(solver_run(&p, w, &why), -1, "three labels, separable%s: no minimum", wholly ? "" : " in part");
+		ok(strstr(why.text, "grow without bound") != NULL, "... it says so: %s", why.text);
+		p.objective.anchor = 30;
+		memset(w, 0, sizeof w);
+		is_int(solver_newton_cg.solve(&p, w, &why), -1, "by conjugate gradients too");
+		p.objective.l2 = 1e-6;
+		ok(solver_run(&p, w, &why) > 0 && distance_of_labels(&p, w) < 1e-9, "l2 of 1e-6: a minimum");
+		for (int i = 0; i < 300; i += 3)
+			ds.blocks[0].weight[i] = 0;
+		is_int(solver_run(&p, w, &why), -1, "a label without weight");
+		ok(strstr(why.text, "a label without") != NULL, "... it says so: %s", why.text);
 		dataset_release(&ds);
 	}
 }
@@ -219,7 +332,7 @@ static void odd_columns(void)
 		dataset_figures(&ds, j, &f);
 		dataset_scale(&ds, j, f.mean, f.deviation);
 	}
-	struct problem p = { { LOSS_LOGISTIC, &ds, 0 }, 0, { 0 } };
+	struct problem p = { { .loss = LOSS_LOGISTIC, .data = &ds, .l2 = 0 }, 0, { 0 } };
 	ok(solver_run(&p, w, &why) > 0, "a copy and a constant, no penalty: a minimum%s", why.text);
 	ok(distance(&p, w) < 1e-9, "it is one");
 	ok(w[1] == 0 && w[2] == 0, "the constant and the later copy have no weight");
@@ -267,7 +380,7 @@ static void watching(void)
 
 	for (int l1 = 0; l1 < 2; l1++) {
 		struct seen s = { .falls = true };
-		solver_run(&(struct problem){ { LOSS_LOGISTIC, &ds, 1 }, l1, { see, &s } }, w, &why);
+		solver_run(&(struct problem){ { .loss = LOSS_LOGISTIC, .data = &ds, .l2 = 1 }, l1, { see, &s } }, w, &why);
 		ok(s.steps > 2 && s.falls, "each step is told, and the objective falls");
 	}
 	dataset_release(&ds);
@@ -280,6 +393,9 @@ int main(void)
 	agreement();
 	line();
 	no_minimum();
+	labels();
+	two_labels();
+	no_minimum_of_labels();
 	odd_columns();
 	factors();
 	watching();
