@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # sml-train: what is learned, from what, and how it is judged.
-# shellcheck disable=SC2154,SC2016 # $stderr is of bats; $c and the like are of jq
+# shellcheck disable=SC2030,SC2031,SC2154,SC2016 # each test is a subshell; $stderr is of bats; $c and the like are of jq
 load helper
 
 setup() {

@@ -244,7 +244,7 @@ void fit_score(const struct model *m, const struct dataset *ds, struct fit_score
 void fit_scores_release(struct fit_scores *s)
 {
 	free(s->one);
-	scored_labels_release(&s->many);
+	metrics_labels_release(&s->many);
 	*s = (struct fit_scores){0};
 }
 

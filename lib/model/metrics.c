@@ -143,7 +143,7 @@ void metrics_regression(const struct scored *r, size_t n, struct quality *q)
 
 /* ---- several labels ---- */
 
-void scored_labels_release(struct scored_labels *r)
+void metrics_labels_release(struct scored_labels *r)
 {
 	free(r->p);
 	free(r->answer);

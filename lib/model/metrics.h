@@ -24,7 +24,7 @@ struct scored_labels {
 	double *weight;
 };
 
-void scored_labels_release(struct scored_labels *);
+void metrics_labels_release(struct scored_labels *);
 
 /* The first of the largest. */
 size_t metrics_largest(const double *p, size_t labels);
