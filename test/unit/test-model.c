@@ -336,7 +336,7 @@ static void round_trip_of_labels(enum model_kind kind)
 	dataset_seal(&ds);
 	is_int(fit_model(&m, &ds, &fit, &report, &why), 0, "%s: a model is learned", model_kind_names[kind]);
 	modelfile_show(&m, &a, true);
-	struct model *n = modelfile_parse(a.data, a.len, stated, &why);
+	struct model *n = modelfile_parse(a.data, a.len, NULL, stated, &why);
 	ok(n && !strcmp(n->id, m.id) && !memcmp(n->weights, m.weights, 6 * sizeof *m.weights) && !memcmp(n->bias, m.bias, 3 * sizeof *m.bias),
 	    "read back: the same id and bits");
 	bool equal = n != NULL, one = true;
