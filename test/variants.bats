@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # sml-classify with several models: variants by key, shadows, names for files that have none; and models of all kinds in turn.
-# shellcheck disable=SC2154 # $stderr and $lines are of bats
+# shellcheck disable=SC1010,SC2030,SC2031,SC2046,SC2154 # "then" is a word of sml; tests are subshells; $stderr and $lines are of bats
 load helper
 
 setup() {
@@ -217,9 +217,102 @@ null
 	softmax s.json
 	sed 's/softmax/one-vs-rest/' s.json >o.json
 	linear 5 l.json
-	local logistic=$SML_ROOT/data/model.json n=10000
+	local logistic=$SML_ROOT/data/model.json trees=$SML_ROOT/test/fixtures/trees n=10000
 	jq -c '.features |= map(.missing = "mean")' "$logistic" >g.json
 	[ -z "${SML_SANITIZED-}" ] || n=500
-	run -0 python3 "$SML_ROOT/test/helper/swaps.py" $n s.json o.json l.json g.json -- sml-classify -q -m model --max-errors 0
+	# Trees have a way for what they lack: these are of other inputs.
+	echo '{"labels":["no","yes"]}' >model.inputs.json
+	run -0 python3 "$SML_ROOT/test/helper/swaps.py" $n s.json "$trees/binary.ubj" o.json "$trees/lgb-binary.txt" l.json "$trees/labelled.json" g.json \
+		-- sml-classify -q -m model --max-errors 0
 	echo "$output"
+}
+
+# ---- files of other libraries ----
+
+# rows MODEL: the rows that the library has answered for, a record each, with its names
+rows() {
+	jq -c --arg m "$1" '.rows[$m][] | {age: .[0], income: .[1], visits: .[2], color: .[3], region: .[4]}' "$trees/new.expected"
+}
+
+# answers MODEL: what it says of them, a JSON array a line
+answers() {
+	jq -c --arg m "$1" '.models[] | select(.files[0] == $m) | .scores[]' "$trees/new.expected"
+}
+
+# near WANT GOT: files of JSON arrays of numbers
+near() {
+	[ -s "$1" ]
+	run -0 jq -n --slurpfile a "$1" --slurpfile b "$2" '[$a, $b] | transpose | map(select((.[0] | length) != (.[1] | length) or
+		([.[0], .[1]] | transpose | any(.[0] - .[1] | fabs > 1e-6)))) | if ($a | length) == ($b | length) and . == [] then empty else .[:3] end'
+	equal '' "$output"
+}
+
+@test "files of XGBoost and LightGBM as they are: scores are the libraries'" {
+	trees=$SML_ROOT/test/fixtures/trees
+	local f
+	for f in binary.json binary.ubj lgb-binary.txt; do
+		rows "${f/ubj/json}" >in
+		answers "${f/ubj/json}" >want
+		sml-classify -m "$trees/$f" --labels no,yes in | jq -c '[.probability]' >got
+		near want got
+	done
+	for f in softprob.json lgb-multiclass.txt; do
+		rows $f >in
+		answers $f >want
+		sml-classify -m "$trees/$f" --labels low,mid,high $([[ $f == lgb* ]] || echo --inputs age,income,visits,color,region) in | jq -c '[.probabilities[]]' >got
+		near want got
+	done
+	refused 2 "$trees/softprob.json: has no names of its 5 inputs: give --inputs LIST, in the model's order" -m "$trees/softprob.json" --labels a,b,c
+	refused 2 "$trees/binary.json: has no names of its 2 labels: give --labels LIST, in the model's order" -m "$trees/binary.json"
+	rows squares.json >in
+	answers squares.json >want
+	sml-classify -m "$trees/squares.json" --inputs age,income,visits in | jq -c '[.prediction]' >got
+	near want got
+}
+
+@test "names beside a model, in any order in the records; options come first; too few are told" {
+	trees=$SML_ROOT/test/fixtures/trees
+	rows softprob.json >in
+	cp "$trees/softprob.ubj" s.ubj
+	echo '{"inputs":["age","income","visits","color","region"],"labels":["low","mid","high"]}' >s.inputs.json
+	sml-classify -m s.ubj in >out
+	sml-classify -m "$trees/softprob.json" --inputs age,income,visits,color,region --labels low,mid,high in >want
+	same_file <(jq -c .probabilities want) <(jq -c .probabilities out)
+	jq -c '{features: {region, color, visits, income, age}}' in | sml-classify -m s.ubj >turned
+	same_file <(jq -c .probabilities want) <(jq -c .probabilities turned)
+	equal '["high","low","mid"]' "$(sml-classify -m s.ubj --labels mid,high,low in | jq -c -n 'input.probabilities | keys')"
+	refused 2 's.ubj: has 3 labels, and 2 are named' -m s.ubj --labels a,b
+	refused 2 's.ubj: has 5 inputs, and 1 is named' -m s.ubj --inputs a
+	echo '{"inputs":["age",5]}' >s.inputs.json
+	refused 2 's.inputs.json: inputs[1]: must be a string (not empty, without NUL)' -m s.ubj
+	echo '{"inputs":["age","age"]}' >s.inputs.json
+	refused 2 's.inputs.json: inputs[1]: "age" is inputs[0] too' -m s.ubj
+	echo '{"inputs":' >s.inputs.json
+	run -2 --separate-stderr sml-classify -m s.ubj </dev/null
+	[[ $stderr == 'sml-classify: s.inputs.json: '* ]]
+	# A registry of files of all kinds: the names' file is no version.
+	mkdir models
+	cp "$SML_ROOT/data/model.json" models/0001.json
+	cp "$trees/softprob.ubj" models/0002.ubj
+	echo '{"inputs":["age","income","visits","color","region"],"labels":["low","mid","high"]}' >models/0002.inputs.json
+	equal 3 "$(sml-classify -m models in | jq -n 'input.probabilities | length')"
+	rm models/0002.ubj
+	equal 1 "$(sml-classify -m models --check -v 2>&1 </dev/null | grep -c '^sml-classify: models/0001.json: .*logistic')"
+}
+
+@test "truncated and foreign files: refused with a sentence, while the old model goes on" {
+	trees=$SML_ROOT/test/fixtures/trees
+	local f n
+	for f in binary.json binary.ubj lgb-binary.txt; do
+		n=$(wc -c <"$trees/$f")
+		for cut in 0 1 2 20 $((n / 3)) $((n / 2)) $((n - n / 10)); do
+			head -c "$cut" "$trees/$f" >"cut.${f##*.}"
+			run -2 --separate-stderr sml-classify -m "cut.${f##*.}" --labels a,b </dev/null
+			[[ $stderr == "sml-classify: cut.${f##*.}: "* ]] || { echo "$f cut at $cut: $stderr" && return 1; }
+			equal 1 "$(wc -l <<<"$stderr")"
+		done
+	done
+	cp "$trees/refused-dart.json" dart.json
+	run -2 --separate-stderr sml-classify -m dart.json </dev/null
+	[[ $stderr == *dart* ]]
 }
