@@ -6,7 +6,6 @@
  */
 #include "model/cart.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -47,9 +46,10 @@ struct learner {
 	double *weight;		/* NULL: each 1 */
 	bool *goes_yes;
 	struct sums all, yes, no;
-	double *leaf;
-	struct forest *forest;
-	struct forest_tree *tree;
+	size_t outputs;
+	struct trees_node *nodes;
+	double *values;		/* `outputs` per node, of leaves */
+	size_t n_nodes, room;
 };
 
 /* ---- sums ---- */
@@ -184,7 +184,7 @@ static void try_presence(struct learner *l, size_t input, const struct entry *e,
 	start_scan(l, e + n, n_missing, true);
 	const double reached = purity(&l->yes, labels) + purity(&l->no, labels);
 	if (reached > best->purity)
-		*best = (struct split){ reached, input, n, DBL_MAX, false };
+		*best = (struct split){ reached, input, n, TREES_PRESENT, false };
 }
 
 static bool find_split(struct learner *l, struct range r, struct split *best)
@@ -250,46 +250,59 @@ static bool is_pure(const struct learner *l, struct range r)
 	return i == r.to;
 }
 
-/* The mean of the answers themselves: of equal ones it is that answer. */
+/* The mean of the answers themselves: of equal ones it is that answer.  In halves, which do not overflow. */
 static double mean_of(const struct learner *l, struct range r)
 {
-	const double first = dataset_answer(l->ds, l->orders[0][r.from].row);
+	const double first = dataset_answer(l->ds, l->orders[0][r.from].row) / 2;
 	double sum = 0;
 
 	for (size_t i = r.from; i < r.to; i++) {
 		const uint32_t row = l->orders[0][i].row;
-		sum += (l->weight ? l->weight[row] : 1) / l->all.weight * (dataset_answer(l->ds, row) - first);
+		sum += (l->weight ? l->weight[row] : 1) / l->all.weight * (dataset_answer(l->ds, row) / 2 - first);
 	}
-	return first + sum;
+	return 2 * (first + sum);
+}
+
+static uint32_t add_node(struct learner *l, struct trees_node node)
+{
+	if (l->n_nodes == l->room) {
+		l->room = l->room ? l->room * 2 : 64;
+		l->nodes = alloc_again(l->nodes, l->room, sizeof *l->nodes);
+		l->values = alloc_again(l->values, l->room * l->outputs, sizeof *l->values);
+	}
+	node.cover = l->all.weight;
+	l->nodes[l->n_nodes] = node;
+	return (uint32_t)l->n_nodes++;
 }
 
 static uint32_t add_leaf(struct learner *l, struct range r)
 {
-	const size_t n = l->cart.labels;
+	const uint32_t at = add_node(l, (struct trees_node){ .test = TREES_LEAF });
+	double *values = l->values + at * l->outputs;
 
-	if (!n)
-		l->leaf[0] = mean_of(l, r);
-	else if (n == 2)
-		l->leaf[0] = l->all.labels[1] / l->all.weight;
-	for (size_t k = 0; n > 2 && k < n; k++)
-		l->leaf[k] = l->all.labels[k] / l->all.weight;
-	return forest_add_node(l->forest, l->tree, &(struct trees_node){ .test = TREES_LEAF, .cover = l->all.weight, .values = l->leaf });
+	if (!l->cart.labels)
+		values[0] = mean_of(l, r);
+	else if (l->outputs == 1)
+		values[0] = l->all.labels[1] / l->all.weight;
+	for (size_t k = 0; l->outputs > 1 && k < l->outputs; k++)
+		values[k] = l->all.labels[k] / l->all.weight;
+	return at;
+}
+
+static bool are_equal_leaves(const struct learner *l, uint32_t a, uint32_t b)
+{
+	return l->nodes[a].test == TREES_LEAF && l->nodes[b].test == TREES_LEAF &&
+	    !memcmp(l->values + a * l->outputs, l->values + b * l->outputs, l->outputs * sizeof *l->values);
 }
 
 static uint32_t grow(struct learner *, struct range, unsigned depth);
 
-static bool are_equal_leaves(const struct learner *l, const struct trees_node *a, const struct trees_node *b)
-{
-	return a->test == TREES_LEAF && b->test == TREES_LEAF && !memcmp(a->values, b->values, l->forest->outputs * sizeof *a->values);
-}
-
 static uint32_t add_split(struct learner *l, struct range r, unsigned depth, const struct split *split)
 {
-	const struct trees_node node = {
+	const uint32_t at = add_node(l, (struct trees_node){
 		.test = TREES_AT_MOST, .missing = split->missing_yes ? TREES_NAN_YES : TREES_NAN_NO, .input = (uint32_t)split->input,
-		.threshold = split->threshold, .cover = l->all.weight
-	};
-	const uint32_t at = forest_add_node(l->forest, l->tree, &node);
+		.threshold = split->threshold
+	});
 	const size_t middle = r.from + mark(l, r, split);
 	/* Leaves are found by the first order alone. */
 	const size_t orders = depth + 1 < l->cart.max_depth ? l->ds->columns : 1;
@@ -297,8 +310,8 @@ static uint32_t add_split(struct learner *l, struct range r, unsigned depth, con
 	for (size_t j = 0; j < orders; j++)
 		part(l, l->orders[j] + r.from, r.to - r.from);
 	const uint32_t yes = grow(l, (struct range){ r.from, middle }, depth + 1), no = grow(l, (struct range){ middle, r.to }, depth + 1);
-	l->tree->nodes[at].yes = yes;
-	l->tree->nodes[at].no = no;
+	l->nodes[at].yes = yes;
+	l->nodes[at].no = no;
 	return at;
 }
 
@@ -311,13 +324,11 @@ static uint32_t grow(struct learner *l, struct range r, unsigned depth)
 	if (depth == l->cart.max_depth || l->all.rows / 2 < l->cart.min_leaf || is_pure(l, r) || !find_split(l, r, &split))
 		return add_leaf(l, r);
 	const uint32_t at = add_split(l, r, depth, &split);
-	const struct trees_node *nodes = l->tree->nodes;
-	if (are_equal_leaves(l, &nodes[nodes[at].yes], &nodes[nodes[at].no])) {
-		forest_cut(l->tree, at);
-		sum_all(l, r);
-		return add_leaf(l, r);
-	}
-	return at;
+	if (!are_equal_leaves(l, l->nodes[at].yes, l->nodes[at].no))
+		return at;
+	l->n_nodes = at;
+	sum_all(l, r);
+	return add_leaf(l, r);
 }
 
 /* ---- before the first node ---- */
@@ -397,9 +408,6 @@ static void learner_start(struct learner *l)
 	l->all.labels = alloc_zeroed(labels, sizeof *l->all.labels);
 	l->yes.labels = alloc_zeroed(labels, sizeof *l->yes.labels);
 	l->no.labels = alloc_zeroed(labels, sizeof *l->no.labels);
-	l->leaf = alloc_zeroed(labels, sizeof *l->leaf);
-	l->forest = forest_new(l->cart.labels > 2 ? l->cart.labels : 1);
-	l->tree = forest_add_tree(l->forest);
 }
 
 static void learner_release(struct learner *l)
@@ -415,12 +423,30 @@ static void learner_release(struct learner *l)
 	free(l->all.labels);
 	free(l->yes.labels);
 	free(l->no.labels);
-	free(l->leaf);
+	free(l->nodes);
+	free(l->values);
 }
 
-struct forest *cart_learn(const struct dataset *ds, const struct cart *cart, struct error *why)
+static struct trees *finish(const struct learner *l, struct error *why)
 {
-	struct learner l = { .ds = ds, .cart = *cart };
+	double *base = alloc_zeroed(l->outputs, sizeof *base);
+	struct trees *trees = trees_new(TREES_DOUBLE, l->ds->columns, l->outputs, base);
+
+	free(base);
+	for (size_t i = 0; i < l->n_nodes; i++)
+		l->nodes[i].values = l->values + i * l->outputs;
+	if (trees_add(trees, TREES_EACH_OUTPUT, l->nodes, l->n_nodes, why)) {
+		trees_free(trees);
+		return NULL;
+	}
+	trees_finish(trees, 1);
+	return trees;
+}
+
+struct trees *cart_learn(const struct dataset *ds, const struct cart *cart, struct error *why)
+{
+	struct learner l = { .ds = ds, .cart = *cart, .outputs = cart->labels > 2 ? cart->labels : 1 };
+	struct trees *trees = NULL;
 
 	if (ds->rows >= UINT32_MAX) {
 		error_set(why, "%zu rows are too many for a tree", ds->rows);
@@ -432,9 +458,10 @@ struct forest *cart_learn(const struct dataset *ds, const struct cart *cart, str
 		l.orders = alloc_zeroed(ds->columns + 1, sizeof *l.orders);
 		learner_start(&l);
 		grow(&l, (struct range){ 0, l.rows }, 0);
+		trees = finish(&l, why);
 	} else {
 		error_set(why, "no row has a weight above 0");
 	}
 	learner_release(&l);
-	return l.forest;
+	return trees;
 }

@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 #include "model/dataset.h"
-#include "model/forest.h"
+#include "model/trees.h"
 
 struct cart {
 	unsigned max_depth;		/* splits from the root to a leaf, at most */
@@ -25,10 +25,10 @@ struct cart {
 };
 
 /*
- * A tree in a forest of its own.  Leaves hold the mean of the answers, of two labels the share of label 1, of more the share of each; nodes
- * the weight of their rows.  Rows of weight 0 are as if they were not there.  The data set is sealed, and is left as it is; 8 bytes
- * per value are needed beside it.  NULL: no row has a weight, or there are too many rows.
+ * Leaves hold the mean of the answers, of two labels the share of label 1, of more the share of each; covers are the weight of rows.  Rows of
+ * weight 0 are as if they were not there.  The data set has a column and is sealed; it stays as it is, and 8 bytes per value are needed
+ * beside it.  Ready for scoring, to be freed with trees_free; NULL: no row has a weight, or there are too many rows.
  */
-struct forest *cart_learn(const struct dataset *, const struct cart *, struct error *why);
+struct trees *cart_learn(const struct dataset *, const struct cart *, struct error *why);
 
 #endif

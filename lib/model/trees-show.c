@@ -51,6 +51,8 @@ static void show_split(const struct trees *t, const struct trees_kept *k, const 
 	if (k->test == TREES_ONE_OF) {
 		buf_add_text(b, " is one of");
 		show_categories(t, k, in, b);
+	} else if (k->test == TREES_AT_MOST && k->threshold == TREES_PRESENT) {
+		buf_add_text(b, " is present");
 	} else {
 		buf_add_text(b, k->test == TREES_BELOW ? " < " : " <= ");
 		number(b, k->threshold);

@@ -299,6 +299,30 @@ void trees_contributions(const struct trees *t, const double *x, size_t output, 
 
 /* ---- about them ---- */
 
+size_t trees_nodes(const struct trees *t, size_t i)
+{
+	return t->trees[i].n;
+}
+
+void trees_node(const struct trees *t, size_t i, size_t node, struct trees_node *out)
+{
+	const struct trees_kept *k = &t->nodes[t->trees[i].first + node];
+
+	*out = (struct trees_node){ .test = k->test, .missing = k->missing, .cover = k->cover };
+	if (k->test == TREES_LEAF) {
+		out->values = t->values + k->at;
+		return;
+	}
+	out->input = k->input;
+	out->yes = (uint32_t)node + 1;
+	out->no = k->no;
+	out->threshold = k->threshold;
+	if (k->test == TREES_ONE_OF) {
+		out->categories = t->words + k->at;
+		out->n_words = k->n_words;
+	}
+}
+
 bool trees_uses(const struct trees *t, size_t input)
 {
 	return t->used[input];

@@ -10,6 +10,7 @@
 #ifndef MODEL_TREES_H
 #define MODEL_TREES_H
 
+#include <float.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,6 +50,9 @@ struct trees_node {
 
 #define TREES_EACH_OUTPUT SIZE_MAX
 
+/* The threshold of an AT_MOST that asks whether there is a value at all: all are. */
+#define TREES_PRESENT DBL_MAX
+
 struct trees;
 
 /* base: `outputs` numbers, copied; TREES_FLOAT rounds them, as it rounds thresholds and leaves. */
@@ -77,6 +81,10 @@ void trees_contributions(const struct trees *, const double *x, size_t output, d
 /* The split that a vector meets in tree t, from the root on; false: it is in its leaf.  *at: 0 at first. */
 struct trees_step { size_t input; enum trees_test test; double threshold; bool yes, missing; };
 bool trees_path(const struct trees *, const double *x, size_t t, uint32_t *at, struct trees_step *);
+
+/* What was added, in preorder: `yes` of a split is the node behind it.  What it borrows lives as long as the trees. */
+size_t trees_nodes(const struct trees *, size_t t);
+void trees_node(const struct trees *, size_t t, size_t node, struct trees_node *);
 
 bool trees_uses(const struct trees *, size_t input);
 size_t trees_count(const struct trees *);

@@ -2,7 +2,6 @@
 /* Each node of a learned tree, judged by the definitions alone: every row is looked at for every split that could have been. */
 #include "model/cart.h"
 
-#include <float.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -20,7 +19,7 @@ struct data {
 
 struct judge {
 	const struct data *d;
-	const struct trees_node *nodes;
+	const struct trees *trees;
 	bool splits, leaves, sides, covers;	/* what held everywhere */
 };
 
@@ -82,7 +81,7 @@ static double best_of(const struct data *d, const bool in[ROWS])
 		for (int side = 0; side < 2; side++)
 			for (int i = 0; i <= ROWS; i++)
 				if (i == ROWS || (in[i] && !isnan(d->x[i][j])))
-					best = fmin(best, after(d, in, j, i == ROWS ? DBL_MAX : d->x[i][j], side, yes, no));
+					best = fmin(best, after(d, in, j, i == ROWS ? TREES_PRESENT : d->x[i][j], side, yes, no));
 	return best;
 }
 
@@ -95,7 +94,7 @@ static bool is_midway(const struct data *d, const bool in[ROWS], int input, doub
 			below = fmax(below, d->x[i][input]);
 		else if (in[i] && d->x[i][input] > t)
 			above = fmin(above, d->x[i][input]);
-	return above == INFINITY ? t == DBL_MAX : t == (below + above) / 2;
+	return above == INFINITY ? t == TREES_PRESENT : t == (below + above) / 2;
 }
 
 /* ---- the nodes of a tree ---- */
@@ -132,28 +131,29 @@ static void judge_leaf(struct judge *j, const struct trees_node *node, const boo
 
 static void judge_node(struct judge *j, uint32_t at, const bool in[ROWS], unsigned depth)
 {
-	const struct trees_node *node = &j->nodes[at];
 	const struct data *d = j->d;
+	struct trees_node node;
 	bool yes[ROWS], no[ROWS];
 	double weight = 0;
 	int missing = 0;
 
+	trees_node(j->trees, 0, at, &node);
 	for (int i = 0; i < ROWS; i++)
 		weight += in[i] ? d->weight[i] : 0;
-	j->covers &= is_close(node->cover, weight);
-	if (node->test == TREES_LEAF) {
-		judge_leaf(j, node, in, depth);
+	j->covers &= is_close(node.cover, weight);
+	if (node.test == TREES_LEAF) {
+		judge_leaf(j, &node, in, depth);
 		return;
 	}
-	const int input = (int)node->input;
-	const bool missing_yes = node->missing == TREES_NAN_YES;
-	j->splits &= depth < d->cart.max_depth && is_midway(d, in, input, node->threshold) &&
-	    is_close(after(d, in, input, node->threshold, missing_yes, yes, no), best_of(d, in));
+	const int input = (int)node.input;
+	const bool missing_yes = node.missing == TREES_NAN_YES;
+	j->splits &= depth < d->cart.max_depth && is_midway(d, in, input, node.threshold) &&
+	    is_close(after(d, in, input, node.threshold, missing_yes, yes, no), best_of(d, in));
 	for (int i = 0; i < ROWS; i++)
 		missing += in[i] && isnan(d->x[i][input]);
 	j->sides &= missing || missing_yes == (count(yes) > count(no));
-	judge_node(j, node->yes, yes, depth + 1);
-	judge_node(j, node->no, no, depth + 1);
+	judge_node(j, node.yes, yes, depth + 1);
+	judge_node(j, node.no, no, depth + 1);
 }
 
 /* ---- cases ---- */
@@ -191,8 +191,8 @@ static void random_cases(void)
 		bool in[ROWS];
 		draw(&d, c & 1);
 		struct dataset ds = dataset_of(&d);
-		struct forest *f = cart_learn(&ds, &d.cart, &why);
-		struct judge j = { &d, f->trees[0].nodes, true, true, true, true };
+		struct trees *f = cart_learn(&ds, &d.cart, &why);
+		struct judge j = { &d, f, true, true, true, true };
 		for (int i = 0; i < ROWS; i++)
 			in[i] = d.weight[i] > 0;
 		judge_node(&j, 0, in, 0);
@@ -200,12 +200,12 @@ static void random_cases(void)
 		ok(j.leaves, "... leaves have the mean of their rows, and could not be split to an end");
 		ok(j.sides, "... what no row lacked goes where most rows went");
 		ok(j.covers, "... nodes have the weight of their rows");
-		forest_free(f);
+		trees_free(f);
 		dataset_release(&ds);
 	}
 }
 
-static struct forest *learn(const double *x, const double *y, size_t n, struct cart cart)
+static struct trees *learn(const double *x, const double *y, size_t n, struct cart cart)
 {
 	struct dataset ds = DATASET_INIT;
 	struct error why;
@@ -214,33 +214,44 @@ static struct forest *learn(const double *x, const double *y, size_t n, struct c
 	for (size_t i = 0; i < n; i++)
 		dataset_add(&ds, &x[i], y[i], 1);
 	dataset_seal(&ds);
-	struct forest *f = cart_learn(&ds, &cart, &why);
+	struct trees *f = cart_learn(&ds, &cart, &why);
 	dataset_release(&ds);
 	return f;
 }
 
+static struct trees_node node_of(const struct trees *t, size_t i)
+{
+	struct trees_node node;
+
+	trees_node(t, 0, i, &node);
+	return node;
+}
+
 static void by_hand(void)
 {
-	const double next = nextafter(1, 2), x[] = { 1, next, 3, NAN }, same[] = { 7, 7, 7, 7 }, y[] = { 1e308, -1e308, -1e308, -1e308 };
+	const double next = nextafter(1, 2), x[] = { 1, next, 3, NAN }, same[] = { 7, 7, 7, 7 }, huge[] = { 1e308, -1e308, -1e308, -1e308 };
 	const double far[] = { 1.7e12, 1.7e12, 1.7e12 + 1, 1.7e12 + 1 }, sizes[] = { 0.1, 0.2, 0.3, 0.3 };
-	struct forest *f = learn(x, same, 4, (struct cart){ 9, 1, 0 });
-
-	ok(f->trees[0].n == 1, "equal answers are a leaf");
-	is_double(f->trees[0].nodes[0].values[0], 7, "... which says them");
-	forest_free(f);
-	f = learn(x, y, 4, (struct cart){ 9, 1, 0 });
-	is_double(f->trees[0].nodes[0].threshold, 1, "between neighbouring doubles the threshold is the lower one");
-	is_double(f->trees[0].nodes[1].values[0], 1e308, "large answers do not overflow");
-	is_double(f->trees[0].nodes[2].values[0], -1e308, "... on either side");
-	forest_free(f);
-	f = learn(sizes, far, 4, (struct cart){ 9, 1, 0 });
-	is_near(f->trees[0].nodes[0].threshold, 0.25, 1e-15, "answers far from 0 are told apart");
-	ok(f->trees[0].nodes[1].values[0] == 1.7e12 && f->trees[0].nodes[2].values[0] == 1.7e12 + 1, "... and kept to the last digit");
-	forest_free(f);
 	const double known[] = { 1, 1, NAN, NAN }, labels[] = { 1, 1, 0, 0 };
-	f = learn(known, labels, 4, (struct cart){ 9, 1, 2 });
-	ok(forest_asks_presence(&f->trees[0].nodes[0]), "whether there is a value can be the question");
-	forest_free(f);
+	struct trees *t = learn(x, same, 4, (struct cart){ 9, 1, 0 });
+
+	is_int(trees_nodes(t, 0), 1, "equal answers are a leaf");
+	is_double(node_of(t, 0).values[0], 7, "... which says them");
+	trees_free(t);
+	t = learn(x, huge, 4, (struct cart){ 9, 1, 0 });
+	is_double(node_of(t, 0).threshold, 1, "between neighbouring doubles the threshold is the lower one");
+	is_double(node_of(t, 1).values[0], 1e308, "large answers do not overflow");
+	is_double(node_of(t, 2).values[0], -1e308, "... on either side");
+	trees_free(t);
+	t = learn(x, huge, 4, (struct cart){ 9, 3, 0 });
+	is_near(node_of(t, 0).values[0] / 1e308, -0.5, 1e-15, "... nor does their mean");
+	trees_free(t);
+	t = learn(sizes, far, 4, (struct cart){ 9, 1, 0 });
+	is_near(node_of(t, 0).threshold, 0.25, 1e-15, "answers far from 0 are told apart");
+	ok(node_of(t, 1).values[0] == 1.7e12 && node_of(t, 2).values[0] == 1.7e12 + 1, "... and kept to the last digit");
+	trees_free(t);
+	t = learn(known, labels, 4, (struct cart){ 9, 1, 2 });
+	is_double(node_of(t, 0).threshold, TREES_PRESENT, "whether there is a value can be the question");
+	trees_free(t);
 }
 
 static void nothing(void)
