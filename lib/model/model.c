@@ -38,12 +38,14 @@ void model_shape(struct model *m)
 {
 	static const enum model_link links[] = {
 		[MODEL_LOGISTIC] = LINK_SIGMOID, [MODEL_LINEAR] = LINK_IDENTITY, [MODEL_SOFTMAX] = LINK_SOFTMAX,
-		[MODEL_ONE_VS_REST] = LINK_SHARED_SIGMOIDS
+		[MODEL_ONE_VS_REST] = LINK_SHARED_SIGMOIDS, [MODEL_TREE] = LINK_IDENTITY, [MODEL_FOREST] = LINK_IDENTITY
 	};
 
-	m->outputs = m->kind == MODEL_SOFTMAX || m->kind == MODEL_ONE_VS_REST ? m->n_labels : 1;
+	m->outputs = m->n_labels > 2 || m->kind == MODEL_SOFTMAX || m->kind == MODEL_ONE_VS_REST ? m->n_labels : 1;
 	m->link = links[m->kind];
 	m->link_scale = 1;
+	if (m->kind == MODEL_TREE || m->kind == MODEL_FOREST)
+		return;
 	m->weights = alloc_zeroed(m->outputs * m->schema.n + 1, sizeof *m->weights);
 	m->bias = alloc_zeroed(m->outputs + 1, sizeof *m->bias);
 }

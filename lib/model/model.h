@@ -82,7 +82,7 @@ struct model {
 
 void model_release(struct model *);
 
-/* What the kind says of outputs and link, where labels and schema are there: for kinds with weights, which are then 0. */
+/* What the kind says of outputs and link, where labels and schema are there: for kinds of own files.  Weights, if it has some, are then 0. */
 void model_shape(struct model *);
 
 /* Sets id: hash_bytes of the canonical text of all that decides scores and labels. */
@@ -103,6 +103,12 @@ size_t model_label(const struct model *, const double *scores);
 /* What each input adds to the margin of one output: schema.n numbers and the bias, whose sum is the margin (model/trees.h says
  * what that is of trees). */
 void model_contributions(const struct model *, const double *x, size_t output, double *parts, double *bias);
+
+/*
+ * Of one tree: the questions that a vector meets in it, as it answers them, as a JSON array: ["total > 120.5","history <= 3"].
+ * False, and nothing is added: the model is no single tree.
+ */
+bool model_path(const struct model *, const double *x, struct buf *);
 
 /* What it computes, in words and formulas, for people. */
 void model_show(const struct model *, struct buf *);

@@ -10,8 +10,9 @@
 #include "json/parse.h"
 #include "json/write.h"
 #include "model/modelfile.h"
+#include "model/modelfile-trees.h"
 
-#define KINDS "logistic, linear, softmax, one-vs-rest"
+#define KINDS "logistic, linear, softmax, one-vs-rest, tree, forest"
 
 /* The number at a place, which must be finite; `least` -INFINITY: any. */
 static int read_number(struct value v, const char *place, double least, double most, const char *range, double *out,
@@ -86,6 +87,8 @@ static int read_feature(struct model *m, struct value f, size_t i, size_t n, str
 	if (same < m->schema.n)
 		return error_set(why, "%sname: \"%.100s\" is features[%zu].name too", prefix, m->schema.inputs[same].name, same);
 	const size_t at = schema_add(&m->schema, name.text, name.len, MISSING_ERROR, 0);
+	if (modelfile_trees_are(m->kind))
+		return modelfile_trees_read_input(&m->schema, at, f, prefix, arena, why);
 	in = &m->schema.inputs[at];	/* adding may have moved them */
 	if (read_any(f, "mean", prefix, &in->mean, arena, why))
 		return -1;
@@ -128,11 +131,11 @@ static int read_positive(struct model *m, struct value root, struct arena *arena
 static int read_labels(struct model *m, struct value root, struct arena *arena, struct error *why)
 {
 	const struct value labels = json_items(json_get(root, "labels", arena), arena);
-	const bool two = m->kind == MODEL_LOGISTIC;
+	const bool trees = modelfile_trees_are(m->kind), two = m->kind == MODEL_LOGISTIC || (trees && labels.type == VALUE_ARRAY && labels.len == 2);
 	char place[40];
 
 	if (labels.type == VALUE_MISSING)
-		return error_set(why, "labels: is missing");
+		return trees ? 0 : error_set(why, "labels: is missing");
 	if (labels.type != VALUE_ARRAY || labels.len < 2 || (two && labels.len != 2))
 		return error_set(why, "labels: must be an array of two strings%s", two ? "" : " or more");
 	m->labels = alloc_zeroed(labels.len, sizeof *m->labels);
@@ -166,7 +169,7 @@ static int read_kind(struct model *m, struct value root, struct arena *arena, st
 	}
 	if (kind.type != VALUE_STRING)
 		return error_set(why, "kind: %s (" KINDS ")", kind.type == VALUE_MISSING ? "is missing" : "must be a string");
-	for (int i = 0; i <= MODEL_ONE_VS_REST; i++)
+	for (int i = 0; i <= MODEL_FOREST; i++)
 		if (kind.len == strlen(model_kind_names[i]) && !memcmp(kind.text, model_kind_names[i], kind.len)) {
 			m->kind = (enum model_kind)i;
 			return 0;
@@ -187,5 +190,7 @@ int modelfile_read(struct model *m, struct value root, struct arena *arena, stru
 	for (uint32_t i = 0; i < features.len; i++)
 		if (read_feature(m, features.items[i], i, features.len, arena, why))
 			return -1;
+	if (modelfile_trees_are(m->kind))
+		return modelfile_trees_read(m, root, arena, why);
 	return read_per_output(m, root, (const char *[]){ "bias", "biases" }, "", m->bias, 1, arena, why);
 }

@@ -14,6 +14,7 @@
 #include "json/write.h"
 #include "model/lightgbm.h"
 #include "model/modelfile-read.h"
+#include "model/modelfile-trees.h"
 #include "model/xgboost.h"
 
 /* ---- reading ---- */
@@ -241,6 +242,10 @@ static void show_feature(const struct model *m, size_t j, struct buf *b)
 	const struct input *in = &m->schema.inputs[j];
 
 	member_text(b, "name", in->name);
+	if (m->trees) {
+		modelfile_trees_show_input(in, b);
+		return;
+	}
 	member_number(b, "mean", in->mean);
 	member_number(b, "scale", in->scale);
 	json_write_name(b, m->outputs > 1 ? "weights" : "weight");
@@ -268,8 +273,13 @@ void modelfile_show(const struct model *m, struct buf *b, bool one_line)
 		show_feature(m, j, b);
 		buf_add_byte(b, '}');
 	}
-	buf_format(b, "],%s\"%s\":", lf, m->outputs > 1 ? "biases" : "bias");
-	per_output(m, b, m->bias, 1);
+	buf_add_byte(b, ']');
+	if (m->trees) {
+		modelfile_trees_show(m, b, lf);
+	} else {
+		buf_format(b, ",%s\"%s\":", lf, m->outputs > 1 ? "biases" : "bias");
+		per_output(m, b, m->bias, 1);
+	}
 	if (m->bins)
 		show_bins(m, b, lf);
 	if (m->training.known)
