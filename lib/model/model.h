@@ -105,10 +105,10 @@ size_t model_label(const struct model *, const double *scores);
 void model_contributions(const struct model *, const double *x, size_t output, double *parts, double *bias);
 
 /*
- * Of one tree: the questions that a vector meets in it, as it answers them, as a JSON array: ["total > 120.5","history <= 3"].
- * False, and nothing is added: the model is no single tree.
+ * Of one tree: appends the next question that a vector meets in it, as it answers it ("total > 120.5", "history is missing").  *at: 0 at
+ * first.  False, and nothing is appended: there is no other one, or the model is not a single tree.
  */
-bool model_path(const struct model *, const double *x, struct buf *);
+bool model_path(const struct model *, const double *x, uint32_t *at, struct buf *text);
 
 /* What it computes, in words and formulas, for people. */
 void model_show(const struct model *, struct buf *);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/number.h"
-#include "json/write.h"
 #include "model/model.h"
 #include "model/trees.h"
 
@@ -33,24 +32,16 @@ static void add_answer(struct buf *b, const struct trees_step *step, const struc
 	}
 }
 
-bool model_path(const struct model *m, const double *x, struct buf *out)
+bool model_path(const struct model *m, const double *x, uint32_t *at, struct buf *text)
 {
-	struct buf text = BUF_INIT;
 	struct trees_step step;
 	struct trees_node node;
-	uint32_t at = 0, from = 0;
 
 	if (!m->trees || trees_count(m->trees) != 1)
 		return false;
-	buf_add_byte(out, '[');
-	for (; trees_path(m->trees, x, 0, &at, &step); from = at) {
-		trees_node(m->trees, 0, from, &node);
-		buf_clear(&text);
-		add_answer(&text, &step, &node, &m->schema.inputs[step.input]);
-		json_write_comma(out);
-		json_write_string(out, text.data, text.len);
-	}
-	buf_add_byte(out, ']');
-	buf_release(&text);
+	trees_node(m->trees, 0, *at, &node);
+	if (!trees_path(m->trees, x, 0, at, &step))
+		return false;
+	add_answer(text, &step, &node, &m->schema.inputs[step.input]);
 	return true;
 }

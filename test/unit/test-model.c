@@ -238,8 +238,8 @@ static void refusals(void)
 	static const struct { const char *from, *to, *message; } edits[] = {
 		{ "{\"format\"", "{\"fromat\"", "is no model: it has no member format (see sml-model(5))" }, { "\"format\":1", "\"format\":2", "format: is 2, this version reads 1" },
 		{ "\"format\":1", "\"format\":\"1\"", "format: is \"1\", this version reads 1" },
-		{ "\"kind\":\"logistic\",", "", "kind: is missing (logistic, linear, softmax, one-vs-rest)" }, { "\"logistic\"", "3", "kind: must be a string (logistic, linear, softmax, one-vs-rest)" },
-		{ "logistic", "soft", "kind: \"soft\" is none of logistic, linear, softmax, one-vs-rest" },
+		{ "\"kind\":\"logistic\",", "", "kind: is missing (logistic, linear, softmax, one-vs-rest, tree, forest)" }, { "\"logistic\"", "3", "kind: must be a string (logistic, linear, softmax, one-vs-rest, tree, forest)" },
+		{ "logistic", "soft", "kind: \"soft\" is none of logistic, linear, softmax, one-vs-rest, tree, forest" },
 		{ "\"labels\":", "\"label\":", "labels: is missing" }, { "[\"STANDARD\",", "[", "labels: must be an array of two strings" },
 		{ "\"STANDARD\",", "7,", "labels[0]: must be a string (without NUL)" },
 		{ "\"STANDARD\",", "\"HIGH_VALUE\",", "labels[1]: \"HIGH_VALUE\" is labels[0] too" },
