@@ -81,7 +81,7 @@ SANITIZE = $(if $(SAN),-fsanitize=$(SAN)$(if $(findstring undefined,$(SAN)),$(sh
 ANYWHERE = '-ffile-prefix-map=$(CURDIR)=.'
 COMPILE = $(CC) $(CPPFLAGS) $(LANGUAGE) $(WARN) $(FOUND) $(ANYWHERE) $(CFLAGS) $(SANITIZE)
 LINK = $(CC) $(ANYWHERE) $(CFLAGS) $(SANITIZE) -Wl,--as-needed $(LDFLAGS)
-LIBS = $(YYJSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) -lm
+LIBS = $(YYJSON_LIBS) $(ZSTD_LIBS) $(ZLIB_LIBS) -ldl -lm
 BANNED = -include lib/base/banned.h
 # Files whose loops are worth more than -O2: EXTRA holds for one file.
 FAST := $(wildcard lib/model/solver-*.c lib/model/score*.c lib/feature/*.c lib/json/*.c)
