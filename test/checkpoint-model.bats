@@ -393,3 +393,72 @@ killed_everywhere() {
 	[ "$(factors | wc -w)" -ge 10 ]
 	[ "$(again)" -ge $((disturbed / 2)) ]
 }
+
+# ---- several models ----
+
+# many: two variants, and a shadow of another library, whose names stand beside it
+many() (
+	set -o pipefail
+	local try
+	try=tries/$(find tries -type f | wc -l)
+	stage replay --interval 10ms --rate 10000/s in.jsonl 3>&- | stage classify -q -m A=a.json:3 -m B=b.json:1 --shadow s=shadow.ubj "$@" 3>&- |
+		tee "$try" | stage route -q --stamp '*=-' >>out.jsonl 3>&-
+)
+
+# by_role: for each epoch and try, what each variant has multiplied by, and which model the shadow was; what was before the first commit aside
+by_role() {
+	local try
+	for try in tries/*; do
+		jq -nrR --arg try "$try" 'foreach (inputs | fromjson?) as $line (null;
+			if $line._sml == "begin" then "\($line.e)-\($line.erun)" elif $line._sml == "barrier" then "\($line.e)-\($line.run)" else . end;
+			if $line._sml then empty else ([., $line.variant, $line.prediction / $line.n, $try], [., "shadow", $line.shadow.s.model, $try]) | @tsv end)' "$try"
+	done | grep -v '^0-' | sort -u
+}
+
+@test "variants and shadows, killed at random while each is replaced: an epoch that is tried again has the same scores" {
+	local round pid runs=0 disturbed=0 end=$((SECONDS + 25)) trees=$SML_ROOT/test/fixtures/trees
+	mkdir pids
+	RANDOM=11
+	lines 1 20000 >in.jsonl
+	echo '{"labels":["no","yes"]}' >shadow.inputs.json
+	place 1 a.json
+	place 2 b.json
+	cp "$trees/binary.ubj" shadow.ubj
+	all_come() {
+		local shadows=("$trees"/binary.ubj "$trees"/lgb-binary.txt "$trees"/labelled.json)
+		while [ ! -e done ]; do
+			place $((RANDOM % 1000 + 1)) a.json
+			place $((RANDOM % 1000 + 2000)) b.json
+			cp "${shadows[RANDOM % 3]}" shadow.new
+			mv shadow.new shadow.ubj
+			sleep 0.03
+		done
+	}
+	all_come 3>&- &
+	stop_later $!
+	local comes=$!
+	for ((round = 0; round < 12 && SECONDS < end; round++)); do
+		rm -f pids/*
+		many --split-by n 2>/dev/null 3>&- &
+		pid=$!
+		wait_for 10 all_noted 3
+		sleep "0.$(printf %03d $((RANDOM % 300)))"
+		disturb $pid
+		runs=$((runs + 1))
+	done
+	touch done
+	wait "$comes"
+	until_done many --split-by n
+	equal "$(seq 20000 | sha256sum)" "$(jq .n out.jsonl | sha256sum)"
+	by_role >roles
+	equal '' "$(cut -f 1-3 roles | sort -u | cut -f 1,2 | uniq -d)" 'epochs with several models in one place'
+	local again
+	again=$(cut -f 1,4 roles | sort -u | cut -f 1 | uniq -d | wc -l)
+	echo "$disturbed of $runs runs were disturbed, $again epochs tried again, $(grep -c shadow roles) shadows"
+	[ "$again" -ge $((disturbed / 2)) ]
+	[ "$(awk '$2 == "shadow"' roles | cut -f 3 | sort -u | wc -l)" -eq 3 ]
+	# One that is no longer asked for, and a new one: what the checkpoint has of the others goes on.
+	echo '{"n":20001}' >>in.jsonl
+	until_done many --split-by n --shadow t=a.json
+	equal '["s","t"]' "$(tail -n 1 out.jsonl | jq -c '.shadow | keys')"
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # sml-classify with several models: variants by key, shadows, names for files that have none; and models of all kinds in turn.
-# shellcheck disable=SC1010,SC2030,SC2031,SC2046,SC2154 # "then" is a word of sml; tests are subshells; $stderr and $lines are of bats
+# shellcheck disable=SC1010,SC2016,SC2030,SC2031,SC2046,SC2154 # "then" is a word of sml; $ in programs of jq; tests are subshells; $stderr and $lines are of bats
 load helper
 
 setup() {
