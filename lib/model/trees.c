@@ -245,12 +245,10 @@ static bool is_missing(enum trees_missing missing, double x)
 
 static bool has_category(const struct trees *t, const struct trees_kept *k, double x)
 {
-	if (t->arithmetic == TREES_FLOAT ? !(x >= 0) : !(x > -1))
-		return false;
-	if (!(x < 32.0 * k->n_words))
+	if (!(t->arithmetic == TREES_FLOAT ? x >= 0 : x > -1) || !(x < 32.0 * k->n_words))
 		return false;
 	const uint32_t category = (uint32_t)(int64_t)x;
-	return t->words[k->at + category / 32] >> category % 32 & 1;
+	return category / 32 < k->n_words && t->words[k->at + category / 32] >> category % 32 & 1;
 }
 
 static bool says_yes(const struct trees *t, const struct trees_kept *k, double x, bool *missing)

@@ -227,7 +227,10 @@ static int read_labels(struct reading *r, struct value learner)
 
 /* ---- categories ---- */
 
-/* Texts stand one behind the other, byte by byte, with the places where they begin and end. */
+/*
+ * Texts stand one behind the other, byte by byte, with the places where they begin and end.  Of pandas XGBoost 3.2 counts these in characters and not
+ * in bytes, so that texts beyond ASCII are not to be trusted: the input then has no categories but their numbers.
+ */
 static int read_texts(struct reading *r, struct value offsets, struct value bytes, size_t input)
 {
 	struct value *texts = arena_get(r->arena, offsets.len * sizeof *texts);
@@ -237,6 +240,8 @@ static int read_texts(struct reading *r, struct value offsets, struct value byte
 		if (bytes.items[i].type != VALUE_INTEGER)
 			return -1;
 		all[i] = (char)(unsigned char)bytes.items[i].integer;
+		if (all[i] & 0x80)
+			return 0;
 	}
 	for (uint32_t i = 0; i + 1 < offsets.len; i++) {
 		const struct value from = offsets.items[i], to = offsets.items[i + 1];
