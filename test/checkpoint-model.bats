@@ -409,9 +409,9 @@ many() (
 by_role() {
 	local try
 	for try in tries/*; do
-		jq -nrR --arg try "$try" 'foreach (inputs | fromjson?) as $line (null;
+		jq -nrR --arg name "$try" 'foreach (inputs | fromjson?) as $line (null;
 			if $line._sml == "begin" then "\($line.e)-\($line.erun)" elif $line._sml == "barrier" then "\($line.e)-\($line.run)" else . end;
-			if $line._sml then empty else ([., $line.variant, $line.prediction / $line.n, $try], [., "shadow", $line.shadow.s.model, $try]) | @tsv end)' "$try"
+			if $line._sml then empty else ([., $line.variant, $line.prediction / $line.n, $name], [., "shadow", $line.shadow.s.model, $name]) | @tsv end)' "$try"
 	done | grep -v '^0-' | sort -u
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "json/write.h"
+#include "model/trees.h"
 
 const char *const scorer_member_names[SCORER_MEMBERS] = {
 	"classification", "probability", "probabilities", "prediction", "model", "contributions", "path"
@@ -181,6 +182,21 @@ static struct value contributions(const struct scorer *s, struct record *r, cons
 	return object(r, s->terms, parts, n + 1);
 }
 
+/* The questions of a single tree, as the vector answers them. */
+static struct value path(const struct scorer *s, struct record *r, const double *x)
+{
+	struct value *items = record_space(r, (trees_depth(s->model->trees) + 1) * sizeof *items);
+	struct buf text = BUF_INIT;
+	uint32_t at = 0, n = 0;
+
+	for (; model_path(s->model, x, &at, &text); buf_clear(&text)) {
+		char *copy = record_space(r, text.len + 1);
+		items[n++] = value_text(memcpy(copy, text.data, text.len), text.len);
+	}
+	buf_release(&text);
+	return (struct value){ .type = VALUE_ARRAY, .len = n, .items = items };
+}
+
 static struct scorer_text number(double x)
 {
 	return (struct scorer_text){ .value = value_number(x) };
@@ -206,5 +222,7 @@ size_t scorer_say(const struct scorer_bench *b, const struct scorer *s, size_t i
 	if (s->options->contributions)
 		said[n++] = (struct scorer_said){ SCORER_CONTRIBUTIONS,
 			{ .value = contributions(s, r, b->x + i * m->schema.n, output) } };
+	if (s->options->contributions && m->kind == MODEL_TREE)
+		said[n++] = (struct scorer_said){ SCORER_PATH, { .value = path(s, r, b->x + i * m->schema.n) } };
 	return n;
 }

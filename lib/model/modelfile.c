@@ -77,12 +77,11 @@ static int read_any(struct model *m, const char *text, size_t len, struct arena 
 
 struct model *modelfile_parse(const char *text, size_t len, struct naming *names, char stated[64], struct error *why)
 {
-	struct naming none = {0};
 	struct arena arena = ARENA_INIT;
 	struct model *m = alloc_zeroed(1, sizeof *m);
 
 	stated[0] = '\0';
-	const int result = read_any(m, text, len, &arena, stated, why) || naming_apply(names ? names : &none, m, why);
+	const int result = read_any(m, text, len, &arena, stated, why) || (names && naming_apply(names, m, why));
 	arena_release(&arena);
 	if (result) {
 		model_release(m);
@@ -103,10 +102,10 @@ struct model *modelfile_load(const char *path, struct naming *names, char stated
 	*text = savefile_read(path, MODELFILE_MAX, len, why);
 	if (!*text)
 		return NULL;
-	if (!naming_beside(path, &beside, why)) {
+	if (!names || !naming_beside(path, &beside, why)) {
 		given.inputs = given.inputs.n ? given.inputs : beside.inputs;
 		given.labels = given.labels.n ? given.labels : beside.labels;
-		m = modelfile_parse(*text, *len, &given, stated, why);
+		m = modelfile_parse(*text, *len, names ? &given : NULL, stated, why);
 		if (!m)
 			error_prefix(why, "%s", path);
 		else if (names) {

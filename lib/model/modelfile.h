@@ -20,7 +20,8 @@
 #define MODELFILE_MAX (1u << 30)	/* bytes */
 
 /*
- * A new model (model_release and free it).  NULL: empty, no model, or names are missing or not as many as it has.
+ * A new model (model_release and free it).  NULL: empty, no model, or names are missing or not as many as it has.  Without a naming what
+ * the file does not name stays so: inputs are "", labels NULL.
  * Its id is computed; the one that the text states, where it is another, is given in stated (NUL-terminated, cut off), else "".
  */
 struct model *modelfile_parse(const char *text, size_t len, struct naming *, char stated[64], struct error *why);

@@ -24,26 +24,14 @@ static char stated[64];
 
 static const char *folder;
 
-/* "n0", "n1"...: what files do not name has these names. */
-static void number(struct naming_list *l, size_t n)
-{
-	l->items = alloc_bytes((n + 1) * sizeof *l->items);
-	for (l->n = 0; l->n < n; l->n++)
-		l->items[l->n] = alloc_format("n%zu", l->n);
-}
-
-static struct model *load(const char *name, size_t inputs, size_t labels)
+static struct model *load(const char *name)
 {
 	char *path = alloc_format("%s/%s", folder, name), *text;
-	struct naming names = {0};
 	size_t len;
+	struct model *m = modelfile_load(path, NULL, stated, &text, &len, &why);
 
-	number(&names.inputs, inputs);
-	number(&names.labels, labels);
-	struct model *m = modelfile_load(path, &names, stated, &text, &len, &why);
 	free(text);
 	free(path);
-	naming_release(&names);
 	return m;
 }
 
@@ -119,7 +107,7 @@ static void compare_contributions(const struct model *m, const struct answers *a
 
 static void compare(const char *file, const struct answers *a)
 {
-	struct model *m = load(file, a->inputs, a->outputs > 1 ? a->outputs : 2);
+	struct model *m = load(file);
 
 	if (!ok(m != NULL, "%s: is read", file)) {
 		printf("# %s\n", why.text);
@@ -428,7 +416,7 @@ static void many_inputs(void)
 
 static void refused(const char *text, size_t len, const char *message, const char *name)
 {
-	struct model *m = modelfile_parse(text, len, stated, &why);
+	struct model *m = modelfile_parse(text, len, NULL, stated, &why);
 
 	if (ok(!m, "%s: is refused", name))
 		ok(strstr(why.text, message) != NULL, "%s: %s", name, why.text);
@@ -453,15 +441,15 @@ static void refuse_changes(const char *file, const struct change *changes, size_
 
 	for (size_t i = 0; i < n; i++) {
 		char *changed = replaced(text, len, changes[i].from, changes[i].to);
-		if (ok(changed != NULL, "%s has %s", file, changes[i].from))
-			refused(changed, strlen(changed), changes[i].message, changes[i].to);
+		if (ok(changed != NULL, "%s has what is changed, %zu", file, i))
+			refused(changed, strlen(changed), changes[i].message, changes[i].from);
 		free(changed);
 	}
 	const char *end = memmem(text, len, "end of trees", 12);	/* what is behind it may be missing */
 	const size_t last = end ? (size_t)(end - text) : len - 40;
 	size_t taken = 0;
 	for (size_t cut = 0; cut < last; cut += 97) {
-		struct model *m = modelfile_parse(text, cut, stated, &why);
+		struct model *m = modelfile_parse(text, cut, NULL, stated, &why);
 		taken += m != NULL;
 		if (m)
 			drop(m);
