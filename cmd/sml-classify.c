@@ -33,10 +33,26 @@
 /* A model at its work: the only one, a variant, or a shadow. */
 struct role {
 	struct scorer scorer;
-	struct scorer_bench bench;
 	struct name name;		/* of the variant or shadow */
 	struct scorer_text text;	/* the name as a value */
 	bool misfit_told;
+};
+
+/* What scores differ from those that records bring (--verify). */
+struct verified {
+	uint64_t n, absent, different;
+	double worst;
+	char worst_place[256];
+};
+
+/* What work on records changes: the tool's own, and with -j one for each part of the work, joined to it in the order of records. */
+struct part {
+	const struct classify *classify;
+	struct scorer_bench *benches;	/* per role */
+	struct nest nest;
+	struct verified verified;
+	struct buf scratch;
+	struct part *next;
 };
 
 struct classify {
@@ -50,7 +66,6 @@ struct classify {
 	struct bands bands;			/* n 0: none */
 	struct scorer_options options;
 	struct naming names;
-	struct nest nest;
 	struct split split;			/* n 0: one model scores all */
 	struct fieldpath split_by;
 
@@ -58,6 +73,7 @@ struct classify {
 
 	struct role *roles;			/* those that score, then the shadows */
 	size_t n_scoring, n_roles;
+	struct part own, *parts;
 
 	struct loop *loop;
 	int64_t next_look;
@@ -65,12 +81,6 @@ struct classify {
 
 	const struct added *members[SCORER_MEMBERS], *variant, *shadow;	/* NULL: never added */
 	int probability_slot, prediction_slot, split_slot;
-	struct buf scratch;
-
-	/* of --verify */
-	uint64_t verified, absent, different;
-	double worst;
-	char worst_place[256];
 };
 
 static void warn(const struct classify *c, const char *text, const char *rest)
@@ -85,6 +95,7 @@ static void classify_defaults(void *tool)
 	struct classify *c = tool;
 
 	c->threshold = -1;
+	c->own.classify = c;
 }
 
 static int suits(void *tool, const struct model *m, struct error *why)
@@ -243,7 +254,7 @@ static int parse_options(struct classify *c, struct error *why)
 		return error_prefix(why, "--inputs");
 	if (c->labels_text && naming_parse_list(&c->names.labels, c->labels_text, why))
 		return error_prefix(why, "--labels");
-	if (c->nest_name && nest_init(&c->nest, c->nest_name, &c->arena, why))
+	if (c->nest_name && nest_init(&c->own.nest, c->nest_name, &c->arena, why))
 		return error_prefix(why, "--nest");
 	for (size_t i = 0; i < SCORER_MEMBERS; i++)
 		c->names_said[i] = json_name(&c->arena, scorer_member_names[i], strlen(scorer_member_names[i]));
@@ -260,6 +271,7 @@ static int classify_setup(void *tool, struct setup *setup, struct error *why)
 	c->n_scoring = c->models.n;
 	c->n_roles = c->n_scoring + c->shadows.n;
 	c->roles = alloc_zeroed(c->n_roles, sizeof *c->roles);
+	c->own.benches = alloc_zeroed(c->n_roles, sizeof *c->own.benches);
 	if (open_models(c, why) || check_names(c, why))
 		return -1;
 	setup->status = EXIT_DONE;
@@ -311,11 +323,16 @@ static void tell_misfit(struct classify *c, struct role *role, uint64_t n)
 	buf_release(&wanted.text);
 }
 
+static const struct encode_missing *missing_of(const struct classify *c, const struct role *role)
+{
+	return encode_missing(c->own.benches[role - c->roles].encoder);
+}
+
 /* What the records that the model has scored lacked. */
 static void tell_missing(struct classify *c, struct role *role)
 {
 	const struct scorer *s = &role->scorer;
-	const struct encode_missing *m = encode_missing(role->bench.encoder);
+	const struct encode_missing *m = missing_of(c, role);
 	const char *sep = *s->name ? ": " : "";
 	struct names never = { .more = 0 }, some = { .more = 0 };
 	char n[NUMBER_SHOW_MAX];
@@ -344,10 +361,15 @@ static void tell_missing(struct classify *c, struct role *role)
 /* Between batches: records of the next one find what the model reads. */
 static void use_model(struct classify *c, struct role *role)
 {
-	if (role->bench.encoder)
+	const size_t i = (size_t)(role - c->roles);
+	struct scorer_bench *bench = &c->own.benches[i];
+
+	if (bench->encoder)
 		tell_missing(c, role);
 	scorer_use(&role->scorer);
-	scorer_bench_start(&role->bench, &role->scorer, &c->loop->fields);
+	scorer_bench_start(bench, &role->scorer, encode_new(&role->scorer.model->schema, &c->loop->fields));
+	for (struct part *p = c->parts; p; p = p->next)
+		scorer_bench_start(&p->benches[i], &role->scorer, encode_split(bench->encoder));
 	role->misfit_told = false;
 }
 
@@ -575,26 +597,26 @@ static int classify_restore(void *tool, struct snapshot_reader *reader, struct e
 
 /* ---- records ---- */
 
-static void verify(struct classify *c, const struct record *r, struct value came, double score)
+static void verify(struct verified *seen, const struct record *r, struct value came, double score)
 {
 	char a[NUMBER_SHOW_MAX] = "no number", b[NUMBER_SHOW_MAX];
 
 	if (value_is_null(came)) {
-		c->absent++;
+		seen->absent++;
 		return;
 	}
-	c->verified++;
+	seen->n++;
 	const double distance = value_is_number(came) ? fabs(value_double(came) - score) : INFINITY;
 	if (!(distance > TOLERANCE))
 		return;
-	c->different++;
-	if (distance <= c->worst)
+	seen->different++;
+	if (distance <= seen->worst)
 		return;
-	c->worst = distance;
+	seen->worst = distance;
 	if (value_is_number(came))
 		number_show(value_double(came), a);
 	number_show(score, b);
-	snprintf(c->worst_place, sizeof c->worst_place, "%s:%llu: %s came, %s computed", r->at.source,
+	snprintf(seen->worst_place, sizeof seen->worst_place, "%s:%llu: %s came, %s computed", r->at.source,
 	    (unsigned long long)r->at.line, a, b);
 }
 
@@ -604,36 +626,40 @@ static enum error_type type_of(enum encode_result result)
 }
 
 static const char too_large[] = "the score is no finite number: the inputs are too large for the model";
+enum { NOBODY = -1 };
 
-/* The role that scores a record; NULL: its key is none, and it has become an error record. */
-static struct role *role_of(struct classify *c, struct record *r, const struct value *v)
+/* The role that scores a record; NOBODY: its key is none, and it has become an error record. */
+static long role_of(struct part *p, struct record *r, const struct value *v)
 {
+	const struct classify *c = p->classify;
+
 	if (!c->split.n)
-		return c->roles;
+		return 0;
 	const struct value key = v[c->split_slot];
 	if (key_is(key))
-		return &c->roles[split_find(&c->split, key, &c->scratch)];
+		return (long)split_find(&c->split, key, &p->scratch);
 	if (value_is_null(key))
 		record_fail(r, MISSING_FEATURE, "--split-by %s: there is no value", c->split_text);
 	else
 		record_fail(r, INVALID_DATA, "--split-by %s: is %s, not a string, a number or a boolean", c->split_text, value_kind(key));
-	return NULL;
+	return NOBODY;
 }
 
-static void take_in(struct classify *c, struct record *r)
+static void take_in(struct part *p, struct record *r)
 {
+	const struct classify *c = p->classify;
 	const struct value *v = record_values(r);
-	struct role *role = v ? role_of(c, r, v) : NULL;
+	const long i = v ? role_of(p, r, v) : NOBODY;
 	struct encode_fault fault;
 
-	if (!role)
+	if (i == NOBODY)
 		return;
-	const enum encode_result result = scorer_take(&role->bench, &role->scorer, r, v, &fault);
+	const enum encode_result result = scorer_take(&p->benches[i], &c->roles[i].scorer, r, v, &fault);
 	if (result == ENCODE_DONE)
 		return;
-	buf_clear(&c->scratch);
-	encode_explain(&fault, result, &c->scratch);
-	record_fail(r, type_of(result), "%s", buf_text(&c->scratch));
+	buf_clear(&p->scratch);
+	encode_explain(&fault, result, &p->scratch);
+	record_fail(r, type_of(result), "%s", buf_text(&p->scratch));
 }
 
 static void add(struct record *r, const struct added *member, const struct scorer_text *said)
@@ -644,10 +670,10 @@ static void add(struct record *r, const struct added *member, const struct score
 		record_add(r, member, said->value);
 }
 
-/* What the role has found of the i-th record on its bench. */
-static void give_out(struct classify *c, const struct role *role, size_t i)
+/* What a role has found of the i-th record on its bench. */
+static void give_out(struct part *p, const struct scorer_bench *b, const struct role *role, size_t i)
 {
-	const struct scorer_bench *b = &role->bench;
+	const struct classify *c = p->classify;
 	const struct scorer *s = &role->scorer;
 	struct scorer_said said[SCORER_MEMBERS];
 	struct record *r = b->records[i];
@@ -657,7 +683,7 @@ static void give_out(struct classify *c, const struct role *role, size_t i)
 		return;
 	}
 	if (c->verify)
-		verify(c, r, record_values(r)[s->model->n_labels ? c->probability_slot : c->prediction_slot], scorer_value(b, s, i));
+		verify(&p->verified, r, record_values(r)[s->model->n_labels ? c->probability_slot : c->prediction_slot], scorer_value(b, s, i));
 	const size_t n = scorer_say(b, s, i, said);
 	for (size_t k = 0; k < n; k++)
 		add(r, c->members[said[k].member], &said[k].text);
@@ -689,46 +715,48 @@ static struct value shadow_error(struct record *r, enum error_type type, const c
 	return object_of(r, members, 2);
 }
 
-static struct value shadow_verdict(const struct classify *c, const struct role *role, size_t i)
+static struct value shadow_verdict(const struct classify *c, const struct scorer_bench *b, const struct scorer *s, size_t i)
 {
-	const struct scorer_bench *b = &role->bench;
 	struct scorer_said said[SCORER_MEMBERS];
 	struct member members[SCORER_MEMBERS];
 
-	if (!scorer_is_finite(b, &role->scorer, i))
+	if (!scorer_is_finite(b, s, i))
 		return shadow_error(b->records[i], INVALID_DATA, too_large, strlen(too_large));
-	const size_t n = scorer_say(b, &role->scorer, i, said);
+	const size_t n = scorer_say(b, s, i, said);
 	for (size_t k = 0; k < n; k++)
 		members[k] = (struct member){ &c->names_said[said[k].member], said[k].text.value };
 	return object_of(b->records[i], members, n);
 }
 
-/* What one shadow says of each of the records; `out` is as they are. */
-static void shadow_batch(struct classify *c, struct role *role, struct record **r, size_t n, struct value *out, size_t step)
+/* What the k-th role, a shadow, says of each of the records; `out` is as they are, `step` apart. */
+static void shadow_batch(struct part *p, size_t k, struct record **r, size_t n, struct value *out, size_t step)
 {
+	const struct scorer *s = &p->classify->roles[k].scorer;
+	struct scorer_bench *b = &p->benches[k];
 	struct encode_fault fault;
 	size_t place[BATCH_MAX];
 
-	role->bench.n = 0;
+	b->n = 0;
 	for (size_t i = 0; i < n; i++) {
-		const enum encode_result result = scorer_take(&role->bench, &role->scorer, r[i], record_values(r[i]), &fault);
+		const enum encode_result result = scorer_take(b, s, r[i], record_values(r[i]), &fault);
 		if (result == ENCODE_DONE) {
-			place[role->bench.n - 1] = i;
+			place[b->n - 1] = i;
 			continue;
 		}
-		buf_clear(&c->scratch);
-		encode_explain(&fault, result, &c->scratch);
-		out[i * step] = shadow_error(r[i], type_of(result), c->scratch.data, c->scratch.len);
+		buf_clear(&p->scratch);
+		encode_explain(&fault, result, &p->scratch);
+		out[i * step] = shadow_error(r[i], type_of(result), p->scratch.data, p->scratch.len);
 	}
-	scorer_score(&role->bench, &role->scorer);
-	for (size_t k = 0; k < role->bench.n; k++)
-		out[place[k] * step] = shadow_verdict(c, role, k);
+	scorer_score(b, s);
+	for (size_t i = 0; i < b->n; i++)
+		out[place[i] * step] = shadow_verdict(p->classify, b, s, i);
 }
 
 /* They score the records that have been scored. */
-static void cast_shadows(struct classify *c, struct record **r, size_t n)
+static void cast_shadows(struct part *p, struct record **r, size_t n)
 {
-	const size_t n_shadows = c->n_roles - c->n_scoring;
+	const struct classify *c = p->classify;
+	const size_t first = c->n_scoring, n_shadows = c->n_roles - first;
 	struct record *scored[BATCH_MAX];
 	size_t n_scored = 0;
 
@@ -739,43 +767,95 @@ static void cast_shadows(struct classify *c, struct record **r, size_t n)
 		return;
 	struct value *said = record_space(scored[0], n_scored * n_shadows * sizeof *said);
 	for (size_t k = 0; k < n_shadows; k++)
-		shadow_batch(c, &c->roles[c->n_scoring + k], scored, n_scored, said + k, n_shadows);
+		shadow_batch(p, first + k, scored, n_scored, said + k, n_shadows);
 	for (size_t i = 0; i < n_scored; i++) {
 		struct member *m = record_space(scored[i], n_shadows * sizeof *m);
 		for (size_t k = 0; k < n_shadows; k++)
-			m[k] = (struct member){ &c->roles[c->n_scoring + k].name, said[i * n_shadows + k] };
+			m[k] = (struct member){ &c->roles[first + k].name, said[i * n_shadows + k] };
 		record_add(scored[i], c->shadow, (struct value){ .type = VALUE_OBJECT, .len = (uint32_t)n_shadows, .members = m });
 	}
+}
+
+/* All that there is to do with a batch. */
+static void work(void *part, struct record **r, size_t n)
+{
+	struct part *p = part;
+	const struct classify *c = p->classify;
+
+	for (size_t k = 0; k < c->n_scoring; k++)
+		p->benches[k].n = 0;
+	for (size_t i = 0; i < n; i++)
+		take_in(p, r[i]);
+	for (size_t k = 0; k < c->n_scoring; k++) {
+		scorer_score(&p->benches[k], &c->roles[k].scorer);
+		for (size_t i = 0; i < p->benches[k].n; i++)
+			give_out(p, &p->benches[k], &c->roles[k], i);
+	}
+	if (c->shadow)
+		cast_shadows(p, r, n);
+	for (size_t i = 0; c->nest_name && i < n; i++)
+		if (r[i]->kind == RECORD_DATA)
+			nest_record(&p->nest, r[i]);
+}
+
+static void see_misfits(struct classify *c)
+{
+	for (size_t i = 0; i < c->n_roles; i++)
+		if (missing_of(c, &c->roles[i])->blank >= MISSING_FROM)
+			tell_misfit(c, &c->roles[i], MISSING_FROM);
 }
 
 static int classify_records(void *tool, struct record **r, size_t n, struct next *next, struct error *why)
 {
 	struct classify *c = tool;
 
-	for (size_t k = 0; k < c->n_scoring; k++)
-		c->roles[k].bench.n = 0;
-	for (size_t i = 0; i < n; i++)
-		take_in(c, r[i]);
-	for (size_t k = 0; k < c->n_scoring; k++) {
-		struct role *role = &c->roles[k];
-		scorer_score(&role->bench, &role->scorer);
-		for (size_t i = 0; i < role->bench.n; i++)
-			give_out(c, role, i);
-	}
-	if (c->shadow)
-		cast_shadows(c, r, n);
-	for (size_t i = 0; c->nest_name && i < n; i++)
-		if (r[i]->kind == RECORD_DATA)
-			nest_record(&c->nest, r[i]);
-	for (size_t k = 0; k < c->n_roles; k++)
-		if (encode_missing(c->roles[k].bench.encoder)->blank >= MISSING_FROM)
-			tell_misfit(c, &c->roles[k], MISSING_FROM);
+	work(&c->own, r, n);
+	see_misfits(c);
 	return next_pass(next, r, n, why);
+}
+
+/* ---- -j ---- */
+
+static void *classify_split(void *tool)
+{
+	struct classify *c = tool;
+	struct part *p = alloc_zeroed(1, sizeof *p);
+
+	*p = (struct part){ .classify = c, .nest.name = c->own.nest.name, .next = c->parts };
+	p->benches = alloc_zeroed(c->n_roles, sizeof *p->benches);
+	for (size_t i = 0; i < c->n_roles; i++)
+		scorer_bench_start(&p->benches[i], &c->roles[i].scorer, encode_split(c->own.benches[i].encoder));
+	return c->parts = p;
+}
+
+static void join_verified(struct verified *to, struct verified *from)
+{
+	to->n += from->n;
+	to->absent += from->absent;
+	to->different += from->different;
+	if (from->worst > to->worst) {
+		to->worst = from->worst;
+		memcpy(to->worst_place, from->worst_place, sizeof to->worst_place);
+	}
+	from->n = from->absent = from->different = 0;
+	from->worst = 0;
+}
+
+static void classify_join(void *tool, void *part)
+{
+	struct classify *c = tool;
+	struct part *p = part;
+
+	for (size_t i = 0; i < c->n_roles; i++)
+		encode_join(c->own.benches[i].encoder, p->benches[i].encoder);
+	join_verified(&c->own.verified, &p->verified);
+	see_misfits(c);
 }
 
 static int classify_finish(void *tool, enum end how, struct next *next, struct error *why)
 {
 	struct classify *c = tool;
+	const struct verified *v = &c->own.verified;
 	char n[NUMBER_SHOW_MAX], m[NUMBER_SHOW_MAX], text[512];
 
 	(void)how;
@@ -785,14 +865,14 @@ static int classify_finish(void *tool, enum end how, struct next *next, struct e
 		tell_missing(c, &c->roles[i]);
 	if (!c->verify)
 		return 0;
-	if (c->absent)
-		command_note(&c->common, "--verify: records that came without a score: %s", number_group(c->absent, n));
-	if (!c->different) {
-		command_note(&c->common, "--verify: scores that agree to 1e-9: %s", number_group(c->verified, n));
+	if (v->absent)
+		command_note(&c->common, "--verify: records that came without a score: %s", number_group(v->absent, n));
+	if (!v->different) {
+		command_note(&c->common, "--verify: scores that agree to 1e-9: %s", number_group(v->n, n));
 		return 0;
 	}
-	snprintf(text, sizeof text, "--verify: scores that differ by more than 1e-9: %s of %s (the worst: %s)", number_group(c->different, n),
-	    number_group(c->verified, m), c->worst_place);
+	snprintf(text, sizeof text, "--verify: scores that differ by more than 1e-9: %s of %s (the worst: %s)", number_group(v->different, n),
+	    number_group(v->n, m), v->worst_place);
 	warn(c, text, "");
 	c->loop->verdict = EXIT_STOPPED;
 	return 0;
@@ -814,10 +894,10 @@ static const char *label_of(struct buf *b, const struct scorer *s)
 }
 
 /* Each input from 0 on, so that the first missing value is an increase; of very many, one sum. */
-static void missing_metrics(const struct role *role, struct metrics *m, struct buf *label)
+static void missing_metrics(const struct classify *c, const struct role *role, struct metrics *m, struct buf *label)
 {
 	static const char name[] = "missing_total", help[] = "Missing values of inputs, since the model in use began.";
-	const struct encode_missing *missing = encode_missing(role->bench.encoder);
+	const struct encode_missing *missing = missing_of(c, role);
 	const struct scorer *s = &role->scorer;
 
 	if (!s->n_inputs || s->n_inputs > MISSING_SERIES)
@@ -846,23 +926,33 @@ static void classify_metrics(void *tool, struct metrics *m)
 		stats_add(m, "models_refused_total", "counter", "Models that were not valid.", label_of(&label, &c->roles[i].scorer),
 		    (double)live_refused(c->roles[i].scorer.live));
 	for (size_t i = 0; i < c->n_roles; i++)
-		missing_metrics(&c->roles[i], m, &label);
+		missing_metrics(c, &c->roles[i], m, &label);
 	buf_release(&label);
+}
+
+static void release_part(const struct classify *c, struct part *p)
+{
+	for (size_t i = 0; p->benches && i < c->n_roles; i++)
+		scorer_bench_release(&p->benches[i]);
+	free(p->benches);
+	nest_release(&p->nest);
+	buf_release(&p->scratch);
 }
 
 static void classify_release(void *tool)
 {
 	struct classify *c = tool;
 
-	for (size_t i = 0; i < c->n_roles; i++) {
-		scorer_bench_release(&c->roles[i].bench);
-		scorer_release(&c->roles[i].scorer);
+	for (struct part *p; (p = c->parts); free(p)) {
+		c->parts = p->next;
+		release_part(c, p);
 	}
+	release_part(c, &c->own);
+	for (size_t i = 0; i < c->n_roles; i++)
+		scorer_release(&c->roles[i].scorer);
 	free(c->roles);
 	split_release(&c->split);
 	naming_release(&c->names);
-	nest_release(&c->nest);
-	buf_release(&c->scratch);
 	buf_release(&c->kept);
 	arena_release(&c->arena);
 }
@@ -891,6 +981,7 @@ static const struct opt options[] = {
 	OPT_FLAG(0, "verify", struct classify, verify, "exit 3 when a score that a record brings is another"),
 	OPT_CHECK(struct classify, check),
 	OPT_EXPLAIN(struct classify, explain),
+	OPT_INTEGER('j', "jobs", "N", struct classify, common.jobs, 1, JOBS_MAX, "score in N threads; the output is the same (1)"),
 	CHECKPOINT_OPTIONS(struct classify),
 	COMMON_OPTIONS(struct classify),
 	OPT_END
@@ -910,8 +1001,8 @@ const struct command classify_command = {
 	.defaults = classify_defaults,
 	.setup = classify_setup,
 	.tool = {
-		.name = "classify", .start = classify_start, .records = classify_records, .deadline = classify_deadline,
-		.tick = classify_tick, .reload = classify_reload, .save = classify_save, .restore = classify_restore,
+		.name = "classify", .start = classify_start, .records = classify_records, .split = classify_split, .work = work,
+		.join = classify_join, .deadline = classify_deadline, .tick = classify_tick, .reload = classify_reload, .save = classify_save, .restore = classify_restore,
 		.finish = classify_finish, .metrics = classify_metrics,
 	},
 	.release = classify_release,

@@ -247,6 +247,7 @@ static int part_parse(struct part *p)
 	common = common_of(p);
 	common->command = c;
 	common->max_line = MAX_LINE;
+	common->jobs = 1;
 	if (c->defaults)
 		c->defaults(p->tool);
 	options_parse(c, p->tool, p->argc, p->argv, &operands);
@@ -306,6 +307,12 @@ static int parts_setup(struct part *parts, size_t n, bool *done, int *status)
 		}
 		if (i > 0 && p->setup.n_inputs) {
 			complain("sml", "%s: input operand \"%s\": its input is the stage before it", short_name(c), p->setup.inputs[0]);
+			*status = EXIT_USAGE;
+			return -1;
+		}
+		if (i > 0 && common_of(p)->jobs > 1) {
+			complain("sml", "%s: -j: only the first tool of a chain can work in several threads; on a pipe (| sml %s -j %lld) any can",
+			    short_name(c), short_name(c), (long long)common_of(p)->jobs);
 			*status = EXIT_USAGE;
 			return -1;
 		}
@@ -464,6 +471,7 @@ static int run(struct part *parts, size_t n)
 		stages[i].tool = &parts[i].command->tool;
 		stages[i].self = parts[i].tool;
 		stages[i].policy = common_of(&parts[i])->policy;
+		stages[i].jobs = (unsigned)common_of(&parts[i])->jobs;
 	}
 	loop.stages = stages;
 	loop.n_stages = n;

@@ -26,6 +26,7 @@ struct common {
 	int64_t interval_ns, attempts;		/* sml-replay: between barriers; runs that may die at one place */
 	int on_poison;				/* sml-replay: 0 stop, 1 route */
 	uint64_t max_line;
+	int64_t jobs;				/* of tools that share their work among threads */
 	/* filled in after parsing: */
 	struct checkpoint_shard shard;
 	struct policy policy;
@@ -44,6 +45,8 @@ struct common {
 	OPT_FLAG(0, "no-progress", S, common.no_progress, "no bar on the terminal"), \
 	OPT_FLAG('q', "quiet", S, common.quiet, "no summary lines"), \
 	OPT_FLAG('v', "verbose", S, common.verbose, "a summary, and what was understood")
+#define JOBS_MAX 256	/* threads */
+
 /* Of tools that take part in a checkpoint. */
 #define CHECKPOINT_OPTIONS(S) \
 	OPT_TEXT(0, "checkpoint", "DIR", S, common.checkpoint, "exactly once, by the checkpoint in DIR ($SML_CHECKPOINT)"), \

@@ -64,6 +64,7 @@ struct encoder {
 	size_t room;
 	/* known schema */
 	struct place *places;
+	bool borrows;			/* places, of the encoder it was split from */
 	struct encode_missing missed;
 	size_t *absent;			/* the inputs that this record lacks */
 	/* growing schema */
@@ -141,16 +142,23 @@ static int slot_of(struct fields *fields, int side, const char *name)
 	return slot;
 }
 
-struct encoder *encode_new(const struct schema *schema, struct fields *fields)
+static struct encoder *known_new(const struct schema *schema)
 {
 	struct encoder *e = alloc_zeroed(1, sizeof *e);
 
 	e->schema = schema;
 	e->room = schema->n + 1;
 	e->x = alloc_bytes(e->room * sizeof *e->x);
-	e->places = alloc_zeroed(schema->n + 1, sizeof *e->places);
 	e->missed.inputs = alloc_zeroed(schema->n + 1, sizeof *e->missed.inputs);
 	e->absent = alloc_bytes(e->room * sizeof *e->absent);
+	return e;
+}
+
+struct encoder *encode_new(const struct schema *schema, struct fields *fields)
+{
+	struct encoder *e = known_new(schema);
+
+	e->places = alloc_zeroed(schema->n + 1, sizeof *e->places);
 	for (size_t i = 0; i < schema->n; i++) {
 		struct place *p = &e->places[i];
 		const char *name = schema->inputs[i].name;
@@ -163,6 +171,15 @@ struct encoder *encode_new(const struct schema *schema, struct fields *fields)
 		}
 		free(base);
 	}
+	return e;
+}
+
+struct encoder *encode_split(const struct encoder *of)
+{
+	struct encoder *e = known_new(of->schema);
+
+	e->places = of->places;
+	e->borrows = true;
 	return e;
 }
 
@@ -282,6 +299,20 @@ static enum encode_result fixed_row(struct encoder *e, const struct value *slots
 const struct encode_missing *encode_missing(const struct encoder *e)
 {
 	return &e->missed;
+}
+
+void encode_join(struct encoder *e, struct encoder *from)
+{
+	struct encode_missing *to = &e->missed, *more = &from->missed;
+
+	to->blank += to->blank == to->rows ? more->blank : 0;
+	to->rows += more->rows;
+	to->values += more->values;
+	for (size_t i = 0; more->values && i < e->schema->n; i++)
+		to->inputs[i] += more->inputs[i];
+	if (more->values)
+		memset(more->inputs, 0, e->schema->n * sizeof *more->inputs);
+	more->rows = more->blank = more->values = 0;
 }
 
 /* ---- a schema that grows ---- */
@@ -623,7 +654,8 @@ void encode_free(struct encoder *e)
 	free(e->from_features);
 	free(e->walked);
 	free(e->undo);
-	free(e->places);
+	if (!e->borrows)
+		free(e->places);
 	free(e->missed.inputs);
 	free(e->absent);
 	free(e->x);

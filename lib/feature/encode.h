@@ -38,6 +38,9 @@ struct encode_leave { const char *name, *reason; };
 struct encoder *encode_new_growing(struct schema *, enum missing, double number, struct fields *,
     const struct encode_leave *, size_t n);
 
+/* Another one for the schema that the first is for, which stays longer: for a thread of its own.  It counts for itself. */
+struct encoder *encode_split(const struct encoder *);
+
 void encode_free(struct encoder *);
 
 enum encode_result { ENCODE_DONE, ENCODE_MISSING, ENCODE_WRONG };
@@ -52,6 +55,9 @@ struct encode_missing {
 };
 
 const struct encode_missing *encode_missing(const struct encoder *);
+
+/* What `from` has counted is added, of records behind those counted so far; `from` begins anew. */
+void encode_join(struct encoder *, struct encoder *from);
 
 /* What is wrong with a record; good as long as its values. */
 struct encode_fault {

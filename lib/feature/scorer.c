@@ -89,12 +89,12 @@ void scorer_release(struct scorer *s)
 
 /* ---- a bench ---- */
 
-void scorer_bench_start(struct scorer_bench *b, const struct scorer *s, struct fields *fields)
+void scorer_bench_start(struct scorer_bench *b, const struct scorer *s, struct encoder *encoder)
 {
 	const struct model *m = s->model;
 
 	scorer_bench_release(b);
-	b->encoder = encode_new(&m->schema, fields);
+	b->encoder = encoder;
 	b->x = alloc_bytes((m->schema.n + 1) * BATCH_MAX * sizeof *b->x);
 	b->scores = alloc_bytes(m->outputs * BATCH_MAX * sizeof *b->scores);
 }

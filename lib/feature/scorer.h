@@ -14,7 +14,6 @@
 
 #include "base/arena.h"
 #include "feature/encode.h"
-#include "json/fields.h"
 #include "model/bands.h"
 #include "model/live.h"
 #include "stream/record.h"
@@ -67,8 +66,8 @@ struct scorer_bench {
 	struct record *records[BATCH_MAX];
 };
 
-/* For the model in use; registers what it reads. */
-void scorer_bench_start(struct scorer_bench *, const struct scorer *, struct fields *);
+/* For the model in use; the encoder is for its schema, and becomes the bench's. */
+void scorer_bench_start(struct scorer_bench *, const struct scorer *, struct encoder *);
 void scorer_bench_release(struct scorer_bench *);
 
 /* Takes in a record whose inputs are there; else says what is wrong. */

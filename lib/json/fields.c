@@ -133,10 +133,8 @@ void fields_expect(struct fields *fs, int slot, const struct fieldpath *path)
 void fields_meet_each(const struct fields *fs, const struct value *slots)
 {
 	for (struct expectation *e = fs->expects->first; e; e = e->next)
-		if (!e->met && slots[e->slot].type != VALUE_MISSING) {
-			e->met = true;
+		if (slots[e->slot].type != VALUE_MISSING && !e->met && !atomic_exchange(&e->met, true))
 			fs->expects->n_unmet--;
-		}
 }
 
 const struct added *fields_add(struct fields *fs, const char *name)

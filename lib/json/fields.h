@@ -9,6 +9,7 @@
 #ifndef JSON_FIELDS_H
 #define JSON_FIELDS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,8 +31,8 @@ struct added {
  * A path that somebody has typed.  One that no record has is most likely mistyped, which nothing else would show: what is
  * missing is null.
  */
-struct expectation { const char *path; const void *reader; int slot; bool met; struct expectation *next; };
-struct expectations { struct expectation *first; size_t n_unmet; };
+struct expectation { const char *path; const void *reader; int slot; atomic_bool met; struct expectation *next; };
+struct expectations { struct expectation *first; atomic_size_t n_unmet; };
 
 struct fields {
 	struct arena arena;
@@ -54,12 +55,12 @@ int fields_read_name(struct fields *, const char *name);	/* a top-level member, 
 /* The path of a slot is one that the reader's user has typed. */
 void fields_expect(struct fields *, int slot, const struct fieldpath *);
 
-/* Looks which of them a record has.  All that changes in a set once records have come. */
+/* Looks which of them a record has.  All that changes in a set once records have come; any thread may. */
 void fields_meet_each(const struct fields *, const struct value *slots);
 
 static inline void fields_meet(const struct fields *fs, const struct value *slots)
 {
-	if (fs->expects->n_unmet)
+	if (atomic_load_explicit(&fs->expects->n_unmet, memory_order_relaxed))
 		fields_meet_each(fs, slots);
 }
 

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/wallclock.h"
 #include "stream/intake.h"
+#include "stream/parallel.h"
 
 #define BUSY_NS NS_PER_MS		/* a loop that is never idle looks at signals and flushes this often */
 #define QUIET_NS NS_PER_S		/* a stopped filter has drained its pipe after this much silence */
@@ -356,15 +357,19 @@ static int stage_pass(struct next *next, struct record **r, size_t n, struct err
 	struct stage *s = (struct stage *)next;
 	const bool is_first = s == s->loop->stages, counts = s->loop->protocol && s->loop->protocol->counts;
 	const char *name = s->tool->name;
+	struct parallel *parallel = is_first ? s->loop->parallel : NULL;
+	uint64_t before = 0;
+	struct tally *tally = parallel ? parallel_tally(parallel, &before) : &s->tally;
 
+	before += s->before;
 	for (size_t i = 0; i < n; i++) {
 		struct place *at = &r[i]->at;
 		at->stage = name;
-		at->tally = &s->tally;
-		s->tally.records++;
+		at->tally = tally;
+		tally->records++;
 		if (!is_first || counts) {	/* the first stage takes the source's count, the others count as on a pipe */
 			at->source = "stdin";
-			at->line = s->before + s->tally.records;
+			at->line = before + tally->records;
 		}
 		if (!is_first) {
 			/* Half is for the members added: where lines may be large, these are small. */
@@ -376,13 +381,32 @@ static int stage_pass(struct next *next, struct record **r, size_t n, struct err
 		if (r[i]->kind == RECORD_REFUSED)
 			make_error(s, r[i]);
 		else if (r[i]->kind == RECORD_ERROR && r[i]->failed_by != &s->tally)
-			s->tally.passed++;
+			tally->passed++;
 	}
-	struct stage *before = s->loop->running;
+	struct stage *caller = s->loop->running;
 	s->loop->running = s;
-	const int result = blame(s->loop, s, s->tool->records(s->self, r, n, s->behind, why));
-	s->loop->running = before;
+	const int result = blame(s->loop, s, parallel ? parallel_take(parallel, r, n, why) : s->tool->records(s->self, r, n, s->behind, why));
+	s->loop->running = caller;
 	return result;
+}
+
+/* What threads have taken in is passed on: one block of it, or all. */
+static int pass_taken(struct loop *l, int (*pass)(struct parallel *, struct error *), struct error *why)
+{
+	struct stage *caller = l->running;
+
+	if (!l->parallel)
+		return 0;
+	l->running = l->stages;
+	const int result = blame(l, l->stages, pass(l->parallel, why));
+	l->running = caller;
+	return result;
+}
+
+/* Before a hook that the tool's threads must not work beside. */
+static int rest(struct loop *l, struct error *why)
+{
+	return pass_taken(l, parallel_rest, why);
 }
 
 static bool too_many_errors(struct stage *s, bool at_end)
@@ -440,7 +464,7 @@ static int64_t next_deadline(const struct loop *l)
 
 static int ticks(struct loop *l, int64_t now, struct error *why)
 {
-	int result = 0;
+	int result = rest(l, why);
 
 	for (size_t i = 0; !result && i < l->n_stages; i++) {
 		struct stage *s = &l->stages[i];
@@ -469,7 +493,7 @@ static int hear_watched(struct loop *l, struct error *why)
 
 static int reload(struct loop *l, struct error *why)
 {
-	int result = 0;
+	int result = rest(l, why);
 
 	l->reload_asked = false;
 	for (size_t i = 0; !result && i < l->n_stages; i++)
@@ -493,11 +517,16 @@ static int busy(struct loop *l, int64_t now, struct error *why)
 	return flush_all(l, why) ? -1 : hear_watched(l, why);
 }
 
-static void note_latency(struct loop *l, int64_t now, size_t n)
+static void note_latency(struct loop *l, int64_t read_at, int64_t now, size_t n)
 {
-	const uint64_t us = (uint64_t)(now - l->batch_at) / 1000;
+	const uint64_t us = (uint64_t)(now - read_at) / 1000;
 	l->latency[us ? 64 - __builtin_clzll(us) : 0] += n;
-	l->latency_ns += (uint64_t)(now - l->batch_at) * n;
+	l->latency_ns += (uint64_t)(now - read_at) * n;
+}
+
+void loop_note_latency(struct loop *l, int64_t read_at, size_t n)
+{
+	note_latency(l, read_at, wallclock_monotonic(), n);
 }
 
 /* A control line without a checkpoint: somebody else's pipeline, or data that must not pass for control. */
@@ -505,7 +534,10 @@ static int control_line(struct loop *l, struct source *source, struct error *why
 {
 	static const struct refusal reserved = { RESERVED, "begins as a control record does", 0 };
 	struct record *r = source->control->record;
+	const int result = rest(l, why);
 
+	if (result)
+		return result;
 	if (l->protocol)
 		return blame(l, l->stages, l->protocol->control(l->protocol, source->control, why));
 	const enum control_kind kind = source->control->kind;
@@ -521,8 +553,19 @@ static int control_line(struct loop *l, struct source *source, struct error *why
 	return l->stages[0].next.pass(&l->stages[0].next, &r, 1, why);
 }
 
+/* What has been taken in before the source failed is none of its failure, and comes first. */
+static int source_failed(struct loop *l, struct error *why)
+{
+	struct error earlier;
+	const int result = rest(l, &earlier);
+
+	if (result)
+		*why = earlier;
+	return result ? result : blame(l, l->stages, -1);
+}
+
 /* Until the source ends (0), enough is said (1) or something fails (-1). */
-static int run(struct loop *l, struct source *source, enum end *how, struct error *why)
+static int pull(struct loop *l, struct source *source, enum end *how, struct error *why)
 {
 	struct record *batch[BATCH_MAX];
 	int64_t give_up = INT64_MAX, quiet = INT64_MAX;
@@ -531,7 +574,7 @@ static int run(struct loop *l, struct source *source, enum end *how, struct erro
 	*how = END_CLEAN;
 	while ((got = source->next(source, batch, why)) != SOURCE_END) {
 		if (got == SOURCE_FAILED)
-			return blame(l, l->stages, -1);
+			return source_failed(l, why);
 		int64_t now = wallclock_monotonic();
 		if (got > 0) {
 			if (l->protocol && !l->protocol->has_begun)
@@ -539,7 +582,8 @@ static int run(struct loop *l, struct source *source, enum end *how, struct erro
 			l->batch_at = now;
 			result = l->stages[0].next.pass(&l->stages[0].next, batch, (size_t)got, why);
 			now = wallclock_monotonic();
-			note_latency(l, now, (size_t)got);
+			if (!l->parallel)
+				note_latency(l, l->batch_at, now, (size_t)got);
 		} else if (got == SOURCE_CONTROL)
 			result = control_line(l, source, why);
 		if (!result)
@@ -547,7 +591,7 @@ static int run(struct loop *l, struct source *source, enum end *how, struct erro
 		int64_t due = next_deadline(l);
 		if (!result && due <= now)
 			result = ticks(l, now, why);
-		if (!result && l->protocol && l->protocol->due(l->protocol) <= now)
+		if (!result && l->protocol && l->protocol->due(l->protocol) <= now && !(result = rest(l, why)))
 			result = l->protocol->tick(l->protocol, now, why);
 		if (!result && l->reload_asked)
 			result = reload(l, why);
@@ -569,7 +613,10 @@ static int run(struct loop *l, struct source *source, enum end *how, struct erro
 				return 0;
 			}
 		}
-		if (got == SOURCE_WAIT) {
+		if (got == SOURCE_WAIT && l->parallel && parallel_holds(l->parallel)) {
+			if ((result = pass_taken(l, parallel_step, why)))
+				break;
+		} else if (got == SOURCE_WAIT) {
 			due = next_deadline(l);
 			if (l->protocol && l->protocol->due(l->protocol) < due)
 				due = l->protocol->due(l->protocol);
@@ -585,6 +632,19 @@ static int run(struct loop *l, struct source *source, enum end *how, struct erro
 				break;
 		}
 	}
+	return result;
+}
+
+static int run(struct loop *l, struct source *source, enum end *how, struct error *why)
+{
+	int result = pull(l, source, how, why);
+
+	if (result >= 0) {
+		const int rested = rest(l, why);
+		result = rested ? rested : result;
+	}
+	parallel_free(l->parallel);
+	l->parallel = NULL;
 	if (result == 1)
 		*how = END_STOPPED;
 	return result;
@@ -696,6 +756,8 @@ enum exit_status filter_run(struct loop *l, struct source *source, struct stage 
 	l->running = NULL;
 	if (!result && l->protocol)
 		result = l->protocol->start(l->protocol, why);
+	if (!result && stages[0].jobs > 1 && !(l->parallel = parallel_new(&stages[0], stages[0].jobs, n == 1 && last, why)))
+		result = blame(l, &stages[0], -1);
 	if (result) {
 		const enum exit_status status = result > 0 || l->verdict ? l->verdict : EXIT_FAILED;
 		if (l->protocol)

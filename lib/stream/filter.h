@@ -38,6 +38,7 @@ enum end {
 };
 
 struct loop;
+struct parallel;
 struct snapshot_writer;
 struct snapshot_reader;
 struct metrics;
@@ -76,7 +77,14 @@ struct filter_tool {
 	int (*restore)(void *tool, struct snapshot_reader *, struct error *why);
 	bool divides;				/* rows of its state say of which partition they are: who goes on with some of these takes them over */
 	int (*reload)(void *tool, struct error *why);	/* SIGHUP, between batches */
-	void *(*split)(void *tool);			/* -j: an instance for one more thread */
+	/*
+	 * -j, of a first stage that supplies these (stream/parallel.h).  split: what `work` may change, owned by the tool.  work: all that
+	 * `records` does but to pass on; in another thread, beside records, flush, watch and metrics, never beside other hooks.  join: what
+	 * work has counted becomes the tool's, in the order of the records.
+	 */
+	void *(*split)(void *tool);
+	void (*work)(void *part, struct record **, size_t n);
+	void (*join)(void *tool, void *part);
 	int (*finish)(void *tool, enum end how, struct next *, struct error *why);	/* the last records */
 	/* Waits for what has been sent elsewhere (topics): where a policy stops the run, and by loop_settle. */
 	int (*settle)(void *tool, struct error *why);
@@ -102,6 +110,7 @@ struct stage {
 	void *self;
 	struct policy policy;
 	struct tally tally;
+	unsigned jobs;			/* -j: threads; 0, 1: the loop's alone */
 	uint64_t before;		/* records of earlier runs of a checkpoint: lines are counted on */
 	uint64_t gated, let_out;	/* records that the gate has seen; of them error records of its own */
 	bool allows_itself;		/* by loop_allow: the gate counts nothing again */
@@ -166,6 +175,7 @@ struct loop {
 	struct source *source;
 	struct stage *stages;
 	size_t n_stages;
+	struct parallel *parallel;	/* the first stage's work is divided; NULL: it is not */
 	struct output **outputs;	/* flushed before each wait */
 	size_t n_outputs, outputs_room;
 	struct pollfd *polled;		/* what loop_wait waits for */
@@ -227,6 +237,9 @@ size_t loop_allow(struct stage *, struct record **, size_t n);
 
 /* Whether a policy ends the run, now that all records have been counted; says so in the loop. */
 bool loop_judge(struct loop *);
+
+/* Of n records handed on now: when they were read, monotonic ns. */
+void loop_note_latency(struct loop *, int64_t read_at, size_t n);
 
 /* The stage that a tool runs as. */
 struct stage *loop_stage(struct loop *, const void *tool);

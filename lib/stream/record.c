@@ -291,6 +291,23 @@ static void count(struct record *r, enum error_type type, const char *message, c
 	t->looks_like = type == PARSE_ERROR ? look_of(raw->data, raw->len, r->at.line) : TALLY_JSON;
 }
 
+void record_join_tally(struct tally *to, struct tally *from)
+{
+	to->records += from->records;
+	to->passed += from->passed;
+	for (int type = 0; type < ERROR_TYPES; type++)
+		to->errors[type] += from->errors[type];
+	if (from->n_errors && !to->n_errors) {
+		memcpy(to->first, from->first, sizeof to->first);
+		to->first_source = from->first_source;
+		to->first_line = from->first_line;
+		to->looks_like = from->looks_like;
+	}
+	to->n_errors += from->n_errors;
+	from->records = from->passed = from->n_errors = 0;
+	memset(from->errors, 0, sizeof from->errors);
+}
+
 static void fail(struct record *r, enum error_type type, const char *member, int64_t n, const char *fmt, va_list ap)
 {
 	struct buf raw = BUF_INIT, out = BUF_INIT;

@@ -43,6 +43,9 @@ struct tally {
 	enum { TALLY_JSON, TALLY_PRETTY, TALLY_CSV } looks_like;	/* the first bad line: '{' or '[' alone; line 1 with commas and no braces */
 };
 
+/* Adds what has been counted apart, of records behind those counted so far; `from` begins anew. */
+void record_join_tally(struct tally *to, struct tally *from);
+
 /* Where a stage met the record.  Each stage counts for itself, so that a pipe and a chain agree. */
 struct place {
 	const char *stage;		/* "features" */
