@@ -5,7 +5,7 @@
  */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3,no-trapping-math,no-math-errno")
-#if defined(__x86_64__) && defined(__gnu_linux__)
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_THREAD__)	/* which cannot start where versions are chosen */
 #define FAST __attribute__((target_clones("avx2", "default")))
 #endif
 #endif

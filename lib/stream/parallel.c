@@ -313,7 +313,7 @@ struct parallel *parallel_new(struct stage *s, unsigned jobs, bool renders, stru
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (!failure)
 		return p;
-	error_set(why, "thread %zu of %u cannot be started: %s", p->n_workers + 1, jobs, strerror(failure));
+	error_set(why, "thread %zu of %u (-j) cannot be started: %s", p->n_workers + 1, jobs, strerror(failure));
 	parallel_free(p);
 	return NULL;
 }
