@@ -261,6 +261,7 @@ pipe() (
 
 @test "records of a shard stay with their partition, and a barrier behind what comes before it" {
 	local jobs
+	set -o pipefail
 	export SML_CHECKPOINT=$PWD/ck
 	awk 'BEGIN {
 		print "{\"_sml\":\"begin\",\"v\":1,\"run\":\"aa\",\"e\":0,\"shard\":\"0/2\",\"generation\":1,\"via\":\"replay\",\"st\":{}}"
@@ -274,6 +275,7 @@ pipe() (
 	}' >in
 	for jobs in 1 2 5; do
 		rm -rf ck
+		mkdir -p ck/1.0			# of this generation, which sml-replay would have begun
 		sml-classify -q --shard 0/2 -j $jobs -m "$model" <in | cat >out.$jobs
 		same_file out.1 out.$jobs
 	done
