@@ -24,7 +24,8 @@
 
 #define BATCHES 8			/* of a block: some hundred microseconds of work, against a few to wake a thread */
 #define BLOCK_BYTES (64 * 1024)		/* ... or so many of lines: blocks stay in the cache */
-#define BLOCKS_EACH 3			/* per thread: one to work on, others to wait for it or to be passed on */
+#define BLOCKS_EACH 2			/* per thread: one to work on, and one that waits for it or to be passed on */
+#define BLOCKS_MORE 4			/* for a while in which another process has its processor */
 #define KEEP_BYTES (1024 * 1024)	/* what a long line has made larger than this is given back */
 
 struct batch {
@@ -295,7 +296,7 @@ struct parallel *parallel_new(struct stage *s, unsigned jobs, bool renders, stru
 
 	p->stage = s;
 	p->renders = renders;
-	p->n_blocks = (size_t)jobs * BLOCKS_EACH;
+	p->n_blocks = (size_t)jobs * BLOCKS_EACH + BLOCKS_MORE;
 	p->ring = alloc_zeroed(p->n_blocks, sizeof *p->ring);
 	for (size_t i = 0; i < p->n_blocks; i++)
 		p->ring[i].part = s->tool->split(s->self);
