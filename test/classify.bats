@@ -193,7 +193,7 @@ options
 	refused 'features[1].scale: must be a finite number, 0 or greater' '.features[1].scale = -1'
 	refused 'features[2].weight: must be a finite number' '.features[2].weight = "x"'
 	refused 'format: is 7, this version reads 1' '.format = 7'
-	refused 'kind: "shrub" is none of logistic, linear, softmax, one-vs-rest' '.kind = "shrub"'
+	refused 'kind: "shrub" is none of logistic, linear, softmax, one-vs-rest, tree, forest' '.kind = "shrub"'
 	refused 'bias: is missing' 'del(.bias)'
 	for text in '{"format":1,"kind":"linear","features":[],"bias":NaN}' '{"format":1' 'not a model' 'total = sum(x)'; do
 		printf %s "$text" >m.json
@@ -422,7 +422,7 @@ saw() {
 	rm models/0009.json
 	wait_for 5 saw '2 9 10 9 2'
 	wait
-	equal 'sml-classify: models/0003.json: kind: is missing (logistic, linear, softmax, one-vs-rest); an older version is used' "$(cat err)"
+	equal 'sml-classify: models/0003.json: kind: is missing (logistic, linear, softmax, one-vs-rest, tree, forest); an older version is used' "$(cat err)"
 }
 
 @test "a ConfigMap's symbolic links" {
