@@ -25,7 +25,7 @@
 
 struct train {
 	struct common common;
-	const char *label_path, *model_path, *positive, *weight_path, *missing_text, *holdout_text, *require_text;
+	const char *label_path, *model_path, *positive, *weight_path, *missing_text, *holdout_text, *require_text, *by_text;
 	struct opt_list features;
 	int kind, class_weight;
 	double l1, l2;
@@ -109,6 +109,8 @@ static int check_use(struct train *t, struct error *why)
 {
 	if (!t->label_path)
 		return command_misuse(&t->common, why, "the label is missing: -y PATH");
+	if (t->by_text && !t->evaluate)
+		return command_misuse(&t->common, why, "--by: --evaluate judges by groups");
 	if (t->evaluate) {
 		const char *idle = t->model_path ? "-m" : t->features.n ? "-x" : t->missing_text ? "--missing" : t->kind != UNSET ? "--kind" :
 		    t->l1 != UNSET ? "--l1" : t->l2 != UNSET ? "--l2" : t->class_weight != UNSET ? "--class-weight" :
@@ -134,9 +136,11 @@ static int train_setup(void *tool, struct setup *setup, struct error *why)
 
 	(void)setup;
 	if (check_use(t, why) || parse_path(t, "-y", t->label_path, &g->label, why) ||
+	    parse_path(t, "--by", t->by_text, &g->predictions.by, why) ||
 	    parse_path(t, "--weight", t->weight_path, &g->weight, why) || parse_path(t, "-T", t->common.time_path, &g->time, why) ||
 	    parse_holdout(t, why) ||
-	    (t->require_text && !(t->require = gate_compile(&t->arena, t->require_text, "--require", why))))
+	    (t->require_text && !(t->require = gate_compile(&t->arena, t->require_text, "--require",
+	    t->by_text ? GATE_SHADOWS | GATE_GROUPS : t->evaluate ? GATE_SHADOWS : GATE_FIGURES, why))))
 		return -1;
 	if (schema_parse_missing(t->missing_text ? t->missing_text : "mean", &g->missing, &g->missing_number, why))
 		return error_prefix(why, "--missing");
@@ -145,6 +149,7 @@ static int train_setup(void *tool, struct setup *setup, struct error *why)
 	t->model.kind = t->kind == UNSET ? MODEL_LOGISTIC : (enum model_kind)t->kind;
 	g->label_text = t->label_path;
 	g->weight_text = t->weight_path;
+	g->predictions.by_text = t->by_text;
 	g->time_unit = t->common.time_unit;
 	g->regression = t->model.kind == MODEL_LINEAR;
 	g->labels.many = t->model.kind == MODEL_SOFTMAX || t->model.kind == MODEL_ONE_VS_REST;
@@ -189,39 +194,162 @@ static int train_records(void *tool, struct record **r, size_t n, struct next *n
 
 /* ---- judging ---- */
 
-static int check_require(struct train *t, const struct quality *q, struct error *why)
+static int check_require(struct train *t, const struct gate_figures *figures, struct error *why)
 {
-	return !t->require || gate_test(t->require, q, why) > 0 ? 0 : stopped(t);
+	return !t->require || gate_test(t->require, figures, why) > 0 ? 0 : stopped(t);
 }
 
 static void note_skipped(const struct train *t)
 {
+	static const char *const what[METRICS_KINDS] = { "a probability", "probabilities", "a prediction" };
 	const struct gather *g = &t->gather;
 	char n[NUMBER_SHOW_MAX];
 
 	if (g->unlabelled)
 		command_note(&t->common, "skipped, without a label: %s", number_group(g->unlabelled, n));
-	if (g->unpredicted)
-		command_note(&t->common, "skipped, without a %s: %s", g->judged.regression ? "prediction" : "probability",
-		    number_group(g->unpredicted, n));
+	for (size_t i = 0; i < g->predictions.n; i++) {
+		const struct prediction_source *s = &g->predictions.sources[i];
+		if (s->absent)
+			command_note(&t->common, "%s%s%sskipped, without %s: %s", s->name ? "shadow " : "", s->name ? s->name : "",
+			    s->name ? ": " : "", what[s->judged.kind], number_group(s->absent, n));
+	}
+	if (g->predictions.ungrouped)
+		command_note(&t->common, "in no group, without %s: %s", t->by_text, number_group(g->predictions.ungrouped, n));
+}
+
+/* ---- evaluation: the records' own predictions and the shadows, of all rows and of each group ---- */
+
+struct evaluation {
+	const struct train *train;
+	const struct predictions *predictions;
+	int *order;			/* of groups: their indices as they are printed */
+	struct quality *qualities;	/* of each source: of all rows, then of each group; rows 0: there is none */
+	const char **positive;		/* of the same */
+};
+
+static size_t place(const struct evaluation *e, size_t source, int group)
+{
+	return source * ((size_t)e->predictions->groups.n + 1) + (size_t)(group + 1);
+}
+
+/* "A", "B" and "C". */
+static void list(struct buf *b, size_t i, size_t n, const char *name)
+{
+	buf_format(b, "%s\"%.100s\"", !i ? "" : i + 1 < n ? ", " : " and ", name);
+}
+
+static int no_group(const struct evaluation *e, const char *group, struct error *why)
+{
+	const struct labels *groups = &e->predictions->groups;
+	struct buf b = BUF_INIT;
+
+	for (int i = 0; i < groups->n && i < 10; i++)
+		list(&b, (size_t)i, (size_t)(groups->n < 10 ? groups->n : 10), groups->label[e->order[i]].text);
+	error_set(why, "no record has \"%.100s\" at %s%s%s", group, e->train->by_text, b.len ? ": there is " : ", or anything", buf_text(&b));
+	buf_release(&b);
+	return -1;
+}
+
+static int no_shadow(const struct evaluation *e, const char *shadow, struct error *why)
+{
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 1; i < e->predictions->n; i++)
+		list(&b, i - 1, e->predictions->n - 1, e->predictions->sources[i].name);
+	error_set(why, "no record has a shadow \"%.100s\"%s%s", shadow, b.len ? ": there is " : ", or any", buf_text(&b));
+	buf_release(&b);
+	return -1;
+}
+
+static const struct quality *find_quality(void *self, const char *group, const char *shadow, struct error *why)
+{
+	const struct evaluation *e = self;
+	const struct labels *groups = &e->predictions->groups;
+	const struct prediction_source *source = predictions_find(e->predictions, shadow);
+	int i = JUDGED_ALL;
+
+	if (group)
+		for (i = 0; i < groups->n && strcmp(groups->label[i].text, group) != 0;)
+			i++;
+	if (i == groups->n || !source) {
+		source ? no_group(e, group, why) : no_shadow(e, shadow, why);
+		return NULL;
+	}
+	const struct quality *q = &e->qualities[place(e, (size_t)(source - e->predictions->sources), i)];
+	if (!q->rows)
+		error_set(why, "no record of %s has %s%s", group, shadow ? "a shadow " : "a prediction", shadow ? shadow : "");
+	return q->rows ? q : NULL;
+}
+
+static int judge_all(struct evaluation *e, struct error *why)
+{
+	const struct predictions *p = e->predictions;
+	struct error none;
+
+	for (size_t i = 0; i < p->n; i++)
+		for (int group = JUDGED_ALL; group < p->groups.n && p->sources[i].judged.n; group++) {
+			const size_t at = place(e, i, group);
+			/* A group may have no rows of a source; what is wrong with the rest, all rows have shown. */
+			if (judged_quality(&p->sources[i].judged, group, e->train->positive, &e->qualities[at], &e->positive[at],
+				group == JUDGED_ALL ? why : &none) && group == JUDGED_ALL)
+				return p->sources[i].name ? error_prefix(why, "shadow %s", p->sources[i].name) : -1;
+		}
+	return 0;
+}
+
+static void report_one(const struct evaluation *e, size_t source, int group, struct buf *b)
+{
+	const struct prediction_source *s = &e->predictions->sources[source];
+	const struct quality *q = &e->qualities[place(e, source, group)];
+	const struct report_subject subject = {
+		group == JUDGED_ALL ? NULL : e->predictions->groups.label[group].text, s->name, e->positive[place(e, source, group)], &s->judged.labels
+	};
+
+	if (!q->rows)
+		return;
+	if (q->auc < 0.5 && subject.positive && group == JUDGED_ALL)
+		command_note(&e->train->common, "%s%s%sauc %g is below 0.5: is \"%.100s\" the positive label? (--positive)",
+		    s->name ? "shadow " : "", s->name ? s->name : "", s->name ? ": " : "", floor(q->auc * 1000) / 1000, subject.positive);
+	report_json(b, &subject, q);
+}
+
+/* All rows first, then the groups in order of their names. */
+static void report_all(const struct evaluation *e)
+{
+	struct buf b = BUF_INIT;
+
+	for (int k = JUDGED_ALL; k < e->predictions->groups.n; k++)
+		for (size_t i = 0; i < e->predictions->n; i++)
+			report_one(e, i, k == JUDGED_ALL ? k : e->order[k], &b);
+	fwrite(b.data, 1, b.len, stdout);	/* command.c looks at stdout's state */
+	buf_release(&b);
 }
 
 static int finish_evaluation(struct train *t, struct error *why)
 {
-	struct buf b = BUF_INIT;
-	struct quality q;
-	const char *positive;
+	const struct predictions *p = &t->gather.predictions;
+	const size_t groups = (size_t)p->groups.n, n = p->n * (groups + 1);
+	struct evaluation e = {
+		t, p, alloc_bytes((groups + 1) * sizeof *e.order), alloc_zeroed(n, sizeof *e.qualities), alloc_zeroed(n, sizeof *e.positive)
+	};
+	int *place_of = alloc_bytes((groups + 1) * sizeof *place_of), result;
 
 	note_skipped(t);
-	if (!t->gather.judged.n ? gather_nothing(&t->gather, why) :
-	    judged_quality(&t->gather.judged, t->positive, &q, &positive, why))
-		return stopped(t);
-	if (q.auc < 0.5)
-		command_note(&t->common, "auc %g is below 0.5: is \"%.100s\" the positive label? (--positive)", floor(q.auc * 1000) / 1000, positive);
-	report_json(&b, positive, &q);
-	fwrite(b.data, 1, b.len, stdout);	/* command.c looks at stdout's state */
-	buf_release(&b);
-	return check_require(t, &q, why);
+	labels_sort(&p->groups, place_of);
+	for (size_t i = 0; i < groups; i++)
+		e.order[place_of[i]] = (int)i;
+	result = !p->sources->judged.n ? gather_nothing(&t->gather, why) : judge_all(&e, why);
+	if (result) {
+		stopped(t);
+	} else {
+		report_all(&e);
+		result = check_require(t, &(struct gate_figures){ find_quality, &e }, why);
+	}
+	free(place_of);
+	free(e.order);
+	free(e.qualities);
+	free(e.positive);
+	return result;
 }
 
 /* ---- training ---- */
@@ -363,6 +491,14 @@ static int save(struct train *t, struct error *why)
 	return 0;
 }
 
+static const struct quality *only_quality(void *self, const char *group, const char *shadow, struct error *why)
+{
+	(void)group;
+	(void)shadow;
+	(void)why;
+	return self;
+}
+
 static int finish_training(struct train *t, struct error *why)
 {
 	struct gather *g = &t->gather;
@@ -395,7 +531,7 @@ static int finish_training(struct train *t, struct error *why)
 	fit_scores_release(&report.scores);
 	report_quality(&text, &q, g->held_out.rows ? &held : NULL);
 	print(t, &text);
-	if (check_require(t, g->held_out.rows ? &held : &q, why))
+	if (check_require(t, &(struct gate_figures){ only_quality, g->held_out.rows ? &held : &q }, why))
 		return -1;
 	remember(t, &q, g->held_out.rows ? &held : NULL, from, to);
 	loop_end_at_once(false);
@@ -457,6 +593,7 @@ static const struct opt options[] = {
 	OPT_CHOICE(0, "class-weight", "none|balanced", struct train, class_weight, "balanced: each class counts the same in all"),
 	OPT_TEXT(0, "holdout", "N%", struct train, holdout_text, "keep N% of the records for judging, by their hash"),
 	OPT_FLAG(0, "evaluate", struct train, evaluate, "train nothing: judge probability or prediction by the label"),
+	OPT_TEXT(0, "by", "PATH", struct train, by_text, "with --evaluate: judge also each value at PATH, as a variant, by itself"),
 	OPT_TEXT(0, "require", "EXPR", struct train, require_text, "what the figures must satisfy, else no model and exit 3"),
 	COMMON_OPTIONS(struct train),
 	OPT_END

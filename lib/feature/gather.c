@@ -68,9 +68,8 @@ void gather_start(struct gather *g, struct model *m, struct fields *fields)
 		g->encoder = g->grows ? start_growing(g, fields) : start_known(g, fields);
 		return;
 	}
-	g->probability_slot = fields_read_name(fields, "probability");
-	g->prediction_slot = fields_read_name(fields, "prediction");
-	g->classification_slot = fields_read_name(fields, "classification");
+	g->predictions.label_text = g->label_text;
+	predictions_start(&g->predictions, fields);
 }
 
 void gather_release(struct gather *g)
@@ -79,7 +78,7 @@ void gather_release(struct gather *g)
 	labels_release(&g->labels);
 	dataset_release(&g->rows);
 	dataset_release(&g->held_out);
-	judged_release(&g->judged);
+	predictions_release(&g->predictions);
 	buf_release(&g->line);
 	arena_release(&g->arena);
 }
@@ -142,14 +141,12 @@ static double weight_of(const struct gather *g, struct record *r, const struct v
 	return -1;
 }
 
-static bool is_label(const struct gather *g, struct record *r, struct value label, bool regression)
+bool gather_is_label(struct record *r, const char *what, const char *path, struct value v, bool regression)
 {
-	if (value_is_number(label) || label.type == VALUE_BOOL ||
-	    (!regression && label.type == VALUE_STRING && !memchr(label.text, 0, label.len)))
+	if (value_is_number(v) || v.type == VALUE_BOOL || (!regression && v.type == VALUE_STRING && !memchr(v.text, 0, v.len)))
 		return true;
-	record_fail(r, INVALID_DATA, "label: %s is %s, not %s", g->label_text,
-	    !regression && label.type == VALUE_STRING ? "a string with a NUL" : value_kind(label),
-	    regression ? "a number" : "a string, a number or a boolean");
+	record_fail(r, INVALID_DATA, "%s: %s is %s, not %s", what, path, !regression && v.type == VALUE_STRING ? "a string with a NUL" :
+	    value_kind(v), regression ? "a number" : "a string, a number or a boolean");
 	return false;
 }
 
@@ -162,7 +159,7 @@ static int label_too_many(const struct gather *g, const struct record *r, struct
 {
 	const struct error reason = *why;
 
-	if (g->model && !g->labels.many)
+	if (!g->labels.many)
 		error_set(why, "%s; --kind softmax learns more%s", reason.text, value_is_number(label) ? ", --kind linear a number" : "");
 	return error_prefix(why, "%s:%llu: label %s", r->at.source, (unsigned long long)r->at.line, g->label_text);
 }
@@ -248,39 +245,15 @@ static int gather_example(struct gather *g, struct record *r, const struct value
 	return 0;
 }
 
-/* The prediction that a record carries; MISSING: none, or it has become an error record. */
-static struct value prediction_of(struct gather *g, struct record *r, const struct value *v)
-{
-	struct judged *j = &g->judged;
-	const struct value probability = v[g->probability_slot], prediction = v[g->prediction_slot];
-
-	if (!j->n)
-		j->regression = value_is_null(probability) && !value_is_null(prediction);
-	const struct value score = j->regression ? prediction : probability;
-	if (value_is_null(score)) {
-		g->unpredicted++;
-		return (struct value){0};
-	}
-	if (value_is_number(score) && (j->regression || (value_double(score) >= 0 && value_double(score) <= 1)))
-		return score;
-	record_fail(r, INVALID_DATA, "%s is %s", j->regression ? "prediction" : "probability",
-	    value_is_number(score) ? "not from 0 to 1" : value_kind(score));
-	return (struct value){0};
-}
-
 static int gather_prediction(struct gather *g, struct record *r, const struct value *v, struct error *why)
 {
-	const struct value label = v[g->label_slot], score = prediction_of(g, r, v);
-	struct judged *j = &g->judged;
-	double weight;
+	const struct value label = v[g->label_slot];
+	const double weight = weight_of(g, r, v);
+	const int result = weight < 0 ? 0 : predictions_add(&g->predictions, r, v, label, weight, why);
 
-	if (score.type == VALUE_MISSING || !is_label(g, r, label, j->regression) || (weight = weight_of(g, r, v)) < 0)
-		return 0;
-	if (j->regression)
-		judged_add_value(j, value_double(score), number_of(label), weight);
-	else if (judged_add(j, value_double(score), label, v[g->classification_slot], weight, why))
-		return label_too_many(g, r, label, why);
-	g->used++;
+	if (result < 0)
+		return error_prefix(why, "%s:%llu", r->at.source, (unsigned long long)r->at.line);
+	g->used += result > 0;
 	return 0;
 }
 
@@ -297,7 +270,7 @@ int gather_record(struct gather *g, struct record *r, const struct value *v, str
 	g->labelled++;
 	if (!g->model)
 		return gather_prediction(g, r, v, why);
-	if (!is_label(g, r, v[g->label_slot], g->regression) || (weight = weight_of(g, r, v)) < 0)
+	if (!gather_is_label(r, "label", g->label_text, v[g->label_slot], g->regression) || (weight = weight_of(g, r, v)) < 0)
 		return 0;
 	return gather_example(g, r, v, weight, why);
 }
@@ -399,7 +372,7 @@ int gather_nothing(const struct gather *g, struct error *why)
 {
 	if (g->held_out.rows)
 		return error_set(why, "every record with a label is held out");
-	if (g->unpredicted)
+	if (g->predictions.n && g->predictions.sources->absent)
 		return error_set(why, "no record with a label (-y %s) has a probability or a prediction, as sml-classify adds them",
 		    g->label_text);
 	if (g->labelled)

@@ -16,9 +16,9 @@
 #include "base/error.h"
 #include "base/eventtime.h"
 #include "base/fieldpath.h"
+#include "feature/predictions.h"
 #include "json/fields.h"
 #include "model/dataset.h"
-#include "model/judged.h"
 #include "model/labels.h"
 #include "model/model.h"
 
@@ -39,12 +39,12 @@ struct gather {
 	struct model *model;			/* its schema and labels; borrowed */
 	struct labels labels;			/* `many` is set by the caller */
 	struct dataset rows, held_out;
-	struct judged judged;
-	uint64_t used, labelled, unlabelled, unpredicted;	/* records */
+	struct predictions predictions;		/* judged; `by` is set by the caller */
+	uint64_t used, labelled, unlabelled;	/* records */
 	int64_t from, to;			/* event times of the rows; EVENTTIME_NONE: none */
 
 	struct encoder *encoder;
-	int label_slot, weight_slot, time_slot, features_slot, record_slot, probability_slot, prediction_slot, classification_slot;
+	int label_slot, weight_slot, time_slot, features_slot, record_slot;
 	struct buf line;
 	const char **names;			/* of the first record, for hints; ends with NULL, in the arena */
 	size_t n_of_features;			/* the first of them: members of `features` */
@@ -57,6 +57,10 @@ void gather_release(struct gather *);
 
 /* One record, with its values. -1: a label too many (`why` names it); no other record can make up for it. */
 int gather_record(struct gather *, struct record *, const struct value *, struct error *why);
+
+/* Whether a value is a label: a string, a number or a boolean, for regression no string.  False: the record has become an error record;
+ * `what` (label, by) and the path as typed are in its message. */
+bool gather_is_label(struct record *, const char *what, const char *path, struct value, bool regression);
 
 /* -1 and why no record could be learned from or judged: they lack the label, or what --evaluate judges. */
 int gather_nothing(const struct gather *, struct error *why);

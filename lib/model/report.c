@@ -44,14 +44,30 @@ void report_quality(struct buf *b, const struct quality *training, const struct 
 	}
 }
 
-void report_json(struct buf *b, const char *positive, const struct quality *q)
+static void member(struct buf *b, const char *name, const char *text)
+{
+	if (!text)
+		return;
+	json_write_name(b, name);
+	json_write_string(b, text, strlen(text));
+}
+
+void report_json(struct buf *b, const struct report_subject *s, const struct quality *q)
 {
 	buf_add_byte(b, '{');
+	member(b, "by", s->group);
+	member(b, "shadow", s->shadow);
 	json_write_name(b, "rows");
 	json_write_integer(b, (int64_t)q->rows);
-	if (positive) {
-		json_write_name(b, "positive");
-		json_write_string(b, positive, strlen(positive));
+	member(b, "positive", s->positive);
+	if (q->kind == METRICS_LABELS) {
+		json_write_name(b, "labels");
+		buf_add_byte(b, '[');
+		for (int i = 0; i < s->labels->n; i++) {
+			json_write_comma(b);
+			json_write_string(b, s->labels->label[i].text, s->labels->label[i].len);
+		}
+		buf_add_byte(b, ']');
 	}
 	for (const struct metrics_row *r = metrics_rows; r->name; r++)
 		if (r->title[q->kind]) {

@@ -6,6 +6,7 @@
 #define MODEL_REPORT_H
 
 #include "base/buf.h"
+#include "model/labels.h"
 #include "model/metrics.h"
 #include "model/solver.h"
 
@@ -17,7 +18,13 @@ void report_step(struct buf *, const struct problem *, unsigned step, double obj
 /* A row per figure, a column for the training rows and, not NULL, one for those held out. */
 void report_quality(struct buf *, const struct quality *training, const struct quality *held_out);
 
-/* {"rows":1000,"positive":"HIGH_VALUE","loss":...}, LF.  positive NULL: not of two labels.  What is not defined is null. */
-void report_json(struct buf *, const char *positive, const struct quality *);
+/* What is judged: all of it borrowed, NULL: none. */
+struct report_subject {
+	const char *group, *shadow, *positive;
+	const struct labels *labels;
+};
+
+/* {"by":"A","shadow":"new","rows":1000,"positive":"HIGH_VALUE","loss":...}, LF.  What is not defined is null. */
+void report_json(struct buf *, const struct report_subject *, const struct quality *);
 
 #endif
