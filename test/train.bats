@@ -189,6 +189,23 @@ fits_labels() {
 	done
 }
 
+@test "the figures of --evaluate are scikit-learn's: several labels, shadows, groups" {
+	local n nth expected=$fixtures/scored.expected.json options
+	n=$(jq '.cases | length' "$expected")
+	[ "$n" -gt 0 ]
+	for ((nth = 0; nth < n; nth++)); do
+		mapfile -t options < <(jq -r ".cases[$nth].options[]" "$expected")
+		run -0 --separate-stderr sml-train -q "${options[@]}" --evaluate --by variant "$fixtures/$(jq -r ".cases[$nth].data" "$expected")"
+		echo "$output" >got
+		run -0 jq -n -r --slurpfile got got --slurpfile e "$expected" --argjson i "$nth" '
+			[$got, $e[0].cases[$i].lines] | transpose[] | . as [$g, $e]
+			| (select([$g.by, $g.shadow, $g.rows] != [$e.by, $e.shadow, $e.rows]) | "\($e) is \($g)"),
+			  (("loss", "auc", "accuracy", "brier") as $f | select(($g[$f] - $e[$f] | fabs) > 1e-12) | "\($e.by) \($e.shadow): \($f) is \($g[$f]), not \($e[$f])")'
+		equal '' "$output" "case $nth"
+	done
+	equal '["HIGH","LOW","MEDIUM"] null' "$(sml-train -q -y label --evaluate "$fixtures/labels-scored.jsonl" | head -n 1 | jq -r '"\(.labels) \(.positive)"')"
+}
+
 @test "scoring the training data gives the figures that training reported" {
 	for data in breast-cancer purchases-features; do
 		sml-train -q -y label -m m.json "$fixtures/$data.jsonl"
@@ -196,6 +213,17 @@ fits_labels() {
 		sml-train -y label --evaluate scored >got.json
 		equal "$(jq -c '.training | [.rows, .loss, .auc, .accuracy]' m.json)" "$(jq -c '[.rows, .loss, .auc, .accuracy]' got.json)"
 		equal "$(jq -r .positive m.json)" "$(jq -r .positive got.json)"
+	done
+	for kind in softmax one-vs-rest; do
+		sml-train -q -y label --weight weight --kind $kind -m m.json "$fixtures/wine.jsonl"
+		sml-classify -m m.json "$fixtures/wine.jsonl" >scored
+		sml-train -q -y label --weight weight --evaluate scored >got.json
+		equal "$(jq -c '.training | [.rows, .loss, .auc, .accuracy]' m.json)" "$(jq -c '[.rows, .loss, .auc, .accuracy]' got.json)"
+		# The first row's probabilities are scikit-learn's.
+		jq -c --arg name "$kind weighted" '.cases[] | select(.name == $name).first' "$fixtures/wine.expected.json" >first
+		run -0 jq -n -r --slurpfile e first --slurpfile r <(head -n 1 scored) \
+			'$e[0] | to_entries[] | select((.value - $r[0].probabilities[.key] | fabs) > 1e-9) | .key'
+		equal '' "$output"
 	done
 	sml-train -q -y progression --kind linear -m m.json "$fixtures/diabetes.jsonl"
 	sml-classify -m m.json "$fixtures/diabetes.jsonl" | sml-train -y progression --evaluate >got.json
@@ -551,6 +579,90 @@ fits_labels() {
 	: >empty
 	run -3 --separate-stderr sml-train -q -y label --evaluate empty
 	equal 'sml-train: no record to judge (-y label)' "$stderr"
+}
+
+@test "--evaluate of several labels: what is wrong is said, what is unknown has the probability 0" {
+	printf '{"label":"%s","classification":"%s","probability":0.5,"probabilities":{"a":%s,"b":%s,"c":%s}}\n' a a 0.5 0.25 0.25 b c 0.25 0.25 0.5 \
+		c c 0.25 0.25 0.5 b b 0.25 0.5 0.25 >in
+	run -0 --separate-stderr sml-train -y label --evaluate in
+	equal '{"rows":4,"labels":["a","b","c"],"loss":0.866,"auc":0.861,"accuracy":0.75,"brier":0.5,"constant":0.5,"constant_loss":1.0397}' \
+		"$(jq -c '(.loss, .auc) |= (. * 1e3 | round / 1e3) | .constant_loss |= (. * 1e4 | round / 1e4)' <<<"$output")"
+	equal '' "$stderr"
+	# Accuracy is that of `classification`, where it is a label, and else of the largest.
+	equal 0.5 "$(jq -c '.classification = (if .label == "a" then "b" else .classification end)' in | sml-train -q -y label --evaluate | jq .accuracy)"
+	equal 0.75 "$(jq -c '.classification = "BAND"' in | sml-train -q -y label --evaluate | jq .accuracy)"
+	# Another order, labels that come and go.
+	jq -c 'if .label == "c" then .probabilities |= {c, b, a} else . end' in >turned
+	equal "$(sml-train -q -y label --evaluate in)" "$(sml-train -q -y label --evaluate turned)"
+	{
+		cat in
+		echo '{"label":"d","probabilities":{"a":0.5,"b":0.5}}'
+	} >new
+	run -0 --separate-stderr sml-train -y label --evaluate new
+	equal '["a","b","c","d"] 5 null' "$(jq -r '"\(.labels) \(.rows) \(.auc)"' <<<"$output" | sed 's/ [0-9.]*$/ null/')"
+	near loss "$(jq .loss <<<"$output")" "$(jq -n '(-(0.5 | log) * 3 - (0.25 | log) + 52 * (2 | log)) / 5')" 1e-12
+	for bad in '{"a":1.5}:probabilities: a is not from 0 to 1' '{"a":"x"}:probabilities: a is a string' '[1]:probabilities is an array' '{}:probabilities is empty'; do
+		echo "{\"label\":\"a\",\"probabilities\":${bad%:probabilities*}}" | cat in - >wrong
+		run -0 --separate-stderr sml-train -y label --evaluate wrong
+		[[ $stderr == *"1 of 5 lines is an error record (first: wrong:5: probabilities${bad#*:probabilities}"* ]] || { echo "$bad: $stderr" && false; }
+		equal 4 "$(jq .rows <<<"$output")"
+	done
+	# A probability alone says nothing of several labels.
+	echo '{"label":"a","probability":0.5}' | cat in - >alone
+	run -0 --separate-stderr sml-train -y label --evaluate alone
+	equal 'sml-train: skipped, without probabilities: 1' "$stderr"
+	run -3 --separate-stderr sml-train -q -y label --positive a --evaluate in
+	equal 'sml-train: --positive a: the records carry the probability of each label' "$stderr"
+}
+
+@test "--evaluate judges shadows, and --by groups" {
+	printf '{"label":%s,"probability":%s,"v":%s,"shadow":{"s":{"probability":%s},"t":%s}}\n' \
+		1 0.9 '"A"' 0.6 '{"prediction":2}' 0 0.2 '"A"' 0.4 '{"prediction":1}' 1 0.4 '"B"' 0.7 '{"errorType":"MISSING_FEATURE"}' \
+		0 0.6 '"B"' 0.1 '{"prediction":0}' 1 0.8 null 0.2 '{"prediction":1}' >in
+	run -0 --separate-stderr sml-train -y label --evaluate --by v in
+	equal '[null,null,5,null] [null,"s",5,null] [null,"t",4,0.25] ["A",null,2,null] ["A","s",2,null] ["A","t",2,0.5] ["B",null,2,null] ["B","s",2,null] ["B","t",1,0]' \
+		"$(jq -c 'if .positive then .loss = null else . end | [.by, .shadow, .rows, .loss]' <<<"$output" | paste -sd ' ')"
+	equal '1 0' "$(jq -r 'select(.by and (.shadow | not)).auc' <<<"$output" | paste -sd ' ')"
+	equal 'sml-train: shadow t: skipped, without a prediction: 1
+sml-train: in no group, without v: 1' "$stderr"
+	equal "$(sml-train -q -y label --evaluate in)" "$(head -n 3 <<<"$output")"
+	# By a number or a boolean; numbers in their order.
+	equal '2 10' "$(printf '{"label":%s,"probability":0.5,"n":%s}\n' 1 10 0 10 1 2 0 2.0 | sml-train -q -y label --evaluate --by n | jq -r '.by // empty' | paste -sd ' ')"
+	echo '{"label":1,"probability":0.5,"v":[1]}' | cat in - >wrong
+	run -0 --separate-stderr sml-train -y label --evaluate --by v wrong
+	[[ $stderr == *'first: wrong:6: by: v is an array, not a string, a number or a boolean)'* ]]
+	jq -cn 'range(1001) | {label: (. % 2), probability: 0.5, user: .}' >users
+	run -3 --separate-stderr sml-train -q -y label --evaluate --by user users
+	equal 'sml-train: users:1001: --by user: more than 1000 different values' "$stderr"
+	jq -cn '{label: 1, probability: 0.5, shadow: ([range(101) | {key: "\(.)", value: {probability: 0.5}}] | from_entries)}' >shadows
+	run -3 --separate-stderr sml-train -q -y label --evaluate --max-errors 0 shadows
+	[[ $stderr == *'shadow: more than 100 different names'* ]]
+	echo '{"label":1,"probability":0.5,"shadow":{"s":{"probability":7}}}' | cat in - >wrong
+	run -0 --separate-stderr sml-train -y label --evaluate wrong
+	[[ $stderr == *'first: wrong:6: shadow.s.probability is not from 0 to 1)'* ]]
+	run -2 --separate-stderr sml-train -y label --by v -m m.json in
+	equal 'sml-train: --by: --evaluate judges by groups (see sml-train --help)' "$stderr"
+}
+
+@test "--require compares groups and shadows" {
+	requires() {	# STATUS CONDITION [MESSAGE] [OPTION...]
+		run "-$1" --separate-stderr sml-train -q "${@:4}" --weight weight --evaluate "$fixtures/labels-scored.jsonl" --require "$2"
+		equal "${3:+sml-train: --require${3}}" "$stderr" "$2"
+	}
+	requires 0 'shadow.new.loss < loss and shadow.new.auc > auc' '' -y label
+	requires 0 'B.rows > 100 and B.shadow.new.loss < B.loss and ["7"].rows + A.rows + B.rows == rows' '' -y label --by variant
+	requires 3 'A.rows > B.rows and rows < 600' " 'A.rows > B.rows and rows < 600' does not hold: A.rows is $(grep -c '"variant":"A"' "$fixtures/labels-scored.jsonl"), B.rows is $(grep -c '"variant":"B"' "$fixtures/labels-scored.jsonl"), rows is 600" -y label --by variant
+	requires 3 'C.loss <= A.loss' " 'C.loss <= A.loss': no record has \"C\" at variant: there is \"7\", \"A\" and \"B\"" -y label --by variant
+	requires 3 'shadow.old.loss <= loss' " 'shadow.old.loss <= loss': no record has a shadow \"old\": there is \"new\"" -y label
+	requires 3 'A.auc > 0' " 'A.auc > 0': no record has \"A\" at nowhere, or anything" -y label --by nowhere
+	requires 3 'A.calibration > 0' " 'A.calibration > 0' does not hold: A.calibration is null" -y label --by variant
+	for wrong in 'A.auc > 0:"A" is a group, and --evaluate --by makes them' 'shadow.new.acu > 0:no figure is called "acu" (did you mean "auc"?)' \
+		'shado.new.auc > 0:a figure is one of auc, B.auc, shadow.new.auc, B.shadow.new.auc' 'auc[0] > 0:a figure has names alone: auc, B.auc, shadow.new.auc, B.shadow.new.auc'; do
+		run -2 --separate-stderr sml-train -q -y label --evaluate --require "${wrong%%:*}" absent
+		[[ $stderr == *"--require: ${wrong#*:}"* ]] || { echo "$stderr" && false; }
+	done
+	run -2 --separate-stderr sml-train -q -y label -m m.json --require 'shadow.new.auc > 0' absent
+	[[ $stderr == *'--require: --evaluate judges shadows'* ]]
 }
 
 @test "what --evaluate needs is said where it is missing" {
