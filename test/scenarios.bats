@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Whole systems on the sample data: click-through rates, pings of trucks that come late, card fraud.  Their recipes are in README.
+# Whole systems on the sample data: click-through rates, pings of trucks that come late, card fraud, customers who leave.  Their recipes are in README.
 # shellcheck disable=SC2016,SC2154 # $ in programs of jq; $output and $stderr are of bats
 
 load helper
@@ -24,7 +24,7 @@ alike() {
 }
 
 @test "the sample data are what their scripts make" {
-	for name in sensors ads trucks cards; do
+	for name in sensors ads trucks cards customers; do
 		python3 "$SML_ROOT/test/fixtures/$name.py" >got
 		same_file "$DATA/$name.jsonl" got
 	done
@@ -219,4 +219,54 @@ processing_time() {
 	equal '498 2' "$(wc -l <scores) $(wc -l <bad)"
 	jq -s -e 'length >= 25 and (map(select(.fraud)) | length) / length > 0.9' alerts
 	equal "$(jq -c 'select(.score > 0.9)' scores)" "$(jq -c . alerts)"
+}
+
+# ---- customers who leave ----
+
+@test "bands of risk go to three places, and those in between to two models: each customer once, by one of them, judged as scikit-learn would" {
+	sml-features "$DATA/customers.features" "$DATA/customers.jsonl" >weeks
+	sml-train -q -y churned -m churn.json weeks
+	sml-train -q -y churned --kind tree --max-depth 3 -m rules.json weeks
+	sml-classify -m churn.json --bands 'HIGH=0.5,MEDIUM=0.15,LOW=0' weeks | sml-route HIGH=3 LOW=4 3>high 4>low |
+		sml-classify -m A=churn.json -m B=rules.json --split-by customerId >tested
+	# By hand, from the scores of all.
+	sml-classify -m churn.json weeks >all
+	local from=1 to name
+	for name in high:0.5 tested:0.15 low:0; do
+		to=${name#*:} name=${name%:*}
+		same_file <(jq -r --argjson from $from --argjson to "$to" 'select(.probability < $from and .probability >= $to) | [.customerId, .timestamp] | @tsv' all) \
+			<(jq -r '[.customerId, .timestamp] | @tsv' "$name")
+		[ "$(wc -l <"$name")" -gt 20 ]
+		from=$to
+	done
+	equal 640 "$(cat high tested low | wc -l)"
+	equal '' "$(jq -r '[.customerId, .variant] | @tsv' tested | sort -u | cut -f 1 | uniq -d)" 'customers of two variants'
+	same_file <(jq -s -c '[.[] | select(.variant == "A")] | map([.customerId, .timestamp, .probability])[]' tested) \
+		<(jq -c --slurpfile t tested 'select([.customerId, .timestamp] as $w | any($t[]; .variant == "A" and [.customerId, .timestamp] == $w)) |
+			[.customerId, .timestamp, .probability]' all)
+	# The log loss by its definition.
+	sml-train -y churned --evaluate --by variant tested >judged
+	for name in A B; do
+		jq -s --arg v $name '[.[] | select(.variant == $v) | if .churned then .probability else 1 - .probability end | if . < 2.3e-16 then 2.3e-16 else . end | -log] | add / length' \
+			tested >want
+		jq -n --slurpfile want want --slurpfile judged judged --arg v $name -e '$judged[] | select(.by == $v) | .loss - $want[0] | fabs < 1e-9'
+	done
+	# What a path says holds of the record.
+	sml-classify -m rules.json --contributions weeks >explained
+	python3 - <<-'END'
+		import json, re
+		n = 0
+		for line in open("explained"):
+		    r = json.loads(line)
+		    assert abs(sum(r["contributions"].values()) - r["probability"]) < 1e-12, r
+		    for step in r["path"]:
+		        m = re.fullmatch(r"(\w+) (<=|>) (\S+)", step)
+		        if not m:
+		            assert step.endswith(" is missing") and r["features"][step.split()[0]] is None, step
+		            continue
+		        x = r["features"][m[1]]
+		        assert (x <= float(m[3])) == (m[2] == "<="), (step, x)
+		        n += 1
+		assert n > 1000, n
+	END
 }
