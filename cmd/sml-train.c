@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/number.h"
+#include "base/savefile.h"
 #include "cli/command.h"
 #include "cli/version.h"
 #include "feature/gate.h"
@@ -21,6 +22,7 @@
 #include "model/fit.h"
 #include "model/modelfile.h"
 #include "model/report.h"
+#include "model/trees.h"
 #include "stream/stats.h"
 
 struct train {
@@ -28,8 +30,9 @@ struct train {
 	const char *label_path, *model_path, *positive, *weight_path, *missing_text, *holdout_text, *require_text, *by_text;
 	struct opt_list features;
 	int kind, class_weight;
-	double l1, l2;
-	bool evaluate;
+	double l1, l2, learning_rate, subsample;
+	int64_t max_depth, min_leaf, rounds, seed;
+	bool evaluate, regression;
 
 	struct arena arena;
 	const struct gate *require;
@@ -41,6 +44,10 @@ struct train {
 
 enum { UNSET = -1 };
 
+/* The words of --kind, in its order, and what they are. */
+#define KINDS "logistic|linear|softmax|one-vs-rest|tree|gbt"
+static const enum model_kind kinds[] = { MODEL_LOGISTIC, MODEL_LINEAR, MODEL_SOFTMAX, MODEL_ONE_VS_REST, MODEL_TREE, MODEL_XGBOOST };
+
 /* ---- setting up ---- */
 
 static void train_defaults(void *tool)
@@ -48,7 +55,13 @@ static void train_defaults(void *tool)
 	struct train *t = tool;
 
 	t->kind = t->class_weight = UNSET;
-	t->l1 = t->l2 = UNSET;
+	t->l1 = t->l2 = t->learning_rate = t->subsample = UNSET;
+	t->max_depth = t->min_leaf = t->rounds = t->seed = UNSET;
+}
+
+static bool learns_trees(const struct train *t)
+{
+	return t->model.kind == MODEL_TREE || t->model.kind == MODEL_XGBOOST;
 }
 
 static int parse_path(struct train *t, const char *option, const char *text, struct fieldpath *path, struct error *why)
@@ -105,28 +118,80 @@ static int check_model_path(const char *path, struct error *why)
 	return result;
 }
 
+static int check_evaluation(struct train *t, struct error *why)
+{
+	const struct { const char *name; bool given; } idle[] = {
+		{ "-m", t->model_path }, { "-x", t->features.n }, { "--missing", t->missing_text }, { "--kind", t->kind != UNSET },
+		{ "--l1", t->l1 != UNSET }, { "--l2", t->l2 != UNSET }, { "--class-weight", t->class_weight != UNSET },
+		{ "--regression", t->regression }, { "--max-depth", t->max_depth != UNSET }, { "--min-leaf", t->min_leaf != UNSET },
+		{ "--rounds", t->rounds != UNSET }, { "--learning-rate", t->learning_rate != UNSET },
+		{ "--subsample", t->subsample != UNSET }, { "--seed", t->seed != UNSET }, { "--holdout", t->holdout_text }
+	};
+
+	for (size_t i = 0; i < sizeof idle / sizeof *idle; i++)
+		if (idle[i].given)
+			return command_misuse(&t->common, why, "%s: --evaluate trains nothing", idle[i].name);
+	return 0;
+}
+
+/* Options that are of some kinds alone. */
+static int check_kind(struct train *t, struct error *why)
+{
+	const enum model_kind kind = t->model.kind;
+	const bool trees = learns_trees(t), gbt = kind == MODEL_XGBOOST;
+	const struct { const char *name; bool given, fits; const char *is_of; } rules[] = {
+		{ "--regression", t->regression, trees || kind == MODEL_LINEAR, "numbers are learned by linear, tree and gbt" },
+		{ "--max-depth", t->max_depth != UNSET, trees, "is of tree and gbt" },
+		{ "--min-leaf", t->min_leaf != UNSET, trees, "is of tree and gbt" },
+		{ "--rounds", t->rounds != UNSET, gbt, "is of gbt" }, { "--learning-rate", t->learning_rate != UNSET, gbt, "is of gbt" },
+		{ "--subsample", t->subsample != UNSET, gbt, "is of gbt" }, { "--seed", t->seed != UNSET, gbt, "is of gbt" },
+		{ "--l1", t->l1 != UNSET, kind != MODEL_TREE, "a tree is learned without a penalty" },
+		{ "--l2", t->l2 != UNSET, kind != MODEL_TREE, "a tree is learned without a penalty" },
+		{ "--missing", t->gather.missing == MISSING_KEEP, trees, "branch is of tree and gbt" },
+		{ "--missing", t->gather.missing != MISSING_KEEP, !gbt, "of gbt it is branch" },
+		{ "--l1", t->l1 > 0, kind != MODEL_SOFTMAX, "softmax is learned with --l2 alone; one-vs-rest takes both" },
+		{ "--positive", t->positive, kind != MODEL_LINEAR, "a linear model has no labels" },
+		{ "--class-weight", t->class_weight == 1, kind != MODEL_LINEAR, "a linear model has no classes" },
+		{ "--positive", t->positive, !t->regression, "numbers have no labels" },
+		{ "--class-weight", t->class_weight == 1, !t->regression, "numbers have no classes" },
+	};
+
+	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+		if (rules[i].given && !rules[i].fits)
+			return command_misuse(&t->common, why, "%s: %s", rules[i].name, rules[i].is_of);
+	return t->positive && (kind == MODEL_SOFTMAX || kind == MODEL_ONE_VS_REST) ?
+	    command_misuse(&t->common, why, "--positive: a %s model has the probability of each label", model_kind_names[kind]) : 0;
+}
+
+static int check_training(struct train *t, struct error *why)
+{
+	if (!t->model_path)
+		return command_misuse(&t->common, why, "the model is missing: -m FILE");
+	t->model.kind = t->kind == UNSET ? MODEL_LOGISTIC : kinds[t->kind];
+	if (schema_parse_missing(t->missing_text ? t->missing_text : learns_trees(t) ? "branch" : "mean", &t->gather.missing,
+	    &t->gather.missing_number, why))
+		return error_prefix(why, "--missing");
+	if (check_kind(t, why))
+		return -1;
+	if (t->model.kind == MODEL_XGBOOST && boost_check(why))
+		return error_prefix(why, "--kind gbt");
+	return strcmp(t->model_path, "-") ? check_model_path(t->model_path, why) : 0;
+}
+
 static int check_use(struct train *t, struct error *why)
 {
 	if (!t->label_path)
 		return command_misuse(&t->common, why, "the label is missing: -y PATH");
 	if (t->by_text && !t->evaluate)
 		return command_misuse(&t->common, why, "--by: --evaluate judges by groups");
-	if (t->evaluate) {
-		const char *idle = t->model_path ? "-m" : t->features.n ? "-x" : t->missing_text ? "--missing" : t->kind != UNSET ? "--kind" :
-		    t->l1 != UNSET ? "--l1" : t->l2 != UNSET ? "--l2" : t->class_weight != UNSET ? "--class-weight" :
-		    t->holdout_text ? "--holdout" : NULL;
-		return idle ? command_misuse(&t->common, why, "%s: --evaluate trains nothing", idle) : 0;
-	}
-	if (!t->model_path)
-		return command_misuse(&t->common, why, "the model is missing: -m FILE");
-	if (t->kind > MODEL_LOGISTIC && t->positive)
-		return command_misuse(&t->common, why, t->kind == MODEL_LINEAR ? "--positive: a linear model has no labels" :
-		    "--positive: a %s model has the probability of each label", model_kind_names[t->kind]);
-	if (t->kind == MODEL_SOFTMAX && t->l1 > 0)
-		return command_misuse(&t->common, why, "--l1: softmax is learned with --l2 alone; one-vs-rest takes both");
-	if (t->kind == MODEL_LINEAR && t->class_weight == 1)
-		return command_misuse(&t->common, why, "--class-weight: a linear model has no classes");
-	return strcmp(t->model_path, "-") ? check_model_path(t->model_path, why) : 0;
+	return t->evaluate ? check_evaluation(t, why) : check_training(t, why);
+}
+
+/* The kind of figures, as far as it is known before the labels are. */
+static enum metrics_kind figures_of(const struct train *t)
+{
+	return t->gather.regression ? METRICS_REGRESSION :
+	    model_is_per_label(t->model.kind, (size_t)t->gather.labels.n) ? METRICS_LABELS : METRICS_BINARY;
 }
 
 static int train_setup(void *tool, struct setup *setup, struct error *why)
@@ -142,20 +207,14 @@ static int train_setup(void *tool, struct setup *setup, struct error *why)
 	    (t->require_text && !(t->require = gate_compile(&t->arena, t->require_text, "--require",
 	    t->by_text ? GATE_SHADOWS | GATE_GROUPS : t->evaluate ? GATE_SHADOWS : GATE_FIGURES, why))))
 		return -1;
-	if (schema_parse_missing(t->missing_text ? t->missing_text : "mean", &g->missing, &g->missing_number, why))
-		return error_prefix(why, "--missing");
-	t->l1 = t->l1 == UNSET ? 0 : t->l1;
-	t->l2 = t->l2 == UNSET ? 1 : t->l2;
-	t->model.kind = t->kind == UNSET ? MODEL_LOGISTIC : (enum model_kind)t->kind;
 	g->label_text = t->label_path;
 	g->weight_text = t->weight_path;
 	g->predictions.by_text = t->by_text;
 	g->time_unit = t->common.time_unit;
-	g->regression = t->model.kind == MODEL_LINEAR;
-	g->labels.many = t->model.kind == MODEL_SOFTMAX || t->model.kind == MODEL_ONE_VS_REST;
+	g->regression = t->model.kind == MODEL_LINEAR || t->regression;
+	g->labels.many = learns_trees(t) || model_is_per_label(t->model.kind, 2);
 	/* What is judged by --evaluate shows only in the data. */
-	if (t->require && !t->evaluate && gate_check(t->require, g->regression ? METRICS_REGRESSION :
-	    g->labels.many ? METRICS_LABELS : METRICS_BINARY, why))
+	if (t->require && !t->evaluate && gate_check(t->require, figures_of(t), why))
 		return -1;
 	g->grows = !t->features.n;
 	return parse_features(t, why);
@@ -399,7 +458,7 @@ static void show_labels(const struct train *t)
 			if (place[i] == k) {
 				const struct label *l = &labels->label[i];
 				command_note(&t->common, "label %s: %s row%s%s", l->text, number_group(l->rows, n), number_s(l->rows),
-				    t->model.kind == MODEL_LOGISTIC && !strcmp(l->text, t->model.labels[1]) ? " (positive)" : "");
+				    !model_is_per_label(t->model.kind, t->model.n_labels) && !strcmp(l->text, t->model.labels[1]) ? " (positive)" : "");
 			}
 	free(place);
 }
@@ -434,7 +493,9 @@ static void show_figures(const struct train *t, const struct fit_report *report)
 			buf_format(&missing, "%s%s %.3g%%", missing.len ? ", " : "", name,
 			    100 * (1 - (double)f->n / (double)t->gather.rows.rows));
 	}
-	if (missing.len)
+	if (missing.len && t->gather.missing == MISSING_KEEP)
+		command_note(&t->common, "missing values (splits say where they go): %s", buf_text(&missing));
+	else if (missing.len)
 		command_note(&t->common, "missing values (%s stands for them): %s",
 		    t->gather.missing == MISSING_MEAN ? "the mean" : t->missing_text, buf_text(&missing));
 	if (constant.len)
@@ -479,15 +540,18 @@ static void remember(struct train *t, const struct quality *q, const struct qual
 	}
 }
 
-static int save(struct train *t, struct error *why)
+/* The file is the text that XGBoost wrote, or the model's own. */
+static int save(struct train *t, struct buf *file, struct error *why)
 {
-	struct buf b = BUF_INIT;
+	const bool to_stdout = !strcmp(t->model_path, "-");
 
-	if (strcmp(t->model_path, "-"))
-		return modelfile_save(&t->model, t->model_path, why);
-	modelfile_show(&t->model, &b, true);
-	fwrite(b.data, 1, b.len, stdout);
-	buf_release(&b);
+	if (!file->len)
+		modelfile_show(&t->model, file, to_stdout);
+	else
+		buf_add_byte(file, '\n');
+	if (!to_stdout)
+		return savefile_write(t->model_path, file->data, file->len, why);
+	fwrite(file->data, 1, file->len, stdout);
 	return 0;
 }
 
@@ -499,47 +563,87 @@ static const struct quality *only_quality(void *self, const char *group, const c
 	return self;
 }
 
-static int finish_training(struct train *t, struct error *why)
+static void tell_result(const struct train *t, const struct fit_report *report)
+{
+	const struct model *m = &t->model;
+
+	if (m->trees)
+		command_tell(&t->common, "%s: model %s, %zu tree%s, at most %zu split%s deep", t->model_path, m->id, trees_count(m->trees),
+		    number_s(trees_count(m->trees)), trees_depth(m->trees), number_s(trees_depth(m->trees)));
+	else
+		command_tell(&t->common, "%s: model %s, solver %s, %u step%s", t->model_path, m->id, report->solver, m->training.steps,
+		    number_s(m->training.steps));
+}
+
+static struct fit fit_of(struct train *t)
+{
+	const double l1 = t->l1 == UNSET ? 0 : t->l1, l2 = t->l2 == UNSET ? 1 : t->l2;
+	const unsigned max_depth = t->max_depth == UNSET ? 6 : (unsigned)t->max_depth;
+
+	return (struct fit){
+		.l1 = l1, .l2 = l2, .balanced = t->class_weight == 1, .watch = { show_step, t }, .watch_part = show_part,
+		.cart = { .max_depth = max_depth, .min_leaf = t->min_leaf == UNSET ? 10 : (size_t)t->min_leaf },
+		.boost = {
+			.rounds = t->rounds == UNSET ? 100 : (unsigned)t->rounds, .max_depth = max_depth, .l1 = l1, .l2 = l2,
+			.learning_rate = t->learning_rate == UNSET ? 0.3 : t->learning_rate, .min_leaf = t->min_leaf == UNSET ? 1 : (double)t->min_leaf,
+			.subsample = t->subsample == UNSET ? 1 : t->subsample, .seed = t->seed == UNSET ? 0 : (unsigned)t->seed
+		}
+	};
+}
+
+/* The figures, the condition on them, and the file. */
+static int finish_model(struct train *t, struct fit_report *report, struct error *why)
 {
 	struct gather *g = &t->gather;
-	const struct fit fit = { t->l1, t->l2, t->class_weight == 1, { show_step, t }, show_part };
 	char from[EVENTTIME_SHOW_MAX], to[EVENTTIME_SHOW_MAX];
-	struct fit_report report = {0};
 	struct quality q, held;
 	struct buf text = BUF_INIT;
-	int result;
 
-	/* Half a fit is no model: a signal now ends the process, and leaves the old one. */
-	loop_end_at_once(true);
-	result = gather_finish(g, t->positive, &text, why);
-	if (!result)
-		show_data(t, &text);
-	buf_release(&text);
-	text = BUF_INIT;
-	if (result)
-		return stopped(t);
-	result = fit_model(&t->model, &g->rows, &fit, &report, why);
-	if (!result)
-		show_figures(t, &report);
-	free(report.columns);
-	if (result)
-		return stopped(t);
 	dataset_release(&g->rows);	/* judging needs its memory, and not the rows */
-	fit_judge(&t->model, &report.scores, &q);
+	fit_judge(&t->model, &report->scores, &q);
 	if (g->held_out.rows)
-		judge_held_out(t, &report.scores, &q, &held);
-	fit_scores_release(&report.scores);
+		judge_held_out(t, &report->scores, &q, &held);
 	report_quality(&text, &q, g->held_out.rows ? &held : NULL);
 	print(t, &text);
 	if (check_require(t, &(struct gate_figures){ only_quality, g->held_out.rows ? &held : &q }, why))
 		return -1;
 	remember(t, &q, g->held_out.rows ? &held : NULL, from, to);
 	loop_end_at_once(false);
-	if (save(t, why))
+	if (save(t, &report->file, why))
 		return -1;
-	command_tell(&t->common, "%s: model %s, solver %s, %u step%s", t->model_path, t->model.id, report.solver, t->model.training.steps,
-	    number_s(t->model.training.steps));
+	tell_result(t, report);
 	return 0;
+}
+
+static int take_data(struct train *t, struct error *why)
+{
+	struct buf left_out = BUF_INIT;
+	const int result = gather_finish(&t->gather, t->positive, &left_out, why);
+
+	if (!result)
+		show_data(t, &left_out);
+	buf_release(&left_out);
+	return result || (t->require && gate_check(t->require, figures_of(t), why)) ? -1 : 0;
+}
+
+static int finish_training(struct train *t, struct error *why)
+{
+	const struct fit fit = fit_of(t);
+	struct fit_report report = {0};
+	int result;
+
+	/* Half a fit is no model: a signal now ends the process, and leaves the old one. */
+	loop_end_at_once(true);
+	if (take_data(t, why))
+		return stopped(t);
+	result = fit_model(&t->model, &t->gather.rows, &fit, &report, why);
+	if (!result)
+		show_figures(t, &report);
+	free(report.columns);
+	result = result ? stopped(t) : finish_model(t, &report, why);
+	fit_scores_release(&report.scores);
+	buf_release(&report.file);
+	return result;
 }
 
 static int train_finish(void *tool, enum end how, struct next *next, struct error *why)
@@ -584,13 +688,20 @@ static const struct opt options[] = {
 	OPT_TEXT('y', "label", "PATH", struct train, label_path, "the label; records without one are skipped"),
 	OPT_MODEL(struct train, model_path),
 	OPT_LIST('x', "features", "LIST", struct train, features, "inputs: total,items[0],color=red (all numbers)"),
-	OPT_CHOICE(0, "kind", "logistic|linear|softmax|one-vs-rest", struct train, kind, "what is learned (logistic)"),
+	OPT_CHOICE(0, "kind", KINDS, struct train, kind, "what is learned (logistic)"),
 	OPT_TEXT(0, "positive", "LABEL", struct train, positive, "the label whose probability is learned (1, true, else the rarer)"),
 	OPT_TEXT(0, "weight", "PATH", struct train, weight_path, "what each record counts (1)"),
-	OPT_TEXT(0, "missing", "mean|error|VALUE", struct train, missing_text, "what stands for a missing value (mean)"),
+	OPT_TEXT(0, "missing", "mean|error|branch|VALUE", struct train, missing_text, "what stands for a missing value (mean; of trees branch)"),
 	OPT_NUMBER(0, "l2", "LAMBDA", struct train, l2, 0, 1e300, "add LAMBDA/2 times the sum of squared weights (1)"),
 	OPT_NUMBER(0, "l1", "LAMBDA", struct train, l1, 0, 1e300, "add LAMBDA times the sum of absolute weights (0)"),
 	OPT_CHOICE(0, "class-weight", "none|balanced", struct train, class_weight, "balanced: each class counts the same in all"),
+	OPT_FLAG(0, "regression", struct train, regression, "tree and gbt: the label is a number"),
+	OPT_INTEGER(0, "max-depth", "N", struct train, max_depth, 1, 60, "tree and gbt: splits from the root to a leaf, at most (6)"),
+	OPT_INTEGER(0, "min-leaf", "N", struct train, min_leaf, 1, INT32_MAX, "tree: rows in a leaf, at least (10); gbt: min_child_weight (1)"),
+	OPT_INTEGER(0, "rounds", "N", struct train, rounds, 1, 100000, "gbt: trees for each output (100)"),
+	OPT_NUMBER(0, "learning-rate", "R", struct train, learning_rate, 1e-9, 1, "gbt: what is taken of each tree (0.3)"),
+	OPT_NUMBER(0, "subsample", "SHARE", struct train, subsample, 1e-9, 1, "gbt: the share of rows that each tree sees (1)"),
+	OPT_INTEGER(0, "seed", "N", struct train, seed, 0, INT32_MAX, "gbt: which rows --subsample takes (0)"),
 	OPT_TEXT(0, "holdout", "N%", struct train, holdout_text, "keep N% of the records for judging, by their hash"),
 	OPT_FLAG(0, "evaluate", struct train, evaluate, "train nothing: judge probability or prediction by the label"),
 	OPT_TEXT(0, "by", "PATH", struct train, by_text, "with --evaluate: judge also each value at PATH, as a variant, by itself"),

@@ -357,10 +357,12 @@ static int settle_labels(struct gather *g, const char *wanted, struct error *why
 	return take_labels(g, orders[positive], why);
 }
 
-static int sort_labels(struct gather *g, struct error *why)
+static int sort_labels(struct gather *g, const char *wanted, struct error *why)
 {
 	if (g->labels.n < 2)
 		return labels_positive(&g->labels, NULL, why);
+	if (wanted)
+		return error_set(why, "--positive %.100s: of %d labels each has its probability", wanted, g->labels.n);
 	int *place = alloc_bytes((size_t)g->labels.n * sizeof *place);
 	labels_sort(&g->labels, place);
 	const int result = take_labels(g, place, why);
@@ -399,7 +401,8 @@ int gather_finish(struct gather *g, const char *wanted, struct buf *left_out, st
 		dataset_add_column(&g->held_out);
 	dataset_seal(&g->rows);
 	dataset_seal(&g->held_out);
-	if (!g->regression && (g->labels.many ? sort_labels(g, why) : settle_labels(g, wanted, why)))
+	const bool per_label = model_is_per_label(g->model->kind, (size_t)g->labels.n);
+	if (!g->regression && (per_label ? sort_labels(g, wanted, why) : settle_labels(g, wanted, why)))
 		return -1;
 	if (g->grows)
 		settle_inputs(g, left_out);

@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "model/modelfile.h"
+#include "model/trees.h"
 
-/* Means and scales of what is there; a number that stands for missing values counts as data. */
-static void learn_scaling(struct model *m, struct dataset *ds, struct fit_report *report)
+/* What columns hold, without what is missing; a number that stands for it counts as data. */
+static void learn_columns(struct model *m, struct dataset *ds, struct fit_report *report)
 {
 	report->columns = alloc_zeroed(m->schema.n + 1, sizeof *report->columns);
 	m->bins = alloc_zeroed(m->schema.n + 1, sizeof *m->bins);
@@ -24,8 +26,6 @@ static void learn_scaling(struct model *m, struct dataset *ds, struct fit_report
 			dataset_figures(ds, j, f);
 			f->n = found;
 		}
-		in->mean = f->mean;
-		in->scale = f->deviation;
 	}
 }
 
@@ -152,29 +152,101 @@ static void take_weights(struct model *m, const double *w)
 			*(j < n ? &m->weights[k * n + j] : &m->bias[k]) = *w == 0 ? 0 : *w;
 }
 
-int fit_model(struct model *m, struct dataset *ds, const struct fit *f, struct fit_report *report, struct error *why)
+static int learn_weights(struct model *m, struct dataset *ds, const struct fit *f, struct fit_report *report, struct error *why)
 {
-	const bool per_label = m->kind == MODEL_SOFTMAX || m->kind == MODEL_ONE_VS_REST;
-	double *w = alloc_bytes((per_label ? m->n_labels : 1) * (m->schema.n + 1) * sizeof *w);
+	const size_t outputs = model_is_per_label(m->kind, m->n_labels) ? m->n_labels : 1;
+	double *w = alloc_bytes(outputs * (m->schema.n + 1) * sizeof *w);
 
-	learn_scaling(m, ds, report);
-	for (size_t j = 0; j < m->schema.n; j++)
-		dataset_scale(ds, j, m->schema.inputs[j].mean, m->schema.inputs[j].scale);
+	for (size_t j = 0; j < m->schema.n; j++) {
+		struct input *in = &m->schema.inputs[j];
+		in->mean = report->columns[j].mean;
+		in->scale = report->columns[j].deviation;
+		dataset_scale(ds, j, in->mean, in->scale);
+	}
 	const int steps = solve_kind(m, ds, f, w, report, why);
 	if (steps >= 0) {
 		model_shape(m);
 		take_weights(m, w);
-		m->threshold = 0.5;
 		m->training.steps = (unsigned)steps;
 		m->training.l1 = f->l1;
 		m->training.l2 = f->l2;
-		m->training.balanced = f->balanced && m->kind != MODEL_LINEAR;
-		fit_score(m, ds, &report->scores);
-		learn_score_bins(m, &report->scores);
-		model_identify(m);
 	}
 	free(w);
 	return steps < 0 ? -1 : 0;
+}
+
+/* ---- trees ---- */
+
+/* The mean is a number that a tree's file can state. */
+static void fill_means(struct model *m, struct dataset *ds, const struct fit_report *report)
+{
+	for (size_t j = 0; j < m->schema.n; j++) {
+		struct input *in = &m->schema.inputs[j];
+		if (in->missing != MISSING_MEAN)
+			continue;
+		in->missing = MISSING_NUMBER;
+		in->number = report->columns[j].mean;
+		dataset_fill(ds, j, in->number);
+	}
+}
+
+static int learn_tree(struct model *m, struct dataset *ds, const struct fit *f, const struct fit_report *report, struct error *why)
+{
+	struct cart cart = f->cart;
+
+	fill_means(m, ds, report);
+	cart.labels = m->n_labels;
+	m->trees = cart_learn(ds, &cart, why);
+	if (!m->trees)
+		return -1;
+	model_shape(m);
+	m->training.max_depth = cart.max_depth;
+	m->training.min_leaf = cart.min_leaf;
+	return 0;
+}
+
+/* The model is what scoring will read from the file. */
+static int learn_boosted(struct model *m, struct dataset *ds, const struct fit *f, struct fit_report *report, struct error *why)
+{
+	const struct model_training training = m->training;
+	char stated[64];
+
+	if (boost_learn(ds, &m->schema, m->labels, m->n_labels, &f->boost, &report->file, why))
+		return -1;
+	struct model *read = modelfile_parse(report->file.data, report->file.len, NULL, stated, why);
+	if (!read)
+		return error_prefix(why, "what XGBoost wrote");
+	model_release(m);
+	*m = *read;
+	free(read);
+	m->training = training;
+	return 0;
+}
+
+/* ---- all kinds ---- */
+
+int fit_model(struct model *m, struct dataset *ds, const struct fit *f, struct fit_report *report, struct error *why)
+{
+	const bool trees = m->kind == MODEL_TREE || m->kind == MODEL_XGBOOST;
+	int result;
+
+	learn_columns(m, ds, report);
+	if (trees) {
+		double *before = f->balanced && m->n_labels ? balance(ds, m->n_labels) : NULL;
+		result = m->kind == MODEL_TREE ? learn_tree(m, ds, f, report, why) : learn_boosted(m, ds, f, report, why);
+		unbalance(ds, before);
+	} else {
+		result = learn_weights(m, ds, f, report, why);
+	}
+	if (result)
+		return -1;
+	m->threshold = 0.5;
+	m->training.balanced = f->balanced && m->n_labels;
+	fit_score(m, ds, &report->scores);
+	if (m->bins)
+		learn_score_bins(m, &report->scores);
+	model_identify(m);
+	return 0;
 }
 
 void fit_scale(const struct model *m, struct dataset *ds)
@@ -183,7 +255,8 @@ void fit_scale(const struct model *m, struct dataset *ds)
 		const struct input *in = &m->schema.inputs[j];
 		if (in->missing == MISSING_NUMBER)
 			dataset_fill(ds, j, in->number);
-		dataset_scale(ds, j, in->mean, in->scale);
+		if (m->weights)
+			dataset_scale(ds, j, in->mean, in->scale);
 	}
 }
 
@@ -197,12 +270,28 @@ static void block_margins(const struct model *m, const struct dataset_block *blo
 		kernel_add(z, m->weights[output * m->schema.n + j], block->column[j]);
 }
 
+/* Of the block's rows, outputs side by side. */
+static void block_tree_margins(const struct model *m, const struct dataset_block *block, size_t rows, double *z)
+{
+	const size_t n = m->schema.n;
+	double *x = alloc_bytes((rows * n + 1) * sizeof *x);
+
+	for (size_t j = 0; j < n; j++)
+		for (size_t i = 0; i < rows; i++)
+			x[i * n + j] = block->column[j][i];
+	model_margins(m, x, rows, z);
+	free(x);
+}
+
 static void score_one(const struct model *m, const struct dataset *ds, struct scored *out)
 {
 	for (size_t b = 0; b < ds->n_blocks; b++) {
 		const struct dataset_block *block = &ds->blocks[b];
 		double z[KERNEL_ROWS] __attribute__((aligned(64)));
-		block_margins(m, block, 0, z);
+		if (m->trees)
+			block_tree_margins(m, block, KERNEL_ROWS, z);
+		else
+			block_margins(m, block, 0, z);
 		model_scores(m, z, KERNEL_ROWS);
 		for (size_t i = 0, n = dataset_rows(ds, b); i < n; i++)
 			*out++ = (struct scored){ z[i], block->answer[i], block->weight[i] };
@@ -215,7 +304,9 @@ static void score_labels(const struct model *m, const struct dataset *ds, struct
 		const struct dataset_block *block = &ds->blocks[b];
 		const size_t first = b * KERNEL_ROWS, n = dataset_rows(ds, b);
 		double z[KERNEL_ROWS] __attribute__((aligned(64)));
-		for (size_t k = 0; k < m->outputs; k++) {
+		if (m->trees)
+			block_tree_margins(m, block, n, &out->p[first * m->outputs]);
+		for (size_t k = 0; m->weights && k < m->outputs; k++) {
 			block_margins(m, block, k, z);
 			for (size_t i = 0; i < n; i++)
 				out->p[(first + i) * m->outputs + k] = z[i];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fit.h - a data set to a model: learns the scaling, runs a solver, fills in what the model remembers.
+ * fit.h - a data set to a model: learns the scaling and runs a solver, or learns trees; fills in what the model remembers.
  *
- * Knows no records and no files.  The data set is scaled in place and then of use for fit_scores only.
+ * Knows no records.  The data set is scaled in place and then of use for fit_scores only.
  */
 #ifndef MODEL_FIT_H
 #define MODEL_FIT_H
@@ -10,7 +10,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/error.h"
+#include "model/boost.h"
+#include "model/cart.h"
 #include "model/dataset.h"
 #include "model/metrics.h"
 #include "model/model.h"
@@ -18,7 +21,9 @@
 
 struct fit {
 	double l1, l2;			/* l1: not of softmax */
-	bool balanced;			/* each class has the same weight in all (not linear) */
+	bool balanced;			/* each class has the same weight in all (of labels) */
+	struct cart cart;		/* of trees; fit_model sets its labels */
+	struct boost boost;
 	struct solver_watch watch;
 	void (*watch_part)(void *self, size_t output);	/* one-vs-rest: told before each label's steps, with watch.self; NULL */
 };
@@ -32,17 +37,19 @@ struct fit_scores {
 
 void fit_scores_release(struct fit_scores *);
 
-/* What training found; free `columns`, release `scores`. */
+/* What training found; free `columns`, release `scores` and `file`. */
 struct fit_report {
 	struct column_figures *columns;	/* per input */
 	struct fit_scores scores;
-	const char *solver;
+	const char *solver;		/* of trees NULL */
+	struct buf file;		/* of gbt: the text of the model's file; else empty */
 };
 
 /*
  * The model has its kind, labels and schema (one input per column, with its rule for missing values); answers are 1 for the
- * positive label and 0, indices of labels where the kind has an output for each, or values.  Fills in means, scales, weights, bias, bins,
- * threshold 0.5, the training's steps, l1 and l2, and the id.  0, or -1: there is no minimum, or it is not reached.
+ * positive label and 0, indices of labels where there is an output for each, or values.  Fills in means, scales, weights, bias, bins,
+ * threshold 0.5, the training's steps, l1 and l2, and the id; or trees (MODEL_TREE; MODEL_XGBOOST: the model becomes what its file says).
+ * 0, or -1: there is no minimum, or it is not reached; no tree can be learned.
  */
 int fit_model(struct model *, struct dataset *, const struct fit *, struct fit_report *, struct error *why);
 

@@ -34,6 +34,11 @@ void model_release(struct model *m)
 	*m = (struct model){0};
 }
 
+bool model_is_per_label(enum model_kind kind, size_t n_labels)
+{
+	return n_labels > 2 || kind == MODEL_SOFTMAX || kind == MODEL_ONE_VS_REST;
+}
+
 void model_shape(struct model *m)
 {
 	static const enum model_link links[] = {
@@ -41,7 +46,7 @@ void model_shape(struct model *m)
 		[MODEL_ONE_VS_REST] = LINK_SHARED_SIGMOIDS, [MODEL_TREE] = LINK_IDENTITY, [MODEL_FOREST] = LINK_IDENTITY
 	};
 
-	m->outputs = m->n_labels > 2 || m->kind == MODEL_SOFTMAX || m->kind == MODEL_ONE_VS_REST ? m->n_labels : 1;
+	m->outputs = model_is_per_label(m->kind, m->n_labels) ? m->n_labels : 1;
 	m->link = links[m->kind];
 	m->link_scale = 1;
 	if (m->kind == MODEL_TREE || m->kind == MODEL_FOREST)

@@ -56,6 +56,8 @@ struct model_training {
 	double l1, l2;
 	bool balanced;
 	unsigned steps;
+	unsigned max_depth;		/* of a tree, as the next */
+	size_t min_leaf;
 	const char *from, *to;		/* event times, RFC 3339; NULL: none; borrowed */
 	double holdout;			/* percent; 0: none */
 	uint64_t holdout_rows;
@@ -81,6 +83,9 @@ struct model {
 };
 
 void model_release(struct model *);
+
+/* Whether a kind has an output for each label, and not one for the positive label of two. */
+bool model_is_per_label(enum model_kind, size_t n_labels);
 
 /* What the kind says of outputs and link, where labels and schema are there: for kinds of own files.  Weights, if it has some, are then 0. */
 void model_shape(struct model *);

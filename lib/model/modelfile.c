@@ -186,11 +186,17 @@ static void show_training(const struct model *m, struct buf *b, const char *lf)
 	if (m->n_labels && m->outputs == 1)
 		member_number(b, "positives", (double)t->positives);
 	show_quality(b, t->loss, t->auc, t->accuracy);
-	member_number(b, "l1", t->l1);
-	member_number(b, "l2", t->l2);
+	if (m->trees) {
+		member_number(b, "max_depth", t->max_depth);
+		member_number(b, "min_leaf", (double)t->min_leaf);
+	} else {
+		member_number(b, "l1", t->l1);
+		member_number(b, "l2", t->l2);
+	}
 	if (t->balanced)
 		member_text(b, "class_weight", "balanced");
-	member_number(b, "steps", t->steps);
+	if (!m->trees)
+		member_number(b, "steps", t->steps);
 	if (t->from) {
 		member_text(b, "from", t->from);
 		member_text(b, "to", t->to);
@@ -284,15 +290,4 @@ void modelfile_show(const struct model *m, struct buf *b, bool one_line)
 	if (m->training.known)
 		show_training(m, b, lf);
 	buf_add_text(b, "}\n");
-}
-
-int modelfile_save(const struct model *m, const char *path, struct error *why)
-{
-	struct buf b = BUF_INIT;
-	int result;
-
-	modelfile_show(m, &b, false);
-	result = savefile_write(path, b.data, b.len, why);
-	buf_release(&b);
-	return result;
 }

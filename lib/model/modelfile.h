@@ -37,6 +37,5 @@ bool modelfile_is_named(const char *name);
 
 /* Lines: one per feature; or all on one line, as a record. */
 void modelfile_show(const struct model *, struct buf *, bool one_line);
-int modelfile_save(const struct model *, const char *path, struct error *why);
 
 #endif

@@ -91,10 +91,12 @@ int schema_parse_missing(const char *text, enum missing *missing, double *number
 		*missing = MISSING_MEAN;
 	else if (!strcmp(text, "error"))
 		*missing = MISSING_ERROR;
+	else if (!strcmp(text, "branch"))
+		*missing = MISSING_KEEP;
 	else if (!number_parse_double(text, number, &ignored))
 		*missing = MISSING_NUMBER;
 	else
-		return error_set(why, "\"%s\" is neither mean nor error nor a number", text);
+		return error_set(why, "\"%s\" is neither mean nor error nor branch nor a number", text);
 	return 0;
 }
 

@@ -53,7 +53,7 @@ size_t schema_find(const struct schema *, const char *name, size_t len);
 /* "a, b[0], color=red": adds each, without the blanks around it. -1: an empty name, or one that is there already. */
 int schema_parse_list(struct schema *, const char *list, enum missing, double number, struct error *why);
 
-/* "mean", "error" or a number. */
+/* "mean", "error", "branch" (MISSING_KEEP) or a number. */
 int schema_parse_missing(const char *text, enum missing *, double *number, struct error *why);
 
 /* Orders names as people count (f[2] before f[10]); order[new place] = old place. */
