@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # sml-classify -j: several threads, and all that one of them would do.  What is expected is what -j 1 does.
-# shellcheck disable=SC2154 # $stderr is of bats
+# shellcheck disable=SC1010,SC2016,SC2154 # "then" is a word of sml; $ in programs of other shells; $stderr is of bats
 load helper
 load checkpoint
 

@@ -234,7 +234,7 @@ processing_time() {
 	local from=1 to name
 	for name in high:0.5 tested:0.15 low:0; do
 		to=${name#*:} name=${name%:*}
-		same_file <(jq -r --argjson from $from --argjson to "$to" 'select(.probability < $from and .probability >= $to) | [.customerId, .timestamp] | @tsv' all) \
+		same_file <(jq -r --argjson from "$from" --argjson to "$to" 'select(.probability < $from and .probability >= $to) | [.customerId, .timestamp] | @tsv' all) \
 			<(jq -r '[.customerId, .timestamp] | @tsv' "$name")
 		[ "$(wc -l <"$name")" -gt 20 ]
 		from=$to
