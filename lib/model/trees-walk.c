@@ -12,10 +12,19 @@
  * FLIGHT walks at once: a step waits for memory and for the comparison, eight that do not depend on each other fill the time.  They
  * are eight rows in one tree, which stays in the cache for a block of rows; of fewer rows, one row in eight trees.
  *
+ * The first TOP levels of a tree have few nodes: of a block of rows all of them are compared, by vectors, and what they say together is
+ * the number of the node to go on from.
+ *
  * Trees with sets of categories are walked one by one, with branches.
  */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3,no-trapping-math,no-math-errno")
+#if defined(__x86_64__) && defined(__gnu_linux__)
+#define FAST __attribute__((target_clones("avx2", "default")))
+#endif
+#endif
+#ifndef FAST
+#define FAST
 #endif
 
 #include "model/trees-walk.h"
@@ -31,7 +40,8 @@ enum {
 	FLIGHT = 8,
 	ROWS = 64,			/* of a block, at most */
 	BLOCK = 64 << 10,		/* bytes of keys, where FLIGHT rows of them are not more */
-	SHALLOW = 8			/* splits up to which a walk is not looked at before its end */
+	SHALLOW = 8,			/* splits up to which a walk is not looked at before its end */
+	TOP = 3, TOP_NODES = 7, TOP_ENDS = 8
 };
 
 #define INLINE static inline __attribute__((always_inline))
@@ -42,19 +52,33 @@ enum {
 #define MISSING_HIGH (SET - 1)
 #define NO_CATEGORY UINT64_MAX
 
-struct node {
-	uint64_t limit;
-	uint32_t column, next;		/* column: its first key in a block; next: the node for `yes`; behind it that for `no` */
+/* Of a node; its limit stands apart, so that the two take one address each and fit the processor's scaling. */
+struct link {
+	uint32_t column;		/* bytes from a row's first key to that of the node's column */
+	uint32_t next;			/* the node for `yes`; behind it that for `no` */
+};
+
+/* Nodes in the order of levels; below a leaf stands the leaf again. */
+struct top {
+	uint64_t limits[TOP_NODES];
+	uint32_t columns[TOP_NODES], ends[TOP_ENDS];
 };
 
 struct set { size_t first, n_words; bool missing; };
 
-struct column { uint32_t input; uint8_t missing; bool category; };
+struct column {
+	uint32_t input;
+	uint8_t missing;
+	bool category;
+	uint32_t twin;			/* 1 + the column before this one that differs in where NaN goes alone; 0: none */
+};
 
 struct trees_walk {
-	struct node *nodes;
+	uint64_t *limits;		/* per node */
+	struct link *links;		/* per node */
 	double *values;			/* per node: of a leaf the value, or of EACH_OUTPUT the first of them in trees.values */
 	uint32_t *roots, n_nodes;
+	struct top *tops;		/* per tree */
 	struct set *sets;
 	struct column *columns;
 	size_t n_sets, n_columns, rows;	/* rows: of a block */
@@ -85,51 +109,102 @@ INLINE uint64_t category_of(enum trees_arithmetic arithmetic, double x)
 	return x >= least && x < 0x1p31 ? (uint64_t)(int64_t)x : NO_CATEGORY;
 }
 
+static uint64_t missing_key(enum trees_missing missing)
+{
+	return missing == TREES_NAN_YES || missing == TREES_ZERO_YES ? MISSING_LOW : missing == TREES_NAN_ZERO ? key_of(0) : MISSING_HIGH;
+}
+
+static void lay_numbers(const struct trees *t, const struct column *c, const double *x, size_t rows, uint64_t *restrict keys)
+{
+	const double zero = c->missing == TREES_ZERO_YES || c->missing == TREES_ZERO_NO ? TREES_ZERO : -1;
+	const uint64_t missing = missing_key(c->missing);
+
+	for (size_t r = 0; r < rows; r++, x += t->inputs) {
+		const double v = rounded(t, *x);
+		keys[r] = v != v || fabs(v) <= zero ? missing : key_of(v);
+	}
+}
+
+static void lay_categories(const struct trees *t, const struct column *c, const double *x, size_t rows, uint64_t *restrict keys)
+{
+	for (size_t r = 0; r < rows; r++, x += t->inputs) {
+		const double v = rounded(t, *x);
+		keys[r] = v == v ? category_of(t->arithmetic, v) : c->missing == TREES_NAN_ZERO ? 0 : SET;
+	}
+}
+
+FAST static void lay_twin(const uint64_t *restrict twin, uint64_t theirs, uint64_t ours, size_t rows, uint64_t *restrict keys)
+{
+	for (size_t r = 0; r < rows; r++)
+		keys[r] = twin[r] == theirs ? ours : twin[r];
+}
+
 static void lay_out(const struct trees *t, const double *x, size_t rows, uint64_t *keys)
 {
 	const struct trees_walk *w = t->walk;
 
-	for (size_t c = 0; c < w->n_columns; c++, keys += w->rows) {
-		const struct column *column = &w->columns[c];
-		const enum trees_missing missing = column->missing;
-		const double *from = x + column->input, zero = missing == TREES_ZERO_YES || missing == TREES_ZERO_NO ? TREES_ZERO : -1;
-		const uint64_t low_high = missing == TREES_NAN_YES || missing == TREES_ZERO_YES ? MISSING_LOW :
-		    missing == TREES_NAN_ZERO ? key_of(0) : MISSING_HIGH;
-		for (size_t r = 0; r < rows; r++, from += t->inputs) {
-			const double v = rounded(t, *from);
-			if (column->category)
-				keys[r] = v == v ? category_of(t->arithmetic, v) : missing == TREES_NAN_ZERO ? 0 : SET;
-			else
-				keys[r] = v != v || fabs(v) <= zero ? low_high : key_of(v);
-		}
+	for (size_t i = 0; i < w->n_columns; i++) {
+		const struct column *c = &w->columns[i];
+		uint64_t *to = keys + i * w->rows;
+		if (c->category)
+			lay_categories(t, c, x + c->input, rows, to);
+		else if (c->twin)
+			lay_twin(keys + (c->twin - 1) * w->rows, missing_key(w->columns[c->twin - 1].missing), missing_key(c->missing), rows, to);
+		else
+			lay_numbers(t, c, x + c->input, rows, to);
 	}
 }
 
 /* ---- walks ---- */
 
-/* FLIGHT steps.  lane: how far apart the keys of walks are: 1 for rows, 0 for trees. */
-INLINE void step(const struct node *nodes, const uint64_t *keys, size_t lane, uint32_t at[FLIGHT])
+INLINE uint64_t key_at(const uint64_t *keys, uint32_t bytes)
 {
+	return *(const uint64_t *)(const void *)((const char *)keys + bytes);
+}
+
+/* FLIGHT steps.  lane: how far apart the keys of walks are: 1 for rows, 0 for trees. */
+INLINE void step(const struct trees_walk *w, const uint64_t *keys, size_t lane, uint32_t at[FLIGHT])
+{
+	const uint64_t *limits = w->limits;
+	const struct link *links = w->links;
+
 	for (size_t j = 0; j < FLIGHT; j++) {
-		const struct node *n = &nodes[at[j]];
-		at[j] = n->next + (keys[n->column + j * lane] > n->limit);
+		const uint32_t i = at[j];
+		at[j] = links[i].next + (key_at(keys + j * lane, links[i].column) > limits[i]);
 	}
 }
 
-INLINE void walk(const struct node *nodes, const uint64_t *keys, size_t lane, uint32_t at[FLIGHT], uint32_t depth)
+/* Where each of `rows` rows goes on below the top of a tree. */
+FAST static void enter(const struct top *top, const uint64_t *keys, size_t rows, uint64_t *restrict ends)
+{
+	const uint64_t *k[TOP_NODES], *l = top->limits;
+
+	for (int i = 0; i < TOP_NODES; i++)
+		k[i] = (const uint64_t *)(const void *)((const char *)keys + top->columns[i]);
+	for (size_t r = 0; r < rows; r++) {
+		const uint64_t a = k[0][r] > l[0], b0 = k[1][r] > l[1], b1 = k[2][r] > l[2];
+		const uint64_t c0 = k[3][r] > l[3], c1 = k[4][r] > l[4], c2 = k[5][r] > l[5], c3 = k[6][r] > l[6];
+		const uint64_t b = a ? b1 : b0, low = b0 ? c1 : c0, high = b1 ? c3 : c2;
+		ends[r] = 4 * a + 2 * b + (a ? high : low);
+	}
+}
+
+INLINE void walk(const struct trees_walk *w, const uint64_t *keys, size_t lane, uint32_t at[FLIGHT], uint32_t depth)
 {
 	if (depth <= SHALLOW) {
-		for (uint32_t d = 0; d < depth; d += 2) {
-			step(nodes, keys, lane, at);
-			step(nodes, keys, lane, at);
+		for (; depth > 1; depth -= 2) {
+			step(w, keys, lane, at);
+			step(w, keys, lane, at);
 		}
+		if (depth)
+			step(w, keys, lane, at);
 		return;
 	}
 	for (uint32_t moved = 1; moved;) {
 		uint32_t before[FLIGHT];
-		step(nodes, keys, lane, at);
+		step(w, keys, lane, at);
 		memcpy(before, at, sizeof before);
-		step(nodes, keys, lane, at);
+		step(w, keys, lane, at);
 		moved = 0;
 		for (size_t j = 0; j < FLIGHT; j++)
 			moved |= at[j] ^ before[j];
@@ -148,60 +223,76 @@ static uint32_t walk_sets(const struct trees *t, const uint64_t *keys, uint32_t 
 	const struct trees_walk *w = t->walk;
 
 	for (;;) {
-		const struct node *n = &w->nodes[at];
-		const uint64_t key = keys[n->column];
-		if (n->limit < SET)
-			at = n->next + (key > n->limit);
-		else if (n->limit != LEAF)
-			at = n->next + !in_set(t, &w->sets[n->limit - SET], key);
+		const struct link *l = &w->links[at];
+		const uint64_t limit = w->limits[at], key = key_at(keys, l->column);
+		if (limit < SET)
+			at = l->next + (key > limit);
+		else if (limit != LEAF)
+			at = l->next + !in_set(t, &w->sets[limit - SET], key);
 		else
 			return at;
 	}
 }
 
-/* ---- sums ---- */
-
-INLINE double plus(enum trees_arithmetic arithmetic, double a, double b)
-{
-	return arithmetic == TREES_FLOAT ? (double)((float)a + (float)b) : a + b;
-}
-
-INLINE void add(const struct trees *t, const struct trees_tree *tree, uint32_t leaf, double *z)
-{
-	const double value = t->walk->values[leaf];
-
-	if (tree->output != TREES_EACH_OUTPUT) {
-		z[tree->output] = plus(t->arithmetic, z[tree->output], value);
-		return;
-	}
-	const double *values = t->values + (size_t)value;
-	for (size_t k = 0; k < t->outputs; k++)
-		z[k] = plus(t->arithmetic, z[k], values[k]);
-}
-
-/* One tree, `rows` rows: a multiple of FLIGHT. */
-static void add_tree(const struct trees *t, size_t i, const uint64_t *keys, size_t rows, double *z)
+/* The values of the leaves that rows come to in one tree; their number is a multiple of FLIGHT. */
+static void walk_tree(const struct trees *t, size_t i, const uint64_t *keys, size_t rows, double values[ROWS])
 {
 	const struct trees_walk *w = t->walk;
 	const struct trees_tree *tree = &t->trees[i];
-	const size_t outputs = t->outputs;
-	uint32_t at[FLIGHT];
+	uint64_t ends[ROWS];
 
-	for (size_t r = 0; r < rows; r += FLIGHT, z += FLIGHT * outputs) {
+	if (tree->has_sets) {
+		for (size_t r = 0; r < rows; r++)
+			values[r] = w->values[walk_sets(t, keys + r, w->roots[i])];
+		return;
+	}
+	enter(&w->tops[i], keys, rows, ends);
+	for (size_t r = 0; r < rows; r += FLIGHT) {
+		uint32_t at[FLIGHT];
 		for (size_t j = 0; j < FLIGHT; j++)
-			at[j] = w->roots[i];
-		if (tree->has_sets)
-			for (size_t j = 0; j < FLIGHT; j++)
-				at[j] = walk_sets(t, keys + r + j, at[j]);
-		else
-			walk(w->nodes, keys + r, 1, at, tree->depth);
+			at[j] = w->tops[i].ends[ends[r + j]];
+		walk(w, keys + r, 1, at, tree->depth > TOP ? tree->depth - TOP : 0);
 		for (size_t j = 0; j < FLIGHT; j++)
-			add(t, tree, at[j], z + j * outputs);
+			values[r + j] = w->values[at[j]];
+	}
+}
+
+/* ---- sums: of a block, output by output ---- */
+
+/* Of two floats the double sum, rounded, is their float sum: a double has more than twice the bits (S. Figueroa, 1995). */
+INLINE double plus(enum trees_arithmetic arithmetic, double a, double b)
+{
+	return arithmetic == TREES_FLOAT ? (double)(float)(a + b) : a + b;
+}
+
+FAST static void plus_all(enum trees_arithmetic arithmetic, double *restrict sums, const double *restrict values, size_t rows)
+{
+	if (arithmetic == TREES_FLOAT)
+		for (size_t r = 0; r < rows; r++)
+			sums[r] = plus(TREES_FLOAT, sums[r], values[r]);
+	else
+		for (size_t r = 0; r < rows; r++)
+			sums[r] = plus(TREES_DOUBLE, sums[r], values[r]);
+}
+
+/* values: of a tree for each output, where in trees.values the first stands. */
+static void add(const struct trees *t, const struct trees_tree *tree, const double *values, size_t rows, double *sums)
+{
+	double each[ROWS];
+
+	if (tree->output != TREES_EACH_OUTPUT) {
+		plus_all(t->arithmetic, sums + tree->output * t->walk->rows, values, rows);
+		return;
+	}
+	for (size_t k = 0; k < t->outputs; k++) {
+		for (size_t r = 0; r < rows; r++)
+			each[r] = t->values[(size_t)values[r] + k];
+		plus_all(t->arithmetic, sums + k * t->walk->rows, each, rows);
 	}
 }
 
 /* All trees, one row. */
-static void add_trees(const struct trees *t, const uint64_t *keys, double *z)
+static void add_trees(const struct trees *t, const uint64_t *keys, double *sums)
 {
 	const struct trees_walk *w = t->walk;
 
@@ -209,7 +300,7 @@ static void add_trees(const struct trees *t, const uint64_t *keys, double *z)
 		uint32_t at[FLIGHT], depth = 0;
 		size_t n = 0;
 		if (t->trees[i].has_sets) {
-			add(t, &t->trees[i], walk_sets(t, keys, w->roots[i]), z);
+			add(t, &t->trees[i], &w->values[walk_sets(t, keys, w->roots[i])], 1, sums);
 			i++;
 			continue;
 		}
@@ -219,35 +310,55 @@ static void add_trees(const struct trees *t, const uint64_t *keys, double *z)
 		}
 		for (size_t j = n; j < FLIGHT; j++)
 			at[j] = at[0];
-		walk(w->nodes, keys, 0, at, depth);
+		walk(w, keys, 0, at, depth);
 		for (size_t j = 0; j < n; j++)
-			add(t, &t->trees[i + j], at[j], z);
+			add(t, &t->trees[i + j], &w->values[at[j]], 1, sums);
 		i += n;
 	}
+}
+
+static void score(const struct trees *t, const uint64_t *keys, size_t rows, double *sums)
+{
+	const size_t whole = rows - rows % FLIGHT;
+	double values[ROWS];
+
+	for (size_t k = 0; k < t->outputs; k++)
+		for (size_t r = 0; r < rows; r++)
+			sums[k * t->walk->rows + r] = t->base[k];
+	for (size_t i = 0; whole && i < t->n; i++) {
+		walk_tree(t, i, keys, whole, values);
+		add(t, &t->trees[i], values, whole, sums);
+	}
+	for (size_t r = whole; r < rows; r++)
+		add_trees(t, keys + r, sums + r);
+}
+
+static void copy_out(const struct trees *t, const double *sums, size_t rows, double *z)
+{
+	for (size_t r = 0; r < rows; r++)
+		for (size_t k = 0; k < t->outputs; k++) {
+			const double sum = sums[k * t->walk->rows + r];
+			*z++ = t->divisor == 1 ? sum : rounded(t, sum / t->divisor);
+		}
 }
 
 void trees_walk_margins(const struct trees *t, const double *x, size_t rows, double *z)
 {
 	const struct trees_walk *w = t->walk;
 	uint64_t *keys = alloc_bytes((w->n_columns + 1) * w->rows * sizeof *keys);
+	double *sums = alloc_bytes(t->outputs * w->rows * sizeof *sums);
 
-	for (size_t r = 0; r < rows; r++)
-		memcpy(z + r * t->outputs, t->base, t->outputs * sizeof *z);
 	while (rows) {
-		const size_t n = rows < w->rows ? rows : w->rows, whole = n - n % FLIGHT;
+		const size_t n = rows < w->rows ? rows : w->rows;
 		lay_out(t, x, n, keys);
-		for (size_t i = 0; whole && i < t->n; i++)
-			add_tree(t, i, keys, whole, z);
-		for (size_t r = whole; r < n; r++)
-			add_trees(t, keys + r, z + r * t->outputs);
-		if (t->divisor != 1)
-			for (size_t k = 0; k < n * t->outputs; k++)
-				z[k] = rounded(t, z[k] / t->divisor);
+		score(t, keys, n, sums);
+		copy_out(t, sums, n, z);
 		x += n * t->inputs;
 		z += n * t->outputs;
 		rows -= n;
 	}
 	free(keys);
+	free(sums);
 }
 
 /* ---- layout ---- */
@@ -265,10 +376,11 @@ static uint32_t column_of(struct layout *l, const struct trees_kept *k)
 	const bool category = k->test == TREES_ONE_OF;
 	/* Where a category is missing the set itself says where it goes. */
 	const uint8_t missing = category && k->missing != TREES_NAN_ZERO ? TREES_NAN_NO : k->missing;
-	uint32_t *known = &l->columns[(size_t)k->input * TREATMENTS + missing * 2u + category];
+	uint32_t *of = &l->columns[(size_t)k->input * TREATMENTS], *known = &of[missing * 2u + category];
 
 	if (!*known) {
-		l->w->columns[l->w->n_columns++] = (struct column){ k->input, missing, category };
+		const uint32_t twin = category ? 0 : missing == TREES_NAN_YES ? of[TREES_NAN_NO * 2u] : missing == TREES_NAN_NO ? of[TREES_NAN_YES * 2u] : 0;
+		l->w->columns[l->w->n_columns++] = (struct column){ k->input, missing, category, twin };
 		*known = (uint32_t)l->w->n_columns;
 	}
 	return *known - 1;
@@ -292,17 +404,35 @@ static void lay_tree(struct layout *l, const struct trees_tree *tree, uint32_t *
 	place[0] = w->n_nodes++;
 	for (uint32_t i = 0; i < tree->n; i++) {
 		const struct trees_kept *k = &kept[i];
-		struct node *n = &w->nodes[place[i]];
+		const uint32_t at = place[i];
 		if (k->test == TREES_LEAF) {
-			*n = (struct node){ LEAF, 0, place[i] };
-			w->values[place[i]] = tree->output == TREES_EACH_OUTPUT ? (double)k->at : l->t->values[k->at];
+			w->limits[at] = LEAF;
+			w->links[at] = (struct link){ 0, at };
+			w->values[at] = tree->output == TREES_EACH_OUTPUT ? (double)k->at : l->t->values[k->at];
 		} else {
-			*n = (struct node){ limit_of(l, k), column_of(l, k), w->n_nodes };
+			w->limits[at] = limit_of(l, k);
+			w->links[at] = (struct link){ column_of(l, k), w->n_nodes };
 			place[i + 1] = w->n_nodes;
 			place[k->no] = w->n_nodes + 1;
 			w->n_nodes += 2;
 		}
 	}
+}
+
+static void lay_top(struct trees_walk *w, size_t i)
+{
+	struct top *top = &w->tops[i];
+	uint32_t at[TOP_NODES + TOP_ENDS];
+
+	at[0] = w->roots[i];
+	for (int k = 0; k < TOP_NODES; k++) {
+		const uint32_t node = at[k], leaf = w->limits[node] == LEAF;
+		top->limits[k] = w->limits[node];
+		top->columns[k] = w->links[node].column;
+		at[2 * k + 1] = w->links[node].next;
+		at[2 * k + 2] = w->links[node].next + !leaf;
+	}
+	memcpy(top->ends, at + TOP_NODES, sizeof top->ends);
 }
 
 static size_t block_rows(size_t columns)
@@ -324,9 +454,11 @@ struct trees_walk *trees_walk_new(const struct trees *t)
 		most = t->trees[i].n > most ? t->trees[i].n : most;
 	for (size_t i = 0; i < t->n_nodes; i++)
 		sets += t->nodes[i].test == TREES_ONE_OF;
-	w->nodes = alloc_bytes((t->n_nodes + 1) * sizeof *w->nodes);
+	w->limits = alloc_bytes((t->n_nodes + 1) * sizeof *w->limits);
+	w->links = alloc_bytes((t->n_nodes + 1) * sizeof *w->links);
 	w->values = alloc_bytes((t->n_nodes + 1) * sizeof *w->values);
 	w->roots = alloc_bytes((t->n + 1) * sizeof *w->roots);
+	w->tops = alloc_bytes((t->n + 1) * sizeof *w->tops);
 	w->sets = alloc_bytes((sets + 1) * sizeof *w->sets);
 	w->columns = alloc_bytes((t->inputs * TREATMENTS + 1) * sizeof *w->columns);
 	uint32_t *place = alloc_bytes(((size_t)most + 1) * sizeof *place);
@@ -336,7 +468,9 @@ struct trees_walk *trees_walk_new(const struct trees *t)
 	}
 	w->rows = block_rows(w->n_columns);
 	for (size_t i = 0; i < t->n_nodes; i++)
-		w->nodes[i].column *= (uint32_t)w->rows;
+		w->links[i].column *= (uint32_t)(w->rows * sizeof(uint64_t));
+	for (size_t i = 0; i < t->n; i++)
+		lay_top(w, i);
 	free(place);
 	free(l.columns);
 	return w;
@@ -346,9 +480,11 @@ void trees_walk_free(struct trees_walk *w)
 {
 	if (!w)
 		return;
-	free(w->nodes);
+	free(w->limits);
+	free(w->links);
 	free(w->values);
 	free(w->roots);
+	free(w->tops);
 	free(w->sets);
 	free(w->columns);
 	free(w);
