@@ -291,11 +291,11 @@ fetch_yyjson() {
 # DuckDB has no package of Debian's: Python's, in an environment of its own.
 fetch_peers() {
 	[ -x "$deps/peers/bin/python3" ] || quietly python3 -m venv "$deps/peers" || die "python3 -m venv failed: $log"
-	"$deps/peers/bin/python3" -c 'import duckdb, sklearn' 2>/dev/null && return
-	echo "deps: installing duckdb and scikit-learn with pip into $deps/peers"
-	quietly "$deps/peers/bin/python3" -m pip install -q --disable-pip-version-check duckdb scikit-learn || {
+	"$deps/peers/bin/python3" -c 'import duckdb, sklearn, polars, xgboost, lightgbm' 2>/dev/null && return
+	echo "deps: installing duckdb, scikit-learn, polars, xgboost and lightgbm with pip into $deps/peers"
+	quietly "$deps/peers/bin/python3" -m pip install -q --disable-pip-version-check duckdb scikit-learn polars xgboost-cpu lightgbm || {
 		tail -n 5 "$log" >&2
-		die "could not install duckdb and scikit-learn (all of it in $log)"
+		die "could not install duckdb, scikit-learn, polars, xgboost and lightgbm (all of it in $log)"
 	}
 }
 
