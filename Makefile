@@ -249,7 +249,7 @@ bench:
 bench-peers:
 	@test/deps.sh build peers
 
-# The expected values in test/fixtures, again from the real scikit-learn, DuckDB and pandas; nobody else needs Python packages.
+# The expected values in test/fixtures, again from the real scikit-learn, DuckDB, pandas, XGBoost and LightGBM; nobody else needs Python packages.
 fixtures:
 	test/fixtures/make
 

@@ -30,7 +30,9 @@ static int read_root(const char *text, size_t len, struct arena *arena, struct v
 		return error_set(why, "is no model: it is empty");
 	if (!json_document(arena, text, len, root, &reason))
 		return 0;
-	struct error ignored;	/* XGBoost writes NaN */
+	struct error ignored;
+	arena_clear(arena);
+	/* XGBoost writes NaN. */
 	if (!json_document_nan(arena, text, len, root, &ignored) && json_get(*root, "learner", arena).type != VALUE_MISSING)
 		return 0;
 	return error_set(why, "is no model: not JSON at %s", reason.text);

@@ -42,7 +42,7 @@ void schema_release(struct schema *);
 size_t schema_add(struct schema *, const char *name, size_t len, enum missing, double number);
 
 /* The categories of input i, so far none: `n` texts, or `n` numbers, copied. */
-void schema_set_categories(struct schema *, size_t i, const struct value *texts, size_t n);
+void schema_set_categories(struct schema *, size_t i, const struct value *values, size_t n);
 
 /* Takes input i out. */
 void schema_drop(struct schema *, size_t i);

@@ -291,6 +291,18 @@ static void add(const struct trees *t, const struct trees_tree *tree, const doub
 	}
 }
 
+/* The same of one row. */
+INLINE void add_value(const struct trees *t, const struct trees_tree *tree, double value, double *sums)
+{
+	const size_t apart = t->walk->rows;
+
+	if (tree->output != TREES_EACH_OUTPUT)
+		sums[tree->output * apart] = plus(t->arithmetic, sums[tree->output * apart], value);
+	else
+		for (size_t k = 0; k < t->outputs; k++)
+			sums[k * apart] = plus(t->arithmetic, sums[k * apart], t->values[(size_t)value + k]);
+}
+
 /* All trees, one row. */
 static void add_trees(const struct trees *t, const uint64_t *keys, double *sums)
 {
@@ -300,7 +312,7 @@ static void add_trees(const struct trees *t, const uint64_t *keys, double *sums)
 		uint32_t at[FLIGHT], depth = 0;
 		size_t n = 0;
 		if (t->trees[i].has_sets) {
-			add(t, &t->trees[i], &w->values[walk_sets(t, keys, w->roots[i])], 1, sums);
+			add_value(t, &t->trees[i], w->values[walk_sets(t, keys, w->roots[i])], sums);
 			i++;
 			continue;
 		}
@@ -312,7 +324,7 @@ static void add_trees(const struct trees *t, const uint64_t *keys, double *sums)
 			at[j] = at[0];
 		walk(w, keys, 0, at, depth);
 		for (size_t j = 0; j < n; j++)
-			add(t, &t->trees[i + j], &w->values[at[j]], 1, sums);
+			add_value(t, &t->trees[i + j], w->values[at[j]], sums);
 		i += n;
 	}
 }

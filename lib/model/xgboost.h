@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xgboost.h - the JSON of XGBoost's Booster.save_model, 1.0 and later, to a model.
+ * xgboost.h - the JSON of XGBoost's Booster.save_model to a model.
  *
  * All trees are read, as Booster.predict uses them: best_iteration is a matter of its scikit-learn wrapper.  Inputs that the file does not
  * name have the name ""; labels come from the attribute sml_labels, a JSON array of strings; where there is none they are NULL.
