@@ -148,12 +148,15 @@ static int number(struct reading *r, char type)
 /* A number as text, whose grammar is JSON's. */
 static int high_precision(struct reading *r)
 {
+	static const char allowed[] = "+-.0123456789eE";
 	const char *digits;
-	size_t len;
+	size_t len, good = 0;
 
 	if (text(r, &digits, &len))
 		return -1;
-	if (!len || strspn(digits, "+-.0123456789eE") < len)
+	while (good < len && memchr(allowed, digits[good], sizeof allowed - 1))
+		good++;
+	if (!len || good < len)
 		return complain(r, "a number of high precision is none");
 	buf_add(r->out, digits, len);
 	return 0;

@@ -119,6 +119,27 @@ static const char *left_out(const struct encoder *e)
 
 static const struct encode_leave leave[] = { { "label", NULL }, { "at", "the time" } };
 
+static void categories(void)
+{
+	const struct value colors[] = { value_text("red", 3), value_text("blue", 4) }, sizes[] = { value_number(36), value_number(0.5) };
+	struct schema s = SCHEMA_INIT;
+	struct fields fs;
+
+	schema_add(&s, "color", 5, MISSING_KEEP, 0);
+	schema_add(&s, "size", 4, MISSING_KEEP, 0);
+	schema_set_categories(&s, 0, colors, 2);
+	schema_set_categories(&s, 1, sizes, 2);
+	fields_init(&fs);
+	struct encoder *e = encode_new(&s, &fs);
+	is_str(row(e, &s, &fs, "{\"color\":\"blue\",\"size\":0.5}"), "1 1", "a text and a number are numbers of their likes");
+	is_str(row(e, &s, &fs, "{\"color\":\"green\",\"size\":1}"), "nan nan", "others are missing");
+	is_str(row(e, &s, &fs, "{\"color\":1,\"size\":\"36\"}"), "1 0", "a number is the number of a text's category; a text is looked up among numbers, too");
+	is_str(row(e, &s, &fs, "{\"color\":[],\"size\":36}"), "feature color: color is an array, not a number or a string", "neither");
+	encode_free(e);
+	fields_release(&fs);
+	schema_release(&s);
+}
+
 static void growing(void)
 {
 	struct fields fs;
@@ -341,6 +362,7 @@ int main(void)
 {
 	prng_init(&prng, 3);
 	known();
+	categories();
 	missing();
 	growing();
 	without_values();
