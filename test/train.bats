@@ -410,7 +410,7 @@ fits_labels() {
 	run -0 --separate-stderr sml-train -y l -x x,y --missing error -m m.json in
 	equal 2 "$(jq .training.rows m.json)"
 	run -2 --separate-stderr sml-train -y l --missing median -m m.json in
-	equal 'sml-train: --missing: "median" is neither mean nor error nor a number' "$stderr"
+	equal 'sml-train: --missing: "median" is neither mean nor error nor branch nor a number' "$stderr"
 }
 
 @test "a constant feature contributes nothing and is told once" {
