@@ -59,8 +59,8 @@ expected() {
 	sml-route error=a|afile
 	sml-route --oversize |error stop
 	sml-route --on-closed=d|drop
-	sml-train --kind |linear logistic one-vs-rest softmax
-	sml-train --missing=|error mean
+	sml-train --kind |gbt linear logistic one-vs-rest softmax tree
+	sml-train --missing=|branch error mean
 	CASES
 }
 

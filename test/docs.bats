@@ -300,6 +300,7 @@ variables() {
 		"$(variables "$SML_ROOT/man/sml.7")" "(- getenv, + sml.7)"
 	for tool in "${tools[@]}"; do
 		want=SML_TIME
+		! listed "$tool" | grep -q ' kind ' || want=$'SML_LIBXGBOOST\n'$want
 		! listed "$tool" | grep -q ' shard ' || want=$'SML_SHARD\n'$want
 		! listed "$tool" | grep -q ' pipeline ' || want=$'SML_PIPELINE\n'$want
 		! listed "$tool" | grep -q ' checkpoint ' || want=$'SML_CHECKPOINT\n'$want

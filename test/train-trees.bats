@@ -24,7 +24,6 @@ close() {
 
 # needs_xgboost: its library is a matter of the machine
 needs_xgboost() {
-	run -2 --separate-stderr sml-train -y x --kind gbt -m - --l1 x </dev/null
 	run --separate-stderr sml-train -y x --kind gbt -m - /dev/null
 	[ "$status" != 2 ] || skip "${stderr#*: }"
 }
