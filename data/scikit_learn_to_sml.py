@@ -38,9 +38,16 @@ def turned(tree):
     return [{**n, "value": 1 - n["value"]} if "value" in n else n for n in tree]
 
 
+def text(label):
+    """As sml knows a label: 1, 1.0 and "1" are one."""
+    if isinstance(label, (bool, np.bool_)):
+        return "true" if label else "false"
+    return f"{label:.17g}" if isinstance(label, (float, np.floating)) else str(label)
+
+
 def model(fitted, names, positive=None):
     scaler, fitted = (fitted[0], fitted[-1]) if hasattr(fitted, "steps") and len(fitted) > 1 else (None, fitted)
-    labels = [str(c) for c in getattr(fitted, "classes_", [])]
+    labels = [text(c) for c in getattr(fitted, "classes_", [])]
     m = {"format": 1}
     if hasattr(fitted, "coef_"):
         kind = "linear" if not labels else "logistic" if len(labels) == 2 else "softmax"

@@ -398,6 +398,7 @@ recipes() {
 @test "the recipes of README run" {
 	tried=0
 	while IFS= read -r -d $'\f' recipe; do
+		[[ $recipe != *sklearn* ]] || python3 -c 'import sklearn' 2>/dev/null || continue
 		run_example README.md "$recipe" ''
 		tried=$((tried + 1))
 	done < <(recipes)

@@ -36,27 +36,27 @@ mixed() {
 }
 
 @test "a tree is scikit-learn's" {
-	local nth n data options expected=$fixtures/learned.expected.json
-	n=$(jq '.cases | length' "$expected")
+	local nth n data options from=$fixtures/learned.expected.json
+	n=$(jq '.cases | length' "$from")
 	[ "$n" -gt 8 ]
 	for ((nth = 0; nth < n; nth++)); do
-		mapfile -t options < <(jq -r ".cases[$nth].options[]" "$expected")
-		data=$fixtures/$(jq -r ".cases[$nth].data" "$expected")
+		mapfile -t options < <(jq -r ".cases[$nth].options[]" "$from")
+		data=$fixtures/$(jq -r ".cases[$nth].data" "$from")
 		sml-train -q -m m.json "${options[@]}" "$data"
-		jq -c ".cases[$nth].answers[]" "$expected" >expected
+		jq -c ".cases[$nth].answers[]" "$from" >expected
 		sml-classify -q -m m.json "$data" | answers >got
 		close expected got 1e-12
 	done
 }
 
 @test "models of scikit-learn score as it does" {
-	local nth n data expected=$fixtures/scikit-learn.expected.json
-	n=$(jq '.cases | length' "$expected")
+	local nth n data from=$fixtures/scikit-learn.expected.json
+	n=$(jq '.cases | length' "$from")
 	[ "$n" -gt 5 ]
 	for ((nth = 0; nth < n; nth++)); do
-		data=$fixtures/$(jq -r ".cases[$nth].data" "$expected")
-		jq -c ".cases[$nth].answers[]" "$expected" >expected
-		sml-classify -q -m "$fixtures/$(jq -r ".cases[$nth].model" "$expected")" "$data" | answers >got
+		data=$fixtures/$(jq -r ".cases[$nth].data" "$from")
+		jq -c ".cases[$nth].answers[]" "$from" >expected
+		sml-classify -q -m "$fixtures/$(jq -r ".cases[$nth].model" "$from")" "$data" | answers >got
 		close expected got 1e-12
 	done
 }
@@ -81,15 +81,15 @@ mixed() {
 
 @test "gradient boosting is XGBoost's" {
 	needs_xgboost
-	local nth n data options expected=$fixtures/boosted.expected.json
-	n=$(jq '.cases | length' "$expected")
+	local nth n data options from=$fixtures/boosted.expected.json
+	n=$(jq '.cases | length' "$from")
 	[ "$n" -gt 8 ]
 	for ((nth = 0; nth < n; nth++)); do
-		mapfile -t options < <(jq -r ".cases[$nth].options[]" "$expected")
-		data=$fixtures/$(jq -r ".cases[$nth].data" "$expected")
+		mapfile -t options < <(jq -r ".cases[$nth].options[]" "$from")
+		data=$fixtures/$(jq -r ".cases[$nth].data" "$from")
 		sml-train -q -m m.json "${options[@]}" "$data"
 		jq -c ".cases[$nth] | .classes as \$k | .margins[] | if \$k == 0 then . elif \$k == 2 then 1 / (1 + (-. | exp))
-			else map(exp) | (add) as \$sum | map(. / \$sum) end" "$expected" >expected
+			else map(exp) | (add) as \$sum | map(. / \$sum) end" "$from" >expected
 		sml-classify -q -m m.json "$data" | answers >got
 		close expected got 1e-7
 	done
@@ -106,7 +106,7 @@ mixed() {
 	equal "$(cat m.json)" "$output" 'equal runs, equal files, and on standard output'
 	sml-train -q -y label -x a,b,colour=red --kind gbt --rounds 5 --subsample 0.5 --seed 1 -m a.json in
 	sml-train -q -y label -x a,b,colour=red --kind gbt --rounds 5 --subsample 0.5 --seed 2 -m b.json in
-	! cmp -s a.json b.json
+	run ! cmp -s a.json b.json
 	run -0 --separate-stderr sml-train -v -y label -x a,b --kind gbt --rounds 3 --max-depth 2 --holdout 20% -m m.json in
 	[[ $stderr == *'training     held out'* && $stderr == *', 9 trees, at most 2 splits deep'* ]]
 }

@@ -83,8 +83,8 @@ struct trees_step { size_t input; enum trees_test test; double threshold; bool y
 bool trees_path(const struct trees *, const double *x, size_t t, uint32_t *at, struct trees_step *);
 
 /* What was added, in preorder: `yes` of a split is the node behind it.  What it borrows lives as long as the trees. */
-size_t trees_nodes(const struct trees *, size_t t);
-void trees_node(const struct trees *, size_t t, size_t node, struct trees_node *);
+size_t trees_nodes(const struct trees *, size_t i);
+void trees_node(const struct trees *, size_t i, size_t node, struct trees_node *out);
 
 bool trees_uses(const struct trees *, size_t input);
 size_t trees_count(const struct trees *);
