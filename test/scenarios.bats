@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Whole systems on the sample data: click-through rates, pings of trucks that come late, card fraud, customers who leave.  Their recipes are in README.
+# Whole systems on the sample data: click-through rates, pings of trucks that come late, card fraud, customers who leave, purchases in
+# three classes, and models that are compared.  Recipes are in README.
 # shellcheck disable=SC2016,SC2154 # $ in programs of jq; $output and $stderr are of bats
 
 load helper
@@ -269,4 +270,63 @@ processing_time() {
 		        n += 1
 		assert n > 1000, n
 	END
+
+# ---- purchases in three classes ----
+
+# tiers: features of the purchases and the tier to be learned, which follows from what is no input below
+tiers() {
+	sml-features -d 'tier = if(totalValue > 180, "HIGH", if(totalValue > 60, "MEDIUM", "LOW"))' \
+		-f "$DATA/purchases.features" "$DATA/purchases.jsonl"
+}
+
+@test "purchases in three classes: learned, scored, and routed to three outputs" {
+	tiers >features.jsonl
+	for kind in softmax one-vs-rest; do
+		sml-train -q -y features.tier --kind $kind -x basket_size,category_diversity,user_history --holdout 25% \
+			--require 'auc > 0.75 and loss < constant_loss and accuracy > constant' -m $kind.json features.jsonl
+		equal '["HIGH","LOW","MEDIUM"]' "$(jq -c .labels $kind.json)"
+		sml-classify -m $kind.json features.jsonl |
+			sml-route --truncate HIGH=3 MEDIUM=4 LOW=5 error=bad.jsonl 3>high.jsonl 4>medium.jsonl 5>low.jsonl >rest.jsonl
+		# Every purchase is in one of them, under its own name, and the others are in none.
+		equal "$(grep -c '"tier"' features.jsonl) 4 0" "$(cat high.jsonl medium.jsonl low.jsonl | wc -l) $(wc -l <bad.jsonl) $(wc -l <rest.jsonl)"
+		for tier in high medium low; do
+			[ -s $tier.jsonl ]
+			equal "${tier^^}" "$(jq -r .classification $tier.jsonl | sort -u)"
+		done
+		# The largest probability is that of the class, and they add up to 1.
+		run -0 jq -c '.classification as $c | select(([.probabilities[]] | add - 1 | fabs) > 1e-12 or .probability != .probabilities[$c] or
+			.probability != ([.probabilities[]] | max))' high.jsonl medium.jsonl low.jsonl
+		equal '' "$output"
+		# By hand: margins of the file, and the formula of sml-model(5).
+		jq -c --slurpfile m $kind.json '. as $r | $m[0] as $m
+			| [range(3) as $k | $m.biases[$k] + ([$m.features[] | .weights[$k] * ($r.features[.name] - .mean) / .scale] | add)]
+			| map(if $m.kind == "softmax" then exp else 1 / (1 + (-. | exp)) end) | add as $sum
+			| [., [$m.labels[] | $r.probabilities[.]]] | transpose | map(.[0] / $sum - .[1] | fabs) | max < 1e-12' high.jsonl | sort -u >agree
+		equal true "$(cat agree)"
+		cat high.jsonl medium.jsonl low.jsonl | sml-train -y features.tier --evaluate --by userId --require 'auc > 0.75 and rows == 200' >figures
+		equal "$(jq -r .userId high.jsonl medium.jsonl low.jsonl | sort -u | wc -l)" "$(grep -c '"by"' figures)"
+	done
+}
+
+@test "purchases: a challenger in the shadow takes over when it is better, and a variant is judged by its own users" {
+	sml-features "$DATA/purchases.features" "$DATA/purchases.jsonl" >features.jsonl
+	head -n 150 features.jsonl | sml-train -q -y label -m good.json
+	jq '.features |= map(.weight = -.weight)' good.json >bad.json
+	gate() {	# CHALLENGER
+		tail -n +151 features.jsonl | sml-classify -m "$DATA/model.json" --shadow "new=$1" |
+			sml-train -q -y label --evaluate --require 'shadow.new.loss < loss and shadow.new.auc >= 0.8' >figures
+	}
+	gate good.json
+	run -3 --separate-stderr gate bad.json
+	[[ $stderr == *"does not hold: shadow.new.loss is "*", loss is "*", shadow.new.auc is "* ]]
+	# Each variant's figures are those of its model on its users, and the shadow's those of its model on all.
+	sml-classify -m A=good.json:50 -m B="$DATA/model.json":50 --split-by userId --shadow C=bad.json features.jsonl >scored
+	sml-train -q -y label --positive HIGH_VALUE --evaluate --by variant scored >figures
+	for variant in A:good.json B:"$DATA/model.json"; do
+		jq -c --arg v "${variant%%:*}" 'select(.variant == $v) | del(.variant, .shadow, .probability, .classification, .model)' scored |
+			sml-classify -m "${variant#*:}" | sml-train -q -y label --positive HIGH_VALUE --evaluate >alone
+		equal "$(cat alone)" "$(jq -c --arg v "${variant%%:*}" 'select(.by == $v and .shadow == null) | del(.by)' figures)"
+	done
+	sml-classify -m bad.json features.jsonl | sml-train -q -y label --positive HIGH_VALUE --evaluate >alone
+	equal "$(cat alone)" "$(jq -c 'select(.by == null and .shadow == "C") | del(.shadow)' figures)"
 }
