@@ -304,7 +304,8 @@ static int no_group(const struct evaluation *e, const char *group, struct error 
 
 	for (int i = 0; i < groups->n && i < 10; i++)
 		list(&b, (size_t)i, (size_t)(groups->n < 10 ? groups->n : 10), groups->label[e->order[i]].text);
-	error_set(why, "no record has \"%.100s\" at %s%s%s", group, e->train->by_text, b.len ? ": there is " : ", or anything", buf_text(&b));
+	error_set(why, "no record has \"%.100s\" at %s%s%s", group, e->train->by_text, b.len ? ": there is " : ", or anything",
+	    buf_text(&b));
 	buf_release(&b);
 	return -1;
 }
@@ -361,7 +362,8 @@ static void report_one(const struct evaluation *e, size_t source, int group, str
 	const struct prediction_source *s = &e->predictions->sources[source];
 	const struct quality *q = &e->qualities[place(e, source, group)];
 	const struct report_subject subject = {
-		group == JUDGED_ALL ? NULL : e->predictions->groups.label[group].text, s->name, e->positive[place(e, source, group)], &s->judged.labels
+		.group = group == JUDGED_ALL ? NULL : e->predictions->groups.label[group].text, .shadow = s->name,
+		.positive = e->positive[place(e, source, group)], .labels = &s->judged.labels,
 	};
 
 	if (!q->rows)

@@ -83,7 +83,8 @@ int judged_add_labels(struct judged *j, int group, const struct value *names, co
 
 void judged_add_value(struct judged *j, int group, double prediction, double answer, double weight)
 {
-	push(j, (struct judged_row){ .score = prediction, .answer = answer, .weight = weight, .label = -1, .classified = -1, .group = (short)group });
+	push(j, (struct judged_row){ .score = prediction, .answer = answer, .weight = weight, .label = -1, .classified = -1,
+		.group = (short)group });
 }
 
 /* ---- two labels: which one the probabilities are of ---- */

@@ -41,9 +41,9 @@ int judged_add_labels(struct judged *, int group, const struct value *names, con
 void judged_add_value(struct judged *, int group, double prediction, double answer, double weight);
 
 /*
- * The figures of a group's rows; *name: the label that the probabilities are of (borrowed), NULL but for two labels.  `wanted` says which it
- * is; NULL: the one that goes with the higher probabilities where `classification` tells (among all rows), else as in training.  Accuracy is
- * that of `classification` where it is one of the labels.  -1: no rows, or the positive label cannot be told.
+ * The figures of a group's rows; *name: the label that the probabilities are of (borrowed), NULL but for two labels.  `wanted` says
+ * which it is; NULL: the one that goes with the higher probabilities where `classification` tells (among all rows), else as in
+ * training.  Accuracy is that of `classification` where it is one of the labels.  -1: no rows, or the positive label cannot be told.
  */
 int judged_quality(const struct judged *, int group, const char *wanted, struct quality *, const char **name, struct error *why);
 

@@ -52,10 +52,12 @@ double kernel_squared(const double *restrict z, const double *restrict y, const 
  */
 double kernel_softmax(double *restrict z, size_t outputs, const double *restrict y, const double *restrict s);
 /* s dl/dz_k = s (p_k - [y = k]) */
-void kernel_softmax_residual(const double *restrict p, size_t k, const double *restrict y, const double *restrict s, double *restrict residual);
+void kernel_softmax_residual(const double *restrict p, size_t k, const double *restrict y, const double *restrict s,
+    double *restrict residual);
 /* s d2l/dz_k dz_m = s p_k ([k = m] - p_m) */
 void kernel_softmax_curvature(const double *p_k, const double *p_m, bool same, const double *restrict s, double *restrict curvature);
 /* r_k = sum_m of that times u_m = s p_k (u_k - sum_m p_m u_m); p, u and r as z above */
-void kernel_softmax_product(const double *restrict p, size_t outputs, const double *restrict s, const double *restrict u, double *restrict r);
+void kernel_softmax_product(const double *restrict p, size_t outputs, const double *restrict s, const double *restrict u,
+    double *restrict r);
 
 #endif

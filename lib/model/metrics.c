@@ -135,7 +135,8 @@ void metrics_regression(const struct scored *r, size_t n, struct quality *q)
 		add(&spread, r[i].weight * d * d);
 	}
 	*q = (struct quality){
-		.kind = METRICS_REGRESSION, .rows = n, .loss = total(squares) / all / 2, .constant = mean, .constant_loss = total(spread) / all / 2,
+		.kind = METRICS_REGRESSION, .rows = n, .loss = total(squares) / all / 2,
+		.constant = mean, .constant_loss = total(spread) / all / 2,
 		.auc = NAN, .accuracy = NAN, .brier = NAN, .calibration = NAN,
 		.rmse = sqrt(total(squares) / all), .r2 = 1 - total(squares) / total(spread),
 	};

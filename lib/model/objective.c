@@ -205,8 +205,9 @@ static struct room room_new(const struct objective *o, const struct hessian *h)
 	double *rows = alloc_aligned((z + 2 * KERNEL_ROWS) * sizeof *rows);
 
 	return (struct room){
-		rows, rows + z, rows + z + KERNEL_ROWS, alloc_bytes(objective_size(o) * sizeof(double)), alloc_bytes(parts * sizeof(double)),
-		alloc_bytes((h ? h->n + 1 : 0) * KERNEL_TILE * sizeof(double)), parts
+		.z = rows, .r = rows + z, .q = rows + z + KERNEL_ROWS,
+		.gradient = alloc_bytes(objective_size(o) * sizeof(double)), .parts = alloc_bytes(parts * sizeof(double)),
+		.qx = alloc_bytes((h ? h->n + 1 : 0) * KERNEL_TILE * sizeof(double)), .parts_size = parts,
 	};
 }
 
@@ -219,8 +220,8 @@ static void room_release(struct room *room)
 }
 
 /* Adds what one shard has to the gradient, the parts of H (NULL: none) and, returned, the loss. */
-static double shard_value(const struct objective *o, size_t first, const double *w, double *gradient, const struct hessian *h, double *parts,
-    double *curvature, struct room *room)
+static double shard_value(const struct objective *o, size_t first, const double *w, double *gradient, const struct hessian *h,
+    double *parts, double *curvature, struct room *room)
 {
 	const size_t block_size = objective_outputs(o) * KERNEL_ROWS;
 	double value = 0;
