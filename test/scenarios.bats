@@ -270,6 +270,7 @@ processing_time() {
 		        n += 1
 		assert n > 1000, n
 	END
+}
 
 # ---- purchases in three classes ----
 
