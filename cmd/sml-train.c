@@ -17,6 +17,7 @@
 #include "base/savefile.h"
 #include "cli/command.h"
 #include "cli/version.h"
+#include "feature/evaluation.h"
 #include "feature/gate.h"
 #include "feature/gather.h"
 #include "model/fit.h"
@@ -276,140 +277,38 @@ static void note_skipped(const struct train *t)
 		command_note(&t->common, "in no group, without %s: %s", t->by_text, number_group(g->predictions.ungrouped, n));
 }
 
-/* ---- evaluation: the records' own predictions and the shadows, of all rows and of each group ---- */
-
-struct evaluation {
-	const struct train *train;
-	const struct predictions *predictions;
-	int *order;			/* of groups: their indices as they are printed */
-	struct quality *qualities;	/* of each source: of all rows, then of each group; rows 0: there is none */
-	const char **positive;		/* of the same */
-};
-
-static size_t place(const struct evaluation *e, size_t source, int group)
+static void note_turned(const struct train *t, const struct evaluation *e)
 {
-	return source * ((size_t)e->predictions->groups.n + 1) + (size_t)(group + 1);
-}
+	const char *positive;
+	double auc;
 
-/* "A", "B" and "C". */
-static void list(struct buf *b, size_t i, size_t n, const char *name)
-{
-	buf_format(b, "%s\"%.100s\"", !i ? "" : i + 1 < n ? ", " : " and ", name);
-}
-
-static int no_group(const struct evaluation *e, const char *group, struct error *why)
-{
-	const struct labels *groups = &e->predictions->groups;
-	struct buf b = BUF_INIT;
-
-	for (int i = 0; i < groups->n && i < 10; i++)
-		list(&b, (size_t)i, (size_t)(groups->n < 10 ? groups->n : 10), groups->label[e->order[i]].text);
-	error_set(why, "no record has \"%.100s\" at %s%s%s", group, e->train->by_text, b.len ? ": there is " : ", or anything",
-	    buf_text(&b));
-	buf_release(&b);
-	return -1;
-}
-
-static int no_shadow(const struct evaluation *e, const char *shadow, struct error *why)
-{
-	struct buf b = BUF_INIT;
-
-	for (size_t i = 1; i < e->predictions->n; i++)
-		list(&b, i - 1, e->predictions->n - 1, e->predictions->sources[i].name);
-	error_set(why, "no record has a shadow \"%.100s\"%s%s", shadow, b.len ? ": there is " : ", or any", buf_text(&b));
-	buf_release(&b);
-	return -1;
-}
-
-static const struct quality *find_quality(void *self, const char *group, const char *shadow, struct error *why)
-{
-	const struct evaluation *e = self;
-	const struct labels *groups = &e->predictions->groups;
-	const struct prediction_source *source = predictions_find(e->predictions, shadow);
-	int i = JUDGED_ALL;
-
-	if (group)
-		for (i = 0; i < groups->n && strcmp(groups->label[i].text, group) != 0;)
-			i++;
-	if (i == groups->n || !source) {
-		source ? no_group(e, group, why) : no_shadow(e, shadow, why);
-		return NULL;
+	for (size_t i = 0; i < e->predictions->n; i++) {
+		const char *name = e->predictions->sources[i].name;
+		if (evaluation_seems_turned(e, i, &auc, &positive))
+			command_note(&t->common, "%s%s%sauc %g is below 0.5: is \"%.100s\" the positive label? (--positive)",
+			    name ? "shadow " : "", name ? name : "", name ? ": " : "", floor(auc * 1000) / 1000, positive);
 	}
-	const struct quality *q = &e->qualities[place(e, (size_t)(source - e->predictions->sources), i)];
-	if (!q->rows)
-		error_set(why, "no record of %s has %s%s", group, shadow ? "a shadow " : "a prediction", shadow ? shadow : "");
-	return q->rows ? q : NULL;
-}
-
-static int judge_all(struct evaluation *e, struct error *why)
-{
-	const struct predictions *p = e->predictions;
-	struct error none;
-
-	for (size_t i = 0; i < p->n; i++)
-		for (int group = JUDGED_ALL; group < p->groups.n && p->sources[i].judged.n; group++) {
-			const size_t at = place(e, i, group);
-			/* A group may have no rows of a source; what is wrong with the rest, all rows have shown. */
-			if (judged_quality(&p->sources[i].judged, group, e->train->positive, &e->qualities[at], &e->positive[at],
-				group == JUDGED_ALL ? why : &none) && group == JUDGED_ALL)
-				return p->sources[i].name ? error_prefix(why, "shadow %s", p->sources[i].name) : -1;
-		}
-	return 0;
-}
-
-static void report_one(const struct evaluation *e, size_t source, int group, struct buf *b)
-{
-	const struct prediction_source *s = &e->predictions->sources[source];
-	const struct quality *q = &e->qualities[place(e, source, group)];
-	const struct report_subject subject = {
-		.group = group == JUDGED_ALL ? NULL : e->predictions->groups.label[group].text, .shadow = s->name,
-		.positive = e->positive[place(e, source, group)], .labels = &s->judged.labels,
-	};
-
-	if (!q->rows)
-		return;
-	if (q->auc < 0.5 && subject.positive && group == JUDGED_ALL)
-		command_note(&e->train->common, "%s%s%sauc %g is below 0.5: is \"%.100s\" the positive label? (--positive)",
-		    s->name ? "shadow " : "", s->name ? s->name : "", s->name ? ": " : "", floor(q->auc * 1000) / 1000, subject.positive);
-	report_json(b, &subject, q);
-}
-
-/* All rows first, then the groups in order of their names. */
-static void report_all(const struct evaluation *e)
-{
-	struct buf b = BUF_INIT;
-
-	for (int k = JUDGED_ALL; k < e->predictions->groups.n; k++)
-		for (size_t i = 0; i < e->predictions->n; i++)
-			report_one(e, i, k == JUDGED_ALL ? k : e->order[k], &b);
-	fwrite(b.data, 1, b.len, stdout);	/* command.c looks at stdout's state */
-	buf_release(&b);
 }
 
 static int finish_evaluation(struct train *t, struct error *why)
 {
-	const struct predictions *p = &t->gather.predictions;
-	const size_t groups = (size_t)p->groups.n, n = p->n * (groups + 1);
-	struct evaluation e = {
-		t, p, alloc_bytes((groups + 1) * sizeof *e.order), alloc_zeroed(n, sizeof *e.qualities), alloc_zeroed(n, sizeof *e.positive)
-	};
-	int *place_of = alloc_bytes((groups + 1) * sizeof *place_of), result;
+	struct evaluation e = {0};
+	struct buf b = BUF_INIT;
+	int result;
 
 	note_skipped(t);
-	labels_sort(&p->groups, place_of);
-	for (size_t i = 0; i < groups; i++)
-		e.order[place_of[i]] = (int)i;
-	result = !p->sources->judged.n ? gather_nothing(&t->gather, why) : judge_all(&e, why);
+	result = t->gather.predictions.sources->judged.n ? evaluation_judge(&e, &t->gather.predictions, t->positive, why) :
+	    gather_nothing(&t->gather, why);
 	if (result) {
 		stopped(t);
 	} else {
-		report_all(&e);
-		result = check_require(t, &(struct gate_figures){ find_quality, &e }, why);
+		note_turned(t, &e);
+		evaluation_report(&e, &b);
+		fwrite(b.data, 1, b.len, stdout);	/* command.c looks at stdout's state */
+		result = check_require(t, &(struct gate_figures){ evaluation_find, &e }, why);
 	}
-	free(place_of);
-	free(e.order);
-	free(e.qualities);
-	free(e.positive);
+	buf_release(&b);
+	evaluation_release(&e);
 	return result;
 }
 
