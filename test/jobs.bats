@@ -68,6 +68,17 @@ one_or_many() {
 	one_or_many /dev/null
 }
 
+@test "variants, shadows and trees: each thread has what it writes to for itself" {
+	local trees=$SML_ROOT/test/fixtures/trees
+	events 8000 | sed -E 's/"basket_size":([0-9]+)/&,"age":\1/; s/"total_value":([0-9.]+)/&,"income":\1/' >in
+	sed 's/"weight":3.2/"weight":-1/' "$model" >b.json
+	model=A=$model:70 one_or_many -m B=b.json:30 --split-by who --shadow three="$trees"/lgb-multiclass.txt --shadow next=b.json --labels LOW,MIDDLE,HIGH --nest event in
+	equal '"A" "B"' "$(jq .variant out.1 | grep -v null | sort -u | paste -sd ' ')"
+	grep -q '"shadow":{"three":{"classification"' out.1
+	model=$trees/lgb-multiclass.txt one_or_many --labels LOW,MIDDLE,HIGH --contributions in
+	grep -q '"contributions":{"age":' out.1
+}
+
 @test "each error of several inputs is of its file and line, and the first of all is told" {
 	events 3000 >a
 	events 100 | sed 's/^{"i"/{"j"/' >b
