@@ -311,8 +311,8 @@ static int parts_setup(struct part *parts, size_t n, bool *done, int *status)
 			return -1;
 		}
 		if (i > 0 && common_of(p)->jobs > 1) {
-			complain("sml", "%s: -j: only the first tool of a chain can work in several threads; on a pipe (| sml %s -j %lld) any can",
-			    short_name(c), short_name(c), (long long)common_of(p)->jobs);
+			complain("sml", "%s: -j: only the first tool of a chain can work in several threads; on a pipe "
+			    "(| sml %s -j %lld) any can", short_name(c), short_name(c), (long long)common_of(p)->jobs);
 			*status = EXIT_USAGE;
 			return -1;
 		}

@@ -385,9 +385,9 @@ static int stage_pass(struct next *next, struct record **r, size_t n, struct err
 	}
 	struct stage *caller = s->loop->running;
 	s->loop->running = s;
-	const int result = blame(s->loop, s, parallel ? parallel_take(parallel, r, n, why) : s->tool->records(s->self, r, n, s->behind, why));
+	const int result = parallel ? parallel_take(parallel, r, n, why) : s->tool->records(s->self, r, n, s->behind, why);
 	s->loop->running = caller;
-	return result;
+	return blame(s->loop, s, result);
 }
 
 /* What threads have taken in is passed on: one block of it, or all. */
