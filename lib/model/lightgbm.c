@@ -14,6 +14,7 @@
 #include "base/number.h"
 #include "base/table.h"
 #include "json/parse.h"
+#include "json/write.h"
 #include "model/trees.h"
 
 #define INPUTS_MAX 65536
@@ -208,6 +209,8 @@ static int read_inputs(struct reading *r, struct span last, struct span names)
 	r->inputs++;
 	if (!names.at || count_words(names) != r->inputs)
 		return error_set(r->why, "feature_names: must be %zu names", r->inputs);
+	if (!json_is_utf8(names.at, names.len))
+		return error_set(r->why, "feature_names: is not UTF-8");
 	return add_inputs(r, names);
 }
 

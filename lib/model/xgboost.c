@@ -44,7 +44,6 @@ static const struct objective {
 	{ "reg:pseudohubererror", LINK_IDENTITY, BASE_MARGIN, ANSWER_NUMBER },
 	{ "reg:absoluteerror", LINK_IDENTITY, BASE_MARGIN, ANSWER_NUMBER },
 	{ "reg:quantileerror", LINK_IDENTITY, BASE_MARGIN, ANSWER_NUMBER },
-	{ "reg:expectileerror", LINK_IDENTITY, BASE_MARGIN, ANSWER_NUMBER },
 	{ "reg:gamma", LINK_EXP, BASE_MEAN, ANSWER_NUMBER },
 	{ "reg:tweedie", LINK_EXP, BASE_MEAN, ANSWER_NUMBER },
 	{ "count:poisson", LINK_EXP, BASE_MEAN, ANSWER_NUMBER },

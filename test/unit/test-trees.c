@@ -412,6 +412,31 @@ static void many_inputs(void)
 	free(x);
 }
 
+/* As deep as a file may make it: nothing recurs. */
+static void deep(void)
+{
+	enum { DEEP = 50000 };
+	static const double values[] = { 1, 2 };
+	struct trees_node *nodes = alloc_zeroed(2 * DEEP + 1, sizeof *nodes);
+	struct trees *t = trees_new(TREES_DOUBLE, 1, 1, &(double){ 0 });
+	double z[10], parts, bias;
+
+	for (uint32_t i = 0; i < DEEP; i++) {
+		nodes[2 * i] = (struct trees_node){ .test = TREES_AT_MOST, .yes = 2 * i + 1, .no = 2 * i + 2, .threshold = i };
+		nodes[2 * i + 1] = (struct trees_node){ .values = &values[0] };
+	}
+	nodes[2 * DEEP] = (struct trees_node){ .values = &values[1] };
+	is_int(trees_add(t, 0, nodes, 2 * DEEP + 1, &why), 0, "a tree of %d levels", DEEP);
+	trees_finish(t, 1);
+	is_int(trees_depth(t), DEEP, "its depth");
+	trees_margins(t, (const double[]){ 1, 2, 1e9, 40000, 3, 4, 5, 6, 1e6, 9 }, 10, z);
+	ok(z[0] == 1 && z[2] == 2 && z[3] == 1 && z[8] == 2 && z[9] == 1, "its margins");
+	trees_contributions(t, &(double){ 1e9 }, 0, &parts, &bias);
+	ok(fabs(parts + bias - 2) < 1e-9, "its contributions");
+	trees_free(t);
+	free(nodes);
+}
+
 /* ---- files that are wrong ---- */
 
 static void refused(const char *text, size_t len, const char *message, const char *name)
@@ -495,6 +520,7 @@ static void wrong_files(void)
 		{ "num_tree_per_iteration=1", "num_tree_per_iteration=1e9", "num_tree_per_iteration: must be an integer from 1 to 65536" },
 		{ "max_feature_idx=4", "max_feature_idx=4000000000", "max_feature_idx: must be an integer from 0 to 65535" },
 		{ "feature_names=age", "feature_names=more age", "feature_names: must be 5 names" },
+		{ "feature_names=age", "feature_names=\xff", "feature_names: is not UTF-8" },
 		{ "feature_names=age", "feature_names=color", "feature_names: \"color\" is there twice" },
 		{ "\nnum_leaves=", "\nnum_leaves=2000000000", "Tree=0: num_leaves: must be an integer, 1 or greater" },
 		{ "\nnum_leaves=", "\nnum_leaves=1", "Tree=0: leaf_value: must be a number per leaf" },
@@ -561,6 +587,7 @@ int main(void)
 	for (int round = 0; round < 60; round++)
 		random_trees(&random, round);
 	many_inputs();
+	deep();
 	names();
 	wrong_files();
 	compare_all("new.expected");
