@@ -38,7 +38,7 @@
 
 enum {
 	FLIGHT = 8,
-	ROWS = 64,			/* of a block, at most */
+	ROWS = 128,			/* of a block, at most */
 	BLOCK = 64 << 10,		/* bytes of keys, where FLIGHT rows of them are not more */
 	SHALLOW = 8,			/* splits up to which a walk is not looked at before its end */
 	TOP = 3, TOP_NODES = 7, TOP_ENDS = 8

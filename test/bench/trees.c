@@ -24,9 +24,9 @@ int main(int argc, char **argv)
 {
 	struct error why = { "" };
 	char stated[64];
-	bool read;
+	char *text = NULL;
 	size_t len;
-	struct model *m = argc == 4 ? modelfile_load(argv[1], stated, &read, &why) : NULL;
+	struct model *m = argc == 4 ? modelfile_load(argv[1], NULL, stated, &text, &len, &why) : NULL;
 	double *x = m ? (double *)(void *)savefile_read(argv[2], 1u << 30, &len, &why) : NULL;
 
 	if (!x) {
@@ -34,6 +34,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	const size_t n = m->schema.n, rows = len / sizeof *x / n, batch = strtoul(argv[3], NULL, 10);
+	free(text);
 	double *z = alloc_bytes((rows + 1) * m->outputs * sizeof *z), from = 0, sum = 0;
 	for (int pass = 0; pass < 2; pass++) {
 		from = seconds();
