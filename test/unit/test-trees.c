@@ -238,7 +238,7 @@ static void adding(void)
 
 /* ---- random trees, against the words of trees.h ---- */
 
-enum { INPUTS = 5, MOST = 400, SAMPLE = 83, WORDS = 2 };
+enum { INPUTS = 5, MOST = 400, SAMPLE = 205, WORDS = 2 };
 
 struct drawn {
 	struct trees_node nodes[MOST];
