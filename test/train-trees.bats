@@ -130,6 +130,21 @@ mixed() {
 	[ ! -e m.json ]
 }
 
+@test "the tree of sml-model(5): categories, and what is missing" {
+	mandoc -T ascii "$SML_ROOT/man/sml-model.5" | awk '/"kind":"tree"/ { on = 1 } on; on && /\]\]}/ { exit }' >m.json
+	jq -e . m.json >/dev/null
+	printf '%s\n' '{"total":120.5}' '{"total":121,"colour":"red"}' '{"features":{"total":121,"colour":"blue"}}' '{"total":121,"colour":"mauve"}' \
+		'{"total":121}' '{"colour":"red"}' '{"total":null,"colour":null}' >in
+	run -0 jq -c '[.probability, .classification, (.path | join("; "))]' <(sml-classify -q --contributions -m m.json in)
+	equal '[0.1,"no","total <= 120.5"]
+	[0.9,"yes","total > 120.5; colour is one of red"]
+	[0.5,"yes","total > 120.5; colour is none of red"]
+	[0.5,"yes","total > 120.5; colour is missing"]
+	[0.5,"yes","total > 120.5; colour is missing"]
+	[0.9,"yes","total is missing; colour is one of red"]
+	[0.5,"yes","total is missing; colour is missing"]' "$(sed 's/^\[/\t&/; 1s/^\t//' <<<"$output")"
+}
+
 @test "contributions add up to the probability, and the path says why" {
 	mixed >in
 	sml-train -q -y label -x a,b,colour=red --kind tree --min-leaf 4 -m m.json in
