@@ -576,8 +576,7 @@ static void train_release(void *tool)
 
 static const char *const examples[] = {
 	"sml-train -y label -m model.json features.jsonl",
-	"sml-train -y label -x total,items[0],color=red --holdout 20% -m model.json features.jsonl",
-	"sml-train -y label --kind tree --max-depth 3 -m tree.json features.jsonl && sml-classify -m tree.json --explain",
+	"sml-train -y label -x total,items[0],color=red --kind tree --holdout 20% -m tree.json features.jsonl",
 	"sml-classify -m model.json test.jsonl | sml-train -y label --evaluate --require 'auc >= 0.8'",
 	NULL
 };
