@@ -150,7 +150,6 @@ static int check_kind(struct train *t, struct error *why)
 		{ "--l2", t->l2 != UNSET, kind != MODEL_TREE, "a tree is learned without a penalty" },
 		{ "--missing", t->gather.missing == MISSING_KEEP, trees, "branch is of tree and gbt" },
 		{ "--missing", t->gather.missing != MISSING_KEEP, !gbt, "of gbt it is branch" },
-		{ "--l1", t->l1 > 0, kind != MODEL_SOFTMAX, "softmax is learned with --l2 alone; one-vs-rest takes both" },
 		{ "--positive", t->positive, kind != MODEL_LINEAR, "a linear model has no labels" },
 		{ "--class-weight", t->class_weight == 1, kind != MODEL_LINEAR, "a linear model has no classes" },
 		{ "--positive", t->positive, !t->regression, "numbers have no labels" },

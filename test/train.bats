@@ -78,7 +78,8 @@ fits_labels() {
 				| "\($c.name): \($what) is \($a), not \($b)";
 			  (range($m.features | length) as $j | $m.features[$j]
 				| off("mean of \(.name)"; .mean; $c.mean[$j]; 1e-12), off("scale of \(.name)"; .scale; $c.scale[$j]; 1e-12),
-				  (range($n) as $k | off("weight of \(.name), \($k)"; .weights[$k]; $c.coefficients[$j][$k]; 1e-6))),
+				  (range($n) as $k | off("weight of \(.name), \($k)"; .weights[$k]; $c.coefficients[$j][$k]; 1e-6),
+					(select($c.l1 > 0 and ((.weights[$k] == 0) != ($c.coefficients[$j][$k] == 0))) | "\($c.name): \(.name), \($k) is zero on one side"))),
 			  (range($n) as $k | off("bias \($k)"; $m.biases[$k]; $c.intercepts[$k]; 1e-6)),
 			  off("loss"; $m.training.loss; $c.figures.loss; 1e-9), off("auc"; $m.training.auc; $c.figures.auc; 1e-12),
 			  off("accuracy"; $m.training.accuracy; $c.figures.accuracy; 1e-12),
@@ -159,12 +160,10 @@ fits_labels() {
 	equal "sml-train: --require 'calibration > 1': calibration is a figure of logistic models" "$stderr"
 	run -2 --separate-stderr sml-train -y label --kind softmax --positive Barolo -m n.json in
 	equal 'sml-train: --positive: a softmax model has the probability of each label (see sml-train --help)' "$stderr"
-	run -2 --separate-stderr sml-train -y label --kind softmax --l1 1 -m n.json in
-	equal 'sml-train: --l1: softmax is learned with --l2 alone; one-vs-rest takes both (see sml-train --help)' "$stderr"
 	run -0 sml-train -q -y label --kind one-vs-rest --l2 0 --l1 5 -m m.json in
 	[ "$(jq '[.features[].weights[] | select(. == 0)] | length' m.json)" -gt 5 ]
 	run -3 --separate-stderr sml-train -q -y label --kind softmax --l2 0 -m n.json in
-	[[ $stderr == 'sml-train: some rows can be told apart without error, '*': give --l2 above 0' ]]
+	[[ $stderr == 'sml-train: some rows can be told apart without error, '*': give --l2 or --l1 above 0' ]]
 	run -3 --separate-stderr sml-train -q -y label --kind one-vs-rest --l2 0 -m n.json in
 	[[ $stderr == 'sml-train: label Barbera against the rest: some rows can be told apart '*': give --l2 or --l1 above 0' ]]
 	jq -c 'select(.label != "Barolo") // (.weight = 0)' in >none

@@ -20,7 +20,7 @@
 #include "model/solver.h"
 
 struct fit {
-	double l1, l2;			/* l1: not of softmax */
+	double l1, l2;
 	bool balanced;			/* each class has the same weight in all (of labels) */
 	struct cart cart;		/* of trees; fit_model sets its labels */
 	struct boost boost;

@@ -134,7 +134,7 @@ static void assemble(const double *parts, size_t outputs, size_t side, double *h
 /* Whether a column (`columns`: the biases) may move in all outputs together, for nothing. */
 static bool drifts(const struct objective *o, size_t column)
 {
-	return o->loss == LOSS_SOFTMAX && (column == o->data->columns || !(o->l2 > 0));
+	return o->loss == LOSS_SOFTMAX && (column == o->data->columns || o->anchors_weights);
 }
 
 static double sum_over_outputs(const struct objective *o, const double *w, size_t column)

@@ -11,7 +11,7 @@
  *
  * (Böhning, "Multinomial logistic regression algorithm", Annals of the Institute of Statistical Mathematics 44, 1992; Bishop, "Pattern
  * Recognition and Machine Learning", 2006, 4.3.4).  A number added to every z_k changes no probability, so all biases may move together,
- * and without a penalty all weights of an input; the term
+ * and without any penalty all weights of an input; the term
  *
  *	anchor/2 sum_j (sum_k w_kj)^2
  *
@@ -39,6 +39,7 @@ struct objective {
 	/* softmax: */
 	size_t labels;			/* answers are below it */
 	double anchor;			/* above 0, best of the size of the curvature: the sum of s / labels^2 */
+	bool anchors_weights;		/* there is no penalty, here or elsewhere */
 };
 
 static inline size_t objective_outputs(const struct objective *o)

@@ -99,8 +99,10 @@ int solver_run(const struct problem *given, double *w, struct error *why)
 	struct problem p = *given;
 	const struct solver *s = solver_find(&p);
 
-	if (p.objective.loss == LOSS_SOFTMAX)
+	if (p.objective.loss == LOSS_SOFTMAX) {
 		p.objective.anchor = weight_of(&p.objective) / (double)(p.objective.labels * p.objective.labels);
+		p.objective.anchors_weights = !(p.l1 > 0) && !(p.objective.l2 > 0);
+	}
 	if (!best_biases(&p.objective, w))
 		return error_set(why, p.objective.loss == LOSS_SOFTMAX ? "the rows' weights leave a label without any" :
 		    "the rows' weights leave one class, or none");
@@ -128,10 +130,12 @@ double solver_largest(const double *x, size_t n)
 
 double solver_penalty(const struct problem *p, const double *w)
 {
+	const size_t d = p->objective.data->columns;
 	double sum = 0;
 
-	for (size_t j = 0; p->l1 > 0 && j < p->objective.data->columns; j++)
-		sum += fabs(w[j]);
+	for (size_t k = 0; p->l1 > 0 && k < objective_outputs(&p->objective); k++)
+		for (size_t j = 0; j < d; j++)
+			sum += fabs(w[k * (d + 1) + j]);
 	return p->l1 > 0 ? p->l1 * sum : 0;
 }
 
@@ -171,7 +175,7 @@ int solver_unbounded(const struct problem *p, const double *w, struct error *why
 		largest = fmax(largest, solver_largest(w + k * (d + 1), d));
 	number_show(floor(largest * 100) / 100, shown);
 	return error_set(why, "some rows can be told apart without error, so that without a penalty the weights grow without bound "
-	    "(%s so far): give --l2%s above 0", shown, p->objective.loss == LOSS_SOFTMAX ? "" : " or --l1");
+	    "(%s so far): give --l2 or --l1 above 0", shown);
 }
 
 int solver_unfinished(unsigned steps, double gradient, struct error *why)

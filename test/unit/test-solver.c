@@ -61,6 +61,14 @@ static struct dataset make(size_t n, size_t d, int kind, bool weighted)
 	return ds;
 }
 
+static size_t zeros(const double *w, size_t d)
+{
+	size_t n = 0;
+	for (size_t j = 0; j < d; j++)
+		n += w[j] == 0;
+	return n;
+}
+
 /* The largest distance of 0 from the (sub)gradient at w, per row. */
 static double distance(const struct problem *p, const double *w)
 {
@@ -87,54 +95,75 @@ static double distance(const struct problem *p, const double *w)
 	return worst / (double)ds->rows;
 }
 
-/* The same of three labels, without l1. */
+/* The same of several labels. */
 static double distance_of_labels(const struct problem *p, const double *w)
 {
 	const struct dataset *ds = p->objective.data;
-	const size_t d = ds->columns, n = 3 * (d + 1);
-	double *g = alloc_zeroed(n, sizeof *g), worst = 0;
+	const size_t d = ds->columns, labels = p->objective.labels, n = labels * (d + 1);
+	double *g = alloc_zeroed(n, sizeof *g), worst = 0, z[4];
 
 	for (size_t i = 0; i < ds->rows; i++) {
-		double z[3], sum = 0;
-		for (size_t k = 0; k < 3; k++) {
+		double sum = 0;
+		for (size_t k = 0; k < labels; k++) {
 			z[k] = w[k * (d + 1) + d];
 			for (size_t j = 0; j < d; j++)
 				z[k] += w[k * (d + 1) + j] * dataset_value(ds, i, j);
 			sum += exp(z[k]);
 		}
-		for (size_t k = 0; k < 3; k++) {
+		for (size_t k = 0; k < labels; k++) {
 			const double r = ds->blocks[i / KERNEL_ROWS].weight[i % KERNEL_ROWS] * (exp(z[k]) / sum - (dataset_answer(ds, i) == (double)k));
 			for (size_t j = 0; j < d; j++)
 				g[k * (d + 1) + j] += r * dataset_value(ds, i, j);
 			g[k * (d + 1) + d] += r;
 		}
 	}
-	for (size_t i = 0; i < n; i++)
-		worst = fmax(worst, fabs(g[i] + (i % (d + 1) < d ? p->objective.l2 * w[i] : 0)));
+	for (size_t i = 0; i < n; i++) {
+		const bool bias = i % (d + 1) == d;
+		double v = g[i] + (bias ? 0 : p->objective.l2 * w[i]);
+		if (!bias && p->l1 > 0)
+			v = w[i] > 0 ? v + p->l1 : w[i] < 0 ? v - p->l1 : fmax(0, fabs(v) - p->l1);
+		worst = fmax(worst, fabs(v));
+	}
 	free(g);
 	return worst / (double)ds->rows;
 }
 
 static void labels(void)
 {
-	static const struct { size_t n, d; double l2; const char *solver; } cases[] = {
-		{ 500, 3, 1, "newton" }, { 3000, 15, 0.01, "newton" }, { 2000, 5, 0, "newton" }, { 900, 40, 1, "newton-cg" },
-		{ 300, 200, 0.5, "newton-cg" }, { 300000, 3, 1, "newton" }, { 270000, 25, 2, "newton-cg" },
+	static const struct { size_t n, d, labels; double l2, l1; const char *solver; } cases[] = {
+		{ 500, 3, 3, 1, 0, "newton" }, { 3000, 15, 3, 0.01, 0, "newton" }, { 2000, 5, 3, 0, 0, "newton" },
+		{ 900, 40, 3, 1, 0, "newton-cg" }, { 300, 200, 3, 0.5, 0, "newton-cg" }, { 300000, 3, 3, 1, 0, "newton" },
+		{ 263000, 22, 3, 2, 0, "newton-cg" }, { 800, 12, 3, 0, 20, "proximal-newton" }, { 800, 12, 3, 1, 5, "proximal-newton" },
+		{ 800, 12, 2, 0, 5, "proximal-newton" }, { 800, 12, 4, 0, 3, "proximal-newton" }, { 300, 200, 3, 0, 3, "proximal-newton" },
+		{ 300, 30, 3, 0, 0.01, "proximal-newton" }, { 300000, 3, 3, 0, 100, "proximal-newton" },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		for (int weighted = 0; weighted < 2; weighted++) {
-			struct dataset ds = make(cases[i].n, cases[i].d, SOFTMAX, weighted);
-			const struct problem p = { .objective = { LOSS_SOFTMAX, &ds, cases[i].l2, 3, 0 } };
+			const size_t labels = cases[i].labels;
+			struct dataset ds = make(cases[i].n, cases[i].d, labels == 2 ? LOGISTIC : SOFTMAX, weighted);
+			const struct problem p = {
+				.objective = { .loss = LOSS_SOFTMAX, .data = &ds, .l2 = cases[i].l2, .labels = labels }, .l1 = cases[i].l1
+			};
 			double *w = alloc_bytes(objective_size(&p.objective) * sizeof *w), sum = 0;
 			struct error why = { "" };
+			if (labels == 4)		/* of one, another */
+				for (size_t r = 0; r < ds.rows; r += 1 + r % 3)
+					ds.blocks[r / KERNEL_ROWS].answer[r % KERNEL_ROWS] = dataset_value(&ds, r, 0) + normal() > 0 ? 3 : 2;
 			const int steps = solver_run(&p, w, &why);
-			is_str(solver_find(&p)->name, cases[i].solver, "three labels, %zu x %zu: the method", cases[i].n, cases[i].d);
+			is_str(solver_find(&p)->name, cases[i].solver, "%zu labels, %zu x %zu: the method", labels, cases[i].n, cases[i].d);
 			ok(steps > 0, "finds a minimum%s%s", steps > 0 ? "" : ": ", steps > 0 ? "" : why.text);
 			const double off = distance_of_labels(&p, w);
-			ok(off <= 1e-9, "and the conditions hold there: %.2g off (l2 %g%s)", off, cases[i].l2, weighted ? ", weighted" : "");
-			for (size_t j = 0; j <= ds.columns; j++)
-				sum = fmax(sum, fabs(w[j] + w[ds.columns + 1 + j] + w[2 * (ds.columns + 1) + j]));
-			ok(sum < 1e-9, "over the labels weights and biases add up to 0: %.2g", sum);
+			ok(off <= 1e-9, "and the conditions hold there: %.2g off (l2 %g, l1 %g%s)", off, cases[i].l2, cases[i].l1,
+			    weighted ? ", weighted" : "");
+			for (size_t j = cases[i].l1 > 0 ? ds.columns : 0; j <= ds.columns; j++) {
+				double over = 0;
+				for (size_t k = 0; k < labels; k++)
+					over += w[k * (ds.columns + 1) + j];
+				sum = fmax(sum, fabs(over));
+			}
+			ok(sum < 1e-9, "over the labels %s add up to 0: %.2g", cases[i].l1 > 0 ? "biases" : "weights and biases", sum);
+			if (cases[i].l1 >= 5)
+				ok(zeros(w, objective_size(&p.objective)) > 0, "l1 makes zeros");
 			free(w);
 			dataset_release(&ds);
 		}
@@ -147,20 +176,12 @@ static void two_labels(void)
 	double a[10], b[5], worst = 0;
 	struct error why;
 
-	solver_run(&(struct problem){ .objective = { LOSS_SOFTMAX, &ds, 0.8, 2, 0 } }, a, &why);
+	solver_run(&(struct problem){ .objective = { .loss = LOSS_SOFTMAX, .data = &ds, .l2 = 0.8, .labels = 2 } }, a, &why);
 	solver_run(&(struct problem){ .objective = { .loss = LOSS_LOGISTIC, .data = &ds, .l2 = 0.4 } }, b, &why);
 	for (int j = 0; j < 5; j++)
 		worst = fmax(worst, fabs(a[5 + j] - a[j] - b[j]));
 	ok(worst < 1e-9, "two labels: the difference of the outputs is logistic: %.2g", worst);
 	dataset_release(&ds);
-}
-
-static size_t zeros(const double *w, size_t d)
-{
-	size_t n = 0;
-	for (size_t j = 0; j < d; j++)
-		n += w[j] == 0;
-	return n;
 }
 
 static void conditions(void)
@@ -288,7 +309,7 @@ static void no_minimum_of_labels(void)
 		struct dataset ds = DATASET_INIT;
 		double w[9];
 		struct error why = { "" };
-		struct problem p = { .objective = { LOSS_SOFTMAX, &ds, 0, 3, 0 } };
+		struct problem p = { .objective = { .loss = LOSS_SOFTMAX, .data = &ds, .labels = 3 } };
 		dataset_add_column(&ds);
 		dataset_add_column(&ds);
 		for (int i = 0; i < 300; i++) {
@@ -302,8 +323,12 @@ static void no_minimum_of_labels(void)
 		is_int(solver_run(&p, w, &why), -1, "three labels, separable%s: no minimum", wholly ? "" : " in part");
 		ok(strstr(why.text, "grow without bound") != NULL, "... it says so: %s", why.text);
 		p.objective.anchor = 30;
+		p.objective.anchors_weights = true;
 		memset(w, 0, sizeof w);
 		is_int(solver_newton_cg.solve(&p, w, &why), -1, "by conjugate gradients too");
+		p.l1 = 1e-3;
+		ok(solver_run(&p, w, &why) > 0 && distance_of_labels(&p, w) < 1e-9, "l1 of 1e-3: a minimum");
+		p.l1 = 0;
 		p.objective.l2 = 1e-6;
 		ok(solver_run(&p, w, &why) > 0 && distance_of_labels(&p, w) < 1e-9, "l2 of 1e-6: a minimum");
 		for (int i = 0; i < 300; i += 3)
