@@ -469,7 +469,7 @@ static int resume(struct classify *c, struct panel_role *role, struct kept *k, c
 	struct live *live = role->scorer.live;
 
 	if (live_resume(live, path, k->text, k->len, &k->names, why))
-		return error_set(why, "model %s: %s", k->id, why->text);
+		return error_prefix(why, "model %s", k->id);
 	use_model(c, role);
 	tell_model(c, &role->scorer);
 	if (strcmp(live_next(live)->id, k->id))
