@@ -145,6 +145,15 @@ mixed() {
 	[0.5,"yes","total is missing; colour is missing"]' "$(sed 's/^\[/\t&/; 1s/^\t//' <<<"$output")"
 }
 
+@test "rows that weigh nothing are nothing to learn from" {
+	printf '%s\n' '{"a":1,"y":1,"w":0}' '{"a":2,"y":3,"w":0}' >in
+	run -3 --separate-stderr sml-train -q -y y --weight w -x a --kind tree -m m.json in
+	equal 'sml-train: no row has a weight above 0' "$stderr"
+	needs_xgboost
+	run -3 --separate-stderr sml-train -q -y y --weight w -x a --kind gbt -m m.json in
+	equal 'sml-train: no row has a weight above 0' "$stderr"
+}
+
 @test "contributions add up to the probability, and the path says why" {
 	mixed >in
 	sml-train -q -y label -x a,b,colour=red --kind tree --min-leaf 4 -m m.json in

@@ -205,6 +205,9 @@ int boost_learn(const struct dataset *ds, const struct schema *s, char *const *l
     struct buf *text, struct error *why)
 {
 	handle matrix = NULL, booster = NULL;
+
+	if (isnan(mean_answer(ds)))
+		return error_set(why, "no row has a weight above 0");
 	int result = boost_check(why) || make_matrix(ds, s, &matrix, why) ? -1 : 0;
 
 	if (!result && (lib.XGBoosterCreate(&matrix, 1, &booster) || run(booster, matrix, ds, s, labels, n_labels, o, text)))

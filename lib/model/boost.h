@@ -32,7 +32,7 @@ int boost_check(struct error *why);
 
 /*
  * The text of a model file of XGBoost (JSON), which names inputs and labels.  Answers are indices of labels, or with n_labels 0 numbers.
- * -1: no library, a value that is no float, or what it complains of.
+ * -1: no library, no row with a weight, a value that is no float, or what it complains of.
  */
 int boost_learn(const struct dataset *, const struct schema *, char *const *labels, size_t n_labels, const struct boost *, struct buf *text,
     struct error *why);
