@@ -204,6 +204,16 @@ static double mean_auc(const struct scored_labels *r, const double *shares)
 	return sum / (double)r->labels;
 }
 
+/* The loss of the shares themselves: their entropy; x log x is 0 at 0. */
+static double entropy(const double *shares, size_t labels)
+{
+	double sum = 0;
+
+	for (size_t k = 0; k < labels; k++)
+		sum -= shares[k] > 0 ? shares[k] * log(shares[k]) : 0;
+	return sum;
+}
+
 static double distance(const double *p, size_t labels, size_t answer)
 {
 	double sum = 0;
@@ -230,7 +240,7 @@ void metrics_labels(const struct scored_labels *r, struct quality *q)
 	*q = (struct quality){
 		.kind = METRICS_LABELS, .rows = r->rows, .loss = total(loss) / total(weights), .accuracy = total(right) / total(weights),
 		.brier = total(squares) / total(weights), .auc = mean_auc(r, shares), .calibration = NAN, .rmse = NAN, .r2 = NAN,
+		.constant = shares[metrics_largest(shares, r->labels)], .constant_loss = total(weights) > 0 ? entropy(shares, r->labels) : NAN,
 	};
-	metrics_constant_labels(q, r, shares);
 	free(shares);
 }

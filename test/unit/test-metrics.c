@@ -79,6 +79,11 @@ static void labels(void)
 	answer[3] = 0;
 	metrics_labels(&r, &q);
 	ok(isnan(q.auc), "of a label without rows there is no AUC");
+	answer[0] = answer[3] = 1;
+	metrics_labels(&r, &q);
+	ok(q.constant == 1 && q.constant_loss == 0, "a constant is right about one label");
+	metrics_labels(&(struct scored_labels){ 0, 3, p, answer, weight }, &q);
+	ok(isnan(q.loss) && isnan(q.auc) && isnan(q.constant_loss), "no rows: nothing is defined");
 }
 
 static void regression(void)
