@@ -216,11 +216,15 @@ bytes() {
 	spec 'key user' 'p = prev(pad)'
 	events 7 3600 600 500 >in.jsonl
 	plainly in.jsonl
-	local fault
+	local fault try
 	for fault in 'write ENOSPC 1 *.snap*' 'write ENOSPC 2 *.log' 'fdatasync EIO 1 *.log' 'open EMFILE 1 *.log' 'write ENOSPC 1 *.compact*' \
 		'fsync EIO 1 *.compact*' 'rename ENOSPC 1 *.compact*'; do
-		rm -rf ck out.jsonl
-		victim=features rule=$fault run large --interval 2ms --rate 8000/s in.jsonl
+		# On a busy machine a run may have too few barriers for a log to be written.
+		for try in {1..5}; do
+			rm -rf ck out.jsonl
+			victim=features rule=$fault run large --interval 2ms --rate 4000/s in.jsonl
+			[ "$status" -eq 0 ] && [[ $fault == *.log ]] || break
+		done
 		# What is put together may not be needed any more before the input ends.
 		if [ "$status" -ne 0 ] || [[ $fault != *compact* ]]; then
 			equal 1 "$status" "$fault: $output"
