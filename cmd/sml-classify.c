@@ -191,12 +191,16 @@ static int open_models(struct classify *c, struct error *why)
 	return split ? share_out(c, shares, names, why) : 0;
 }
 
-/* Names are given for files that have none; where all have, somebody is mistaken. */
-static int check_names(struct classify *c, struct error *why)
+/* A mistake, or names for models that are yet to come. */
+static void note_idle_names(const struct classify *c)
 {
-	const char *idle = c->names.inputs.n && !c->names.inputs.taken ? "--inputs" : c->names.labels.n && !c->names.labels.taken ? "--labels" : NULL;
+	const struct { const char *option; const struct naming_list *list; } given[] = {
+		{ "--inputs", &c->names.inputs }, { "--labels", &c->names.labels }
+	};
 
-	return idle ? error_set(why, "%s: %s itself", idle, c->panel.n > 1 ? "each of the models names them" : "the model names them") : 0;
+	for (size_t i = 0; i < 2; i++)
+		if (given[i].list->n && !given[i].list->taken)
+			command_note(&c->common, "%s: no model needs such names so far", given[i].option);
 }
 
 static int parse_options(struct classify *c, struct error *why)
@@ -236,8 +240,9 @@ static int classify_setup(void *tool, struct setup *setup, struct error *why)
 	c->panel.split_text = c->split_text;
 	c->panel.verifies = c->verify;
 	c->panel.nest = c->nest_name ? &c->nest : NULL;
-	if (open_models(c, why) || check_names(c, why))
+	if (open_models(c, why))
 		return -1;
+	note_idle_names(c);
 	setup->status = EXIT_DONE;
 	if (c->explain)
 		explain(c);

@@ -260,7 +260,7 @@ processing_time() {
 		for line in open("explained"):
 		    r = json.loads(line)
 		    assert abs(sum(r["contributions"].values()) - r["probability"]) < 1e-12, r
-		    for step in r["path"]:
+		    for step in r["decision_path"]:
 		        m = re.fullmatch(r"(\w+) (<=|>) (\S+)", step)
 		        if not m:
 		            assert step.endswith(" is missing") and r["features"][step.split()[0]] is None, step

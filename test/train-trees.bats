@@ -135,7 +135,7 @@ mixed() {
 	jq -e . m.json >/dev/null
 	printf '%s\n' '{"total":120.5}' '{"total":121,"colour":"red"}' '{"features":{"total":121,"colour":"blue"}}' '{"total":121,"colour":"mauve"}' \
 		'{"total":121}' '{"colour":"red"}' '{"total":null,"colour":null}' >in
-	run -0 jq -c '[.probability, .classification, (.path | join("; "))]' <(sml-classify -q --contributions -m m.json in)
+	run -0 jq -c '[.probability, .classification, (.decision_path | join("; "))]' <(sml-classify -q --contributions -m m.json in)
 	equal '[0.1,"no","total <= 120.5"]
 	[0.9,"yes","total > 120.5; colour is one of red"]
 	[0.5,"yes","total > 120.5; colour is none of red"]
@@ -162,7 +162,7 @@ mixed() {
 	run -0 jq -c 'select((([.contributions[]] | add) - .probability | fabs) > 1e-12 or .probability != .probabilities[.classification])' out
 	equal '' "$output"
 	# Each question of a path holds of its record.
-	run -0 jq -c '. as $r | .path[] | split(" ") as [$name, $is, $than]
+	run -0 jq -c '. as $r | .decision_path[] | split(" ") as [$name, $is, $than]
 		| (if $name == "colour=red" then (if $r.colour == "red" then 1 else 0 end) else $r[$name] end) as $x
 		| select((if $is == "is" then ($x == null) == ($than == "missing") elif $x == null then false elif $is == "<=" then $x <= ($than | tonumber) else $x > ($than | tonumber) end) | not)' out
 	equal '' "$output"

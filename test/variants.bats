@@ -158,8 +158,8 @@ null
 	refused 2 "--shadow: \"c.json\" is not NAME=FILE$help" -m a.json --shadow c.json
 	refused 2 "--shadow: the name \"c\" is there twice$help" -m a.json --shadow c=c.json --shadow c=b.json
 	refused 2 'nope.json: No such file or directory' -m a.json --shadow c=nope.json
-	refused 2 '--inputs: the model names them itself' -m a.json --inputs p,q
-	refused 2 '--labels: each of the models names them itself' -m a.json --shadow c=c.json --labels p,q
+	refused 0 '--inputs: no model needs such names so far' -m a.json --inputs p,q
+	refused 0 '--labels: no model needs such names so far' -m a.json --shadow c=c.json --labels p,q
 	refused 2 '--inputs: "p,,q" has an empty name' -m a.json --inputs p,,q
 	refused 2 '--labels: "p" is there twice' -m a.json --labels p,p
 	refused 2 "--shadow: the name \"A\" is there twice$help" -m A=a.json -m B=b.json --split-by u --shadow A=c.json
@@ -281,8 +281,8 @@ near() {
 	jq -c '{features: {region, color, visits, income, age}}' in | sml-classify -m s.ubj >turned
 	same_file <(jq -c .probabilities want) <(jq -c .probabilities turned)
 	equal '["high","low","mid"]' "$(sml-classify -m s.ubj --labels mid,high,low in | jq -c -n 'input.probabilities | keys')"
-	refused 2 's.ubj: has 3 labels, and 2 are named' -m s.ubj --labels a,b
-	refused 2 's.ubj: has 5 inputs, and 1 is named' -m s.ubj --inputs a
+	refused 2 's.ubj: has 3 labels, and --labels, or the file beside it, names 2' -m s.ubj --labels a,b
+	refused 2 's.ubj: has 5 inputs, and --inputs, or the file beside it, names 1' -m s.ubj --inputs a
 	echo '{"inputs":["age",5]}' >s.inputs.json
 	refused 2 's.inputs.json: inputs[1]: must be a string (not empty, without NUL)' -m s.ubj
 	echo '{"inputs":["age","age"]}' >s.inputs.json
@@ -290,6 +290,11 @@ near() {
 	echo '{"inputs":' >s.inputs.json
 	run -2 --separate-stderr sml-classify -m s.ubj </dev/null
 	[[ $stderr == 'sml-classify: s.inputs.json: '* ]]
+	# Names that are given go before those of the file.
+	jq -c '.Age = .age | del(.age)' in >renamed
+	sml-classify -m "$trees/lgb-multiclass.txt" --labels low,mid,high in >want
+	sml-classify -m "$trees/lgb-multiclass.txt" --inputs Age,income,visits --labels low,mid,high renamed >out
+	same_file <(jq -c .probabilities want) <(jq -c .probabilities out)
 	# A registry of files of all kinds: the names' file is no version.
 	mkdir models
 	cp "$SML_ROOT/data/model.json" models/0001.json
@@ -298,6 +303,36 @@ near() {
 	equal 3 "$(sml-classify -m models in | jq -n 'input.probabilities | length')"
 	rm models/0002.ubj
 	equal 1 "$(sml-classify -m models --check -v 2>&1 </dev/null | grep -c '^sml-classify: models/0001.json: .*logistic')"
+}
+
+@test "the names beside a model are looked at as the model is" {
+	trees=$SML_ROOT/test/fixtures/trees
+	cp "$SML_ROOT/data/model.json" live.json
+	jq -c '.features |= map(.missing = "mean")' live.json >m.json
+	mkfifo in
+	sml-classify -m m.json <in >out 2>err 3>&- &
+	stop_later $!
+	exec 9>in
+	scored_by() { # a label
+		echo '{"age":1}' >&9
+		sleep 0.05
+		tail -n 1 out | grep -q "\"classification\":\"$1\""
+	}
+	wait_for 10 scored_by STANDARD
+	# The model first, its names later; then other names alone.
+	cp "$trees/binary.json" m.new
+	mv m.new m.json
+	refused_so_far() { grep -q 'm.json: has no names of its 2 labels' err; }
+	wait_for 10 refused_so_far
+	echo '{"labels":["yes","yes, too"]}' >m.inputs.new
+	mv m.inputs.new m.inputs.json
+	wait_for 10 scored_by 'yes.*'
+	echo '{"labels":["left","right"]}' >m.inputs.new
+	mv m.inputs.new m.inputs.json
+	wait_for 10 scored_by '\(left\|right\)'
+	exec 9>&-
+	wait $!
+	equal 1 "$(grep -c "has no names" err)"
 }
 
 @test "truncated and foreign files: refused with a sentence, while the old model goes on" {

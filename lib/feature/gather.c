@@ -18,7 +18,7 @@
 
 /* What the toolkit adds is no property of the event. */
 static const char *const own_members[] = {
-	"classification", "probability", "probabilities", "prediction", "model", "variant", "shadow", "contributions", "path", "_kafka", "_in", NULL
+	"classification", "probability", "probabilities", "prediction", "model", "variant", "shadow", "contributions", "decision_path", "_kafka", "_in", NULL
 };
 
 /* The member of `features` or of the record that a path begins with. */

@@ -10,7 +10,7 @@
 #include "model/trees.h"
 
 const char *const scorer_member_names[SCORER_MEMBERS] = {
-	"classification", "probability", "probabilities", "prediction", "model", "contributions", "path"
+	"classification", "probability", "probabilities", "prediction", "model", "contributions", "decision_path"
 };
 
 int scorer_suits(const struct scorer_options *o, const struct model *m, struct error *why)

@@ -10,12 +10,15 @@
 #include "base/alloc.h"
 #include "base/fileid.h"
 
-struct refusal { char *path; struct fileid identity; bool read; };	/* !read: worth another try */
+/* Of a file, and of the one beside it that names what it leaves unnamed. */
+struct identity { struct fileid file, beside; };
+
+struct refusal { char *path; struct identity identity; bool read; };	/* !read: worth another try */
 
 struct version {
 	struct model *model;		/* NULL: there is none */
 	char *file;			/* that it came from, */
-	struct fileid identity;		/* as it was then */
+	struct identity identity;	/* as it was then */
 	char *text;			/* NULL: not kept */
 	size_t len;
 	char stated[64];
@@ -40,21 +43,40 @@ static void release_version(struct version *v)
 	*v = (struct version){0};
 }
 
-static bool is_from(const struct version *v, const char *path, const struct fileid *id)
+static int identify(struct identity *id, const char *path, struct error *why)
 {
-	return v->model && !strcmp(path, v->file) && fileid_equal(id, &v->identity);
+	char *beside = naming_path(path);
+	struct error ignored;
+
+	*id = (struct identity){0};
+	const int result = fileid_get(&id->file, path, why), error = errno;
+	if (!result && fileid_get(&id->beside, beside, &ignored))
+		id->beside = (struct fileid){0};
+	free(beside);
+	errno = error;
+	return result;
+}
+
+static bool is_equal(const struct identity *a, const struct identity *b)
+{
+	return fileid_equal(&a->file, &b->file) && fileid_equal(&a->beside, &b->beside);
+}
+
+static bool is_from(const struct version *v, const char *path, const struct identity *id)
+{
+	return v->model && !strcmp(path, v->file) && is_equal(id, &v->identity);
 }
 
 /* That which this content has met, or NULL. */
-static const struct refusal *find_refusal(const struct live *l, const char *path, const struct fileid *id)
+static const struct refusal *find_refusal(const struct live *l, const char *path, const struct identity *id)
 {
 	for (size_t i = 0; i < l->n_refused; i++)
-		if (!strcmp(l->refused[i].path, path) && fileid_equal(&l->refused[i].identity, id))
+		if (!strcmp(l->refused[i].path, path) && is_equal(&l->refused[i].identity, id))
 			return &l->refused[i];
 	return NULL;
 }
 
-static void refuse(struct live *l, const char *path, const struct fileid *id, bool read)
+static void refuse(struct live *l, const char *path, const struct identity *id, bool read)
 {
 	size_t i = 0;
 
@@ -102,11 +124,11 @@ static struct model *accepted(const struct live *l, struct model *m, const char 
  */
 static enum outcome try_file(struct live *l, const char *path, struct error *why)
 {
-	struct fileid id;
+	struct identity id;
 	struct version v = {0};
 	struct error reason;
 
-	if (fileid_get(&id, path, &reason)) {
+	if (identify(&id, path, &reason)) {
 		if (errno != ENOENT && !why->text[0])	/* ENOENT: gone since the folder was read */
 			*why = reason;
 		return REFUSED;

@@ -42,14 +42,15 @@ void naming_release(struct naming *names)
 	release_list(&names->labels);
 }
 
+static int unnamed(size_t n, const char *what, struct error *why)
+{
+	return error_set(why, "has no names of its %zu %ss: give --%ss LIST, in the model's order", n, what, what);
+}
+
 /* `what`: "input" or "label".  0 where the list fits. */
 static int check_list(const struct naming_list *l, size_t n, const char *what, struct error *why)
 {
-	if (!l->n)
-		return error_set(why, "has no names of its %zu %ss: give --%ss LIST, in the model's order", n, what, what);
-	if (l->n != n)
-		return error_set(why, "has %zu %s%s, and %zu %s named", n, what, number_s(n), l->n, l->n == 1 ? "is" : "are");
-	return 0;
+	return l->n == n ? 0 : error_set(why, "has %zu %s%s, and --%ss, or the file beside it, names %zu", n, what, number_s(n), what, l->n);
 }
 
 /* Whether a file says nothing of its inputs' names; LightGBM then makes some up: Column_0, Column_1... */
@@ -67,9 +68,17 @@ static bool is_nameless(const struct model *m)
 	return m->schema.n;
 }
 
+/* Names that are given go before those of a library's file. */
+static bool takes_names(const struct model *m)
+{
+	return m->kind == MODEL_XGBOOST || m->kind == MODEL_LIGHTGBM;
+}
+
 static int name_inputs(struct model *m, struct naming_list *l, struct error *why)
 {
-	if (!is_nameless(m))
+	if (!l->n)
+		return is_nameless(m) ? unnamed(m->schema.n, "input", why) : 0;
+	if (!takes_names(m))
 		return 0;
 	if (check_list(l, m->schema.n, "input", why))
 		return -1;
@@ -83,12 +92,16 @@ static int name_inputs(struct model *m, struct naming_list *l, struct error *why
 
 static int name_labels(struct model *m, struct naming_list *l, struct error *why)
 {
-	if (!m->n_labels || m->labels[0])
+	if (!l->n)
+		return m->n_labels && !m->labels[0] ? unnamed(m->n_labels, "label", why) : 0;
+	if (!takes_names(m) || !m->n_labels)
 		return 0;
 	if (check_list(l, m->n_labels, "label", why))
 		return -1;
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; i < l->n; i++) {
+		free(m->labels[i]);
 		m->labels[i] = alloc_text(l->items[i]);
+	}
 	l->taken = true;
 	return 0;
 }
@@ -121,8 +134,7 @@ static int read_list(struct naming_list *l, struct value object, const char *nam
 	return 0;
 }
 
-/* fraud.inputs.json of fraud.ubj. */
-static char *path_beside(const char *path)
+char *naming_path(const char *path)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
 
@@ -133,7 +145,7 @@ int naming_beside(const char *model, struct naming *names, struct error *why)
 {
 	struct arena arena = ARENA_INIT;
 	struct value root;
-	char *path = path_beside(model), *text = NULL;
+	char *path = naming_path(model), *text = NULL;
 	size_t len;
 	int result = 0;
 

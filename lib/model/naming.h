@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * naming.h - names of inputs and labels for models whose files have none.
+ * naming.h - names of inputs and labels for files of other libraries, which have none, or others than the records.
  *
  * Knows no options, no records and no file but the one beside a model.
  */
@@ -23,10 +23,14 @@ struct naming { struct naming_list inputs, labels; };
 int naming_parse_list(struct naming_list *, const char *text, struct error *why);
 void naming_release(struct naming *);
 
-/* Gives a model the names that it lacks.  -1: there are none, or not as many as it has. */
+/* Names that are given go before those of a library's file; our own files keep theirs.  -1: one has none and none are given, or not as
+ * many as it has. */
 int naming_apply(struct naming *, struct model *, struct error *why);
 
-/* What the file beside a model says, {"inputs":[...],"labels":[...]}: fraud.inputs.json of fraud.ubj; where there is none, nothing. */
+/* Of the file beside a model: fraud.inputs.json of fraud.ubj.  free(3). */
+char *naming_path(const char *model);
+
+/* What the file beside a model says, {"inputs":[...],"labels":[...]}; where there is none, nothing. */
 int naming_beside(const char *model, struct naming *, struct error *why);
 
 #endif

@@ -10,7 +10,7 @@
 
 /* What the toolkit adds, in the order in which it stands outside (sml-record(5)). */
 static const char *const outside[] = {
-	"classification", "probability", "probabilities", "prediction", "model", "variant", "shadow", "contributions", "path", "features", NULL
+	"classification", "probability", "probabilities", "prediction", "model", "variant", "shadow", "contributions", "decision_path", "features", NULL
 };
 
 int nest_init(struct nest *n, const char *name, struct arena *arena, struct error *why)
