@@ -587,7 +587,7 @@ static int classify_finish(void *tool, enum end how, struct next *next, struct e
 {
 	struct classify *c = tool;
 	const struct panel_verified *v = &c->own.verified;
-	char n[NUMBER_SHOW_MAX], m[NUMBER_SHOW_MAX], text[512];
+	char n[NUMBER_SHOW_MAX], m[NUMBER_SHOW_MAX], tolerance[NUMBER_SHOW_MAX], text[512];
 
 	(void)how;
 	(void)next;
@@ -596,13 +596,14 @@ static int classify_finish(void *tool, enum end how, struct next *next, struct e
 		tell_missing(c, &c->panel.roles[i]);
 	if (!c->verify)
 		return 0;
+	number_show(panel_tolerance(&c->panel), tolerance);
 	if (v->absent)
 		command_note(&c->common, "--verify: records that came without a score: %s", number_group(v->absent, n));
 	if (!v->different) {
-		command_note(&c->common, "--verify: scores that agree to 1e-9: %s", number_group(v->n, n));
+		command_note(&c->common, "--verify: scores that agree to %s: %s", tolerance, number_group(v->n, n));
 		return 0;
 	}
-	snprintf(text, sizeof text, "--verify: scores that differ by more than 1e-9: %s of %s (the worst: %s)", number_group(v->different, n),
+	snprintf(text, sizeof text, "--verify: scores that differ by more than %s: %s of %s (the worst: %s)", tolerance, number_group(v->different, n),
 	    number_group(v->n, m), v->worst_place);
 	warn(c, text, "");
 	c->loop->verdict = EXIT_STOPPED;

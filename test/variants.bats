@@ -262,6 +262,10 @@ near() {
 		sml-classify -m "$trees/$f" --labels low,mid,high $([[ $f == lgb* ]] || echo --inputs age,income,visits,color,region) in | jq -c '[.probabilities[]]' >got
 		near want got
 	done
+	# What the library says of them is verified, as floats are.
+	rows binary.json | jq -c --slurpfile s <(answers binary.json) '. + {probability: $s[input_line_number - 1][0]}' >said
+	run -0 sml-classify -q --verify -m "$trees/binary.json" --labels no,yes said
+	run -3 sml-classify -q --verify -m "$trees/binary.json" --labels yes,no <(jq -c '.probability += 2e-6' said)
 	refused 2 "$trees/softprob.json: has no names of its 5 inputs: give --inputs LIST, in the model's order" -m "$trees/softprob.json" --labels a,b,c
 	refused 2 "$trees/binary.json: has no names of its 2 labels: give --labels LIST, in the model's order" -m "$trees/binary.json"
 	rows squares.json >in

@@ -11,8 +11,6 @@
 #include "feature/key.h"
 #include "json/write.h"
 
-#define TOLERANCE 1e-9			/* of scores that are compared */
-
 /* ---- beginning ---- */
 
 static int add_members(struct panel *panel, struct fields *fields)
@@ -45,6 +43,14 @@ int panel_start(struct panel *panel, struct fields *fields)
 	return 0;
 }
 
+double panel_tolerance(const struct panel *panel)
+{
+	for (size_t i = 0; i < panel->n_scoring; i++)
+		if (panel->roles[i].scorer.model->kind == MODEL_XGBOOST)
+			return 1e-6;
+	return 1e-9;
+}
+
 void panel_release(struct panel *panel)
 {
 	for (size_t i = 0; i < panel->n; i++)
@@ -72,7 +78,7 @@ void panel_part_release(struct panel_part *p)
 
 /* ---- records ---- */
 
-static void verify(struct panel_verified *seen, const struct record *r, struct value came, double score)
+static void verify(struct panel_verified *seen, const struct record *r, struct value came, double score, double tolerance)
 {
 	char a[NUMBER_SHOW_MAX] = "no number", b[NUMBER_SHOW_MAX];
 
@@ -82,7 +88,7 @@ static void verify(struct panel_verified *seen, const struct record *r, struct v
 	}
 	seen->n++;
 	const double distance = value_is_number(came) ? fabs(value_double(came) - score) : INFINITY;
-	if (!(distance > TOLERANCE))
+	if (!(distance > tolerance))
 		return;
 	seen->different++;
 	if (distance <= seen->worst)
@@ -158,7 +164,8 @@ static void give_out(struct panel_part *p, const struct scorer_bench *b, const s
 		return;
 	}
 	if (panel->verifies)
-		verify(&p->verified, r, record_values(r)[s->model->n_labels ? panel->probability_slot : panel->prediction_slot], scorer_value(b, s, i));
+		verify(&p->verified, r, record_values(r)[s->model->n_labels ? panel->probability_slot : panel->prediction_slot], scorer_value(b, s, i),
+		    panel_tolerance(panel));
 	const size_t n = scorer_say(b, s, i, said);
 	for (size_t k = 0; k < n; k++)
 		add(r, panel->members[said[k].member], &said[k].text);

@@ -47,7 +47,7 @@ struct panel {
 
 /* Scores that differ from those that records bring. */
 struct panel_verified {
-	uint64_t n, absent, different;	/* compared; without a score; of those compared, by more than 1e-9 */
+	uint64_t n, absent, different;	/* compared; without a score; of those compared, by more than panel_tolerance */
 	double worst;			/* difference, and where */
 	char worst_place[256];
 };
@@ -60,6 +60,9 @@ struct panel_part {
 	struct buf scratch;
 	struct panel_part *next;	/* its user's */
 };
+
+/* What two scores that are the same may differ by: 1e-9; of a model of XGBoost, which says floats itself, 1e-6. */
+double panel_tolerance(const struct panel *);
 
 /* Registers what is read and added.  -1: more members than a chain can add. */
 int panel_start(struct panel *, struct fields *);
