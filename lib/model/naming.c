@@ -134,11 +134,11 @@ static int read_list(struct naming_list *l, struct value object, const char *nam
 	return 0;
 }
 
-char *naming_path(const char *path)
+char *naming_path(const char *model)
 {
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+	const char *slash = strrchr(model, '/'), *name = slash ? slash + 1 : model, *dot = strrchr(name, '.');
 
-	return alloc_format("%.*s" NAMING_BESIDE, (int)(dot && dot > name ? dot - path : (long)strlen(path)), path);
+	return alloc_format("%.*s" NAMING_BESIDE, (int)(dot && dot > name ? dot - model : (long)strlen(model)), model);
 }
 
 int naming_beside(const char *model, struct naming *names, struct error *why)
