@@ -135,6 +135,13 @@ static int check_evaluation(struct train *t, struct error *why)
 	return 0;
 }
 
+static bool ends_with(const char *name, const char *end)
+{
+	const size_t n = strlen(name), m = strlen(end);
+
+	return n >= m && !strcmp(name + n - m, end);
+}
+
 /* Options that are of some kinds alone. */
 static int check_kind(struct train *t, struct error *why)
 {
@@ -150,6 +157,7 @@ static int check_kind(struct train *t, struct error *why)
 		{ "--l2", t->l2 != UNSET, kind != MODEL_TREE, "a tree is learned without a penalty" },
 		{ "--missing", t->gather.missing == MISSING_KEEP, trees, "branch is of tree and gbt" },
 		{ "--missing", t->gather.missing != MISSING_KEEP, !gbt, "of gbt it is branch" },
+		{ "-m", ends_with(t->model_path, ".ubj"), !gbt, "the file of gbt is JSON, which XGBoost does not read by this name: call it .json" },
 		{ "--positive", t->positive, kind != MODEL_LINEAR, "a linear model has no labels" },
 		{ "--class-weight", t->class_weight == 1, kind != MODEL_LINEAR, "a linear model has no classes" },
 		{ "--positive", t->positive, !t->regression, "numbers have no labels" },
