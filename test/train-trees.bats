@@ -61,22 +61,133 @@ mixed() {
 	done
 }
 
-@test "the recipe that writes models of scikit-learn: where it is installed" {
+# with_scikit_learn [ARGUMENT...] <PROGRAM
+with_scikit_learn() {
 	python3 -c 'import sklearn' 2>/dev/null || skip 'no scikit-learn here'
-	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$SML_ROOT/data python3 - "$fixtures/learned-missing.jsonl" <<-'PYTHON'
+	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$SML_ROOT/data python3 - "$@"
+}
+
+@test "the recipe that writes models of scikit-learn: where it is installed" {
+	local m cases
+	with_scikit_learn "$fixtures" <<-'PYTHON'
 	import json, sys
 	import numpy as np
 	from scikit_learn_to_sml import save
-	from sklearn.ensemble import RandomForestClassifier
-	rows = [json.loads(line) for line in open(sys.argv[1])]
+	from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, RandomForestRegressor
+	from sklearn.linear_model import (ElasticNet, ElasticNetCV, Lasso, LassoCV, LinearRegression, LogisticRegression, LogisticRegressionCV,
+	    Ridge, RidgeCV)
+	from sklearn.multiclass import OneVsRestClassifier
+	from sklearn.pipeline import make_pipeline
+	from sklearn.preprocessing import StandardScaler
+	from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+	def check(case, made, x, y, names, data, positive=None):
+	    made.fit(x, y)
+	    save(f"{case}.json", made, names, positive)
+	    p = made.predict(x) if not hasattr(made, "predict_proba") else made.predict_proba(x)
+	    p = p if len(p.shape) == 1 or p.shape[1] > 2 else p[:, 0 if positive is not None and positive == made.classes_[0] else 1]
+	    json.dump({"data": data, "answers": p.tolist()}, open(f"{case}.case", "w"))
+
+	def read(name, names):
+	    rows = [json.loads(line) for line in open(f"{sys.argv[1]}/{name}.jsonl")]
+	    return np.array([[r.get(n, np.nan) for n in names] for r in rows], float), [r.get("label") for r in rows]
+
 	names = ["mean_radius", "worst_concavity"]
-	x = np.array([[r.get(n, np.nan) for n in names] for r in rows], float)
-	forest = RandomForestClassifier(4, max_depth=3, random_state=1).fit(x, [r["label"] for r in rows])
-	save("m.json", forest, names)
-	np.savetxt("expected", forest.predict_proba(x)[:, 1], "%.17g")
+	x, y = read("learned-missing", names)
+	for case, made in (("forest", RandomForestClassifier(4, max_depth=3, random_state=1)), ("lone", RandomForestClassifier(1, max_depth=3))):
+	    check(case, made, x, y, names, "learned-missing.jsonl")
+	x, y = np.nan_to_num(x), np.array(y)
+	rows = [dict(zip(names, r)) for r in x.tolist()]
+	open("full.jsonl", "w").writelines(json.dumps(r) + "\n" for r in rows)
+	three = np.where(x[:, 0] > 15, "big", y)
+	number = 3 + x @ [2.0, 40.0] + np.sin(x[:, 0])
+	logistic = {"max_iter": 5000}
+	for case, made in (("tree", DecisionTreeClassifier(max_depth=3)), ("extra", ExtraTreesClassifier(3, max_depth=3)),
+	        ("logistic", LogisticRegression(**logistic)), ("cv", LogisticRegressionCV(Cs=3, **logistic)),
+	        ("flat", LogisticRegression(fit_intercept=False, **logistic)), ("ovr", OneVsRestClassifier(LogisticRegression(**logistic))),
+	        ("scaled", make_pipeline(StandardScaler(), LogisticRegression())), ("alone", make_pipeline(LogisticRegression(**logistic))),
+	        ("unmoved", make_pipeline(StandardScaler(with_mean=False), LogisticRegression())),
+	        ("unscaled", make_pipeline(StandardScaler(with_std=False), LogisticRegression(**logistic))),
+	        ("neither", make_pipeline(StandardScaler(with_mean=False, with_std=False), LogisticRegression(**logistic))),
+	        ("scaled-ovr", make_pipeline(StandardScaler(), OneVsRestClassifier(LogisticRegression())))):
+	    check(f"two-{case}", made, x, y, names, "full.jsonl")
+	    check(f"first-{case}", made, x, y, names, "full.jsonl", sorted(set(y))[0])
+	    check(f"three-{case}", made, x, three, names, "full.jsonl")
+	check("bool", LogisticRegression(**logistic), x, y == "benign", names, "full.jsonl", False)
+	for made in (DecisionTreeRegressor(max_depth=4), RandomForestRegressor(3, max_depth=4), LinearRegression(), LinearRegression(fit_intercept=False),
+	        Ridge(), RidgeCV(), Lasso(), LassoCV(), ElasticNet(), ElasticNetCV(), make_pipeline(StandardScaler(with_mean=False), Lasso())):
+	    check(f"number-{str(made).split(chr(40))[0]}-{id(made)}", made, x, number, names, "full.jsonl")
 	PYTHON
-	sml-classify -q -m m.json "$fixtures/learned-missing.jsonl" | answers >got
-	close expected got 1e-12
+	cp "$fixtures/learned-missing.jsonl" .
+	cases=(./*.case)
+	equal 50 "${#cases[@]}"
+	for m in "${cases[@]}"; do
+		jq -c '.answers[]' "$m" >expected
+		sml-classify -q -m "${m%case}json" "$(jq -r .data "$m")" | answers >got
+		close expected got 1e-12
+	done
+}
+
+@test "what the recipe would write wrongly, it refuses: where scikit-learn is installed" {
+	with_scikit_learn >got <<-'PYTHON'
+	import numpy as np
+	from scikit_learn_to_sml import save
+	from sklearn import ensemble, impute, linear_model, multiclass, pipeline, preprocessing, svm, tree
+	x = np.random.default_rng(1).normal(size=(60, 2))
+	y = np.where(x[:, 0] + x[:, 1] ** 2 > 0, 1, 0)
+	both = np.c_[y, 1 - y]
+	forest, logistic, scaler = ensemble.RandomForestClassifier(3), linear_model.LogisticRegression(), preprocessing.StandardScaler()
+	pipe = lambda *steps: pipeline.Pipeline([(f"s{i}", s) for i, s in enumerate(steps)])
+	class Own(linear_model.LinearRegression):
+	    pass
+	for fitted, target in ((pipe(scaler, forest), y), (pipe(impute.SimpleImputer(), logistic), y), (pipe("passthrough", logistic), y),
+	        (pipe(scaler, preprocessing.StandardScaler(), logistic), y), (pipe(scaler, svm.LinearSVC()), y),
+	        (linear_model.PoissonRegressor(), y), (linear_model.GammaRegressor(), y + 1), (ensemble.BaggingClassifier(), y),
+	        (ensemble.AdaBoostClassifier(), y), (ensemble.GradientBoostingClassifier(), y), (linear_model.SGDClassifier(loss="hinge"), y),
+	        (svm.LinearSVC(), y), (ensemble.IsolationForest(), y), (Own(), y), (multiclass.OneVsRestClassifier(tree.DecisionTreeClassifier()), y),
+	        (multiclass.OneVsRestClassifier(logistic), both), (forest, both), (tree.DecisionTreeRegressor(), both), (linear_model.Ridge(), both),
+	        (forest, 0 * y), (linear_model.LinearRegression(), None)):
+	    try:
+	        save("m.json", fitted if target is None else fitted.fit(x, target), ["a", "b"])
+	        print("taken:", fitted)
+	    except ValueError as e:
+	        print(e)
+	logistic.fit(x, y).sparsify()
+	for names, positive in (["a"], None), (["a", "b", "c"], None), (["a", "a"], None), (["a", "b"], "yes"), (["a", "b"], None):
+	    try:
+	        save("m.json", logistic, names, positive)
+	        print("taken:", names, positive)
+	    except ValueError as e:
+	        print(e)
+	PYTHON
+	[ ! -e m.json ]
+	run -0 sed 's/^scikit_learn_to_sml: //; s/^This LinearRegression instance is not fitted yet.*/not fitted/' got
+	equal "step s0: fit RandomForestClassifier without a StandardScaler, which trees do not need
+step s0: SimpleImputer is not taken over, only StandardScaler is
+step s0: str is not taken over, only StandardScaler is
+more than one StandardScaler is not taken over
+s1: LinearSVC is not taken over
+the model: PoissonRegressor is not taken over
+the model: GammaRegressor is not taken over
+the model: BaggingClassifier is not taken over
+the model: AdaBoostClassifier is not taken over
+the model: GradientBoostingClassifier is not taken over
+the model: SGDClassifier is not taken over
+the model: LinearSVC is not taken over
+the model: IsolationForest is not taken over
+the model: Own is not taken over
+OneVsRestClassifier of DecisionTreeClassifier is not taken over, only of LogisticRegression
+OneVsRestClassifier of more than one label at a time is not taken over
+RandomForestClassifier of more than one output is not taken over
+DecisionTreeRegressor of more than one output is not taken over
+Ridge of more than one output is not taken over
+all rows have the label ['0']
+not fitted
+1 names for a model of 2 inputs
+3 names for a model of 2 inputs
+two inputs have one name
+positive=yes is none of the labels 0, 1
+LogisticRegression with sparse weights is not taken over: densify() it" "$output"
 }
 
 @test "gradient boosting is XGBoost's" {
@@ -217,6 +328,7 @@ mixed() {
 	wrong '--learning-rate: is of gbt' --learning-rate 0.1 --kind softmax
 	wrong '--subsample: is of gbt' --subsample 0.1
 	wrong '--seed: is of gbt' --seed 1
+	wrong '-m: the file of gbt is JSON, which XGBoost does not read by this name: call it .json' --kind gbt -m g.ubj
 	wrong '--l2: a tree is learned without a penalty' --kind tree --l2 1
 	wrong '--missing: branch is of tree and gbt' --missing branch
 	wrong '--regression: numbers are learned by linear, tree and gbt' --regression
