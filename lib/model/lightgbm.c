@@ -5,6 +5,7 @@
  */
 #include "model/lightgbm.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -264,6 +265,15 @@ static int complain(const struct reading *r, enum column column, const char *wha
 	return error_set(r->why, "Tree=%zu: %s: %s", r->trees, column_names[column], what);
 }
 
+/* Only thresholds may be infinite. */
+static bool to_cell(struct span word, enum column column, double *out)
+{
+	if (column != THRESHOLD || !(is(word, "inf") || is(word, "-inf")))
+		return to_number(word, out);
+	*out = word.at[0] == '-' ? -INFINITY : INFINITY;
+	return true;
+}
+
 /* n numbers of a column. */
 static int read_numbers(const struct reading *r, const struct raw *t, enum column column, size_t n, double *out)
 {
@@ -273,7 +283,7 @@ static int read_numbers(const struct reading *r, const struct raw *t, enum colum
 	if (!rest.at)
 		return complain(r, column, "is missing");
 	while (i < n && next_word(&rest, ' ', &word))
-		if (!to_number(word, &out[i++]))
+		if (!to_cell(word, column, &out[i++]))
 			return complain(r, column, "has a word that is no number");
 	return i < n || next_word(&rest, ' ', &word) ? complain(r, column, "has not as many numbers as the tree needs") : 0;
 }
@@ -326,6 +336,14 @@ static int set_of(const struct reading *r, const struct raw *t, struct trees_nod
 	return 0;
 }
 
+/* A split that only asks whether there is a value has the threshold inf: each number is at most that, and none at most -inf. */
+static void set_test(struct trees_node *n)
+{
+	n->test = n->threshold == -INFINITY ? TREES_BELOW : TREES_AT_MOST;
+	if (isinf(n->threshold))
+		n->threshold = n->threshold > 0 ? TREES_PRESENT : -DBL_MAX;
+}
+
 /* Bit 0: categorical; bit 1: what is missing goes left; bits 2 and 3: nothing is missing (NaN is 0), zero is, NaN is. */
 static int decide(const struct reading *r, const struct raw *t, struct trees_node *n, double type)
 {
@@ -335,7 +353,7 @@ static int decide(const struct reading *r, const struct raw *t, struct trees_nod
 	const bool left = bits & 2;
 	if (bits & 1)
 		return set_of(r, t, n);
-	n->test = TREES_AT_MOST;
+	set_test(n);
 	switch (bits >> 2) {
 	case 0:
 		n->missing = TREES_NAN_ZERO;
@@ -451,16 +469,30 @@ static int finish(struct reading *r)
 
 /* ---- categories ---- */
 
-static void read_tail(struct reading *r)
+#define PANDAS "pandas_categorical:"
+
+/*
+ * LightGBM itself ends a file with the parameters, its Python package with the categories behind them, or behind the trees alone if the
+ * parameters were taken out.  A file that stops before has been cut: without its categories it would be read as if it had none.
+ */
+static int read_tail(struct reading *r)
 {
-	struct span line;
+	struct span line = {0};
+	bool begun = false, ended = false;
 
 	while (next_line(r, &line)) {
+		begun = begun || is(line, "parameters:");
+		ended = ended || is(line, "end of parameters");
 		if (begins(line, "[categorical_feature: ") && line.at[line.len - 1] == ']')
 			r->categorical = (struct span){ line.at + 22, line.len - 23 };
-		if (begins(line, "pandas_categorical:"))
-			r->pandas = (struct span){ line.at + 19, line.len - 19 };
+		if (begins(line, PANDAS))
+			r->pandas = (struct span){ line.at + strlen(PANDAS), line.len - strlen(PANDAS) };
 	}
+	if (!ended && (begun || !r->pandas.at))
+		return error_set(r->why, "the file ends before \"end of parameters\"");
+	if (!r->pandas.at && line.len && line.len < strlen(PANDAS) && !memcmp(line.at, PANDAS, line.len))
+		return error_set(r->why, "the file ends before \"" PANDAS "\"");
+	return 0;
 }
 
 /* The inputs with categories: those that the parameters name, else those whose values the file lists instead of their range. */
@@ -481,6 +513,7 @@ static size_t find_categorical(struct reading *r, size_t *out)
 	return n;
 }
 
+/* Strings without NUL, or numbers. */
 static bool are_categories(struct value of)
 {
 	if (of.type != VALUE_ARRAY)
@@ -493,6 +526,31 @@ static bool are_categories(struct value of)
 			return false;
 	}
 	return true;
+}
+
+/* A boolean in a record is the number 0 or 1, and so the index of its like if false comes first. */
+static bool are_booleans(struct value of)
+{
+	if (of.type != VALUE_ARRAY || !of.len || of.len > 2)
+		return false;
+	for (uint32_t i = 0; i < of.len; i++)
+		if (of.items[i].type != VALUE_BOOL || of.items[i].truth != (i == 1))
+			return false;
+	return true;
+}
+
+static int set_categories(struct reading *r, uint32_t i, size_t input, struct value list)
+{
+	const struct value words[] = { value_text("false", 5), value_text("true", 4) };
+	const struct input *in = &r->m->schema.inputs[input];
+	const bool booleans = are_booleans(list);
+
+	if (!booleans && !are_categories(list))
+		return error_set(r->why, "pandas_categorical[%u]: the categories of \"%.100s\" must be all strings (without NUL), "
+		    "all numbers, or [false,true]", i, in->name);
+	if (!in->categories)
+		schema_set_categories(&r->m->schema, input, booleans ? words : list.items, list.len);
+	return 0;
 }
 
 /* pandas_categorical:[["red","blue"],[1,2,3]]: of each input with categories, in this order; null where pandas was not used. */
@@ -511,13 +569,9 @@ static int read_categories(struct reading *r)
 	const size_t n = find_categorical(r, categorical);
 	if (lists.type != VALUE_ARRAY || lists.len != n)
 		return error_set(r->why, "pandas_categorical: must be an array of as many arrays as inputs have categories (%zu)", n);
-	for (uint32_t i = 0; i < lists.len; i++) {
-		const struct value list = json_items(lists.items[i], r->arena);
-		if (!are_categories(list))
-			return error_set(r->why, "pandas_categorical[%u]: must be an array of strings (without NUL) or of numbers", i);
-		if (!r->m->schema.inputs[categorical[i]].categories)
-			schema_set_categories(&r->m->schema, categorical[i], list.items, list.len);
-	}
+	for (uint32_t i = 0; i < lists.len; i++)
+		if (set_categories(r, i, categorical[i], json_items(lists.items[i], r->arena)))
+			return -1;
 	return 0;
 }
 
@@ -533,6 +587,5 @@ int lightgbm_read(struct model *m, const char *text, size_t len, struct arena *a
 
 	if (read_head(&r, &line) || read_trees(&r, line) || finish(&r))
 		return -1;
-	read_tail(&r);
-	return read_categories(&r);
+	return read_tail(&r) || read_categories(&r) ? -1 : 0;
 }

@@ -470,16 +470,36 @@ static void refuse_changes(const char *file, const struct change *changes, size_
 			refused(changed, strlen(changed), changes[i].message, changes[i].from);
 		free(changed);
 	}
-	const char *end = memmem(text, len, "end of trees", 12);	/* what is behind it may be missing */
-	const size_t last = end ? (size_t)(end - text) : len - 40;
 	size_t taken = 0;
-	for (size_t cut = 0; cut < last; cut += 97) {
+	for (size_t cut = 0; cut < len - 40; cut += 97) {
 		struct model *m = modelfile_parse(text, cut, NULL, stated, &why);
 		taken += m != NULL;
 		if (m)
 			drop(m);
 	}
 	is_int(taken, 0, "%s: cut off anywhere it is refused", file);
+	free(text);
+	free(path);
+}
+
+/* Behind the trees a file may end where LightGBM's own do, before what its Python package adds, and nowhere else. */
+static void cut_behind_trees(const char *file, size_t whole)
+{
+	char *path = alloc_format("%s/%s", folder, file);
+	size_t len, taken = 0;
+	char *text = savefile_read(path, 1u << 20, &len, &why);
+	const char *trees = memmem(text, len, "end of trees", 12), *end = memmem(text, len, "end of parameters", 17);
+
+	for (size_t cut = (size_t)(trees - text); cut < len - 1; cut++) {
+		struct model *m = modelfile_parse(text, cut, NULL, stated, &why);
+		const bool ends = end && cut >= (size_t)(end - text) + 17 && cut <= (size_t)(end - text) + 19;
+		if (!m && ends)
+			printf("# %s: %zu bytes: %s\n", file, cut, why.text);
+		taken += m && ends ? 1 : m ? len : 0;
+		if (m)
+			drop(m);
+	}
+	is_int(taken, whole, "%s: cut off behind the trees", file);
 	free(text);
 	free(path);
 }
@@ -536,9 +556,33 @@ static void wrong_files(void)
 		{ "\nend of trees", "\nend", "the file ends before \"end of trees\"" },
 	};
 
+	static const struct change infinite[] = {
+		{ " -inf ", " nan ", "Tree=0: threshold: has a word that is no number" },
+		{ " -inf ", " +inf ", "Tree=0: threshold: has a word that is no number" },
+		{ "\nleft_child=1 ", "\nleft_child=inf ", "Tree=0: left_child: has a word that is no number" },
+		{ "\nleaf_value=-0.85765326443186418 ", "\nleaf_value=inf ", "Tree=0: leaf_value: has a word that is no number" },
+	};
+	static const struct change parameters[] = {
+		{ "\nend of parameters", "\nend", "the file ends before \"end of parameters\"" },
+		{ "\"gr\\u00fcn\"", "1", "pandas_categorical[0]: the categories of \"color\" must be all strings (without NUL), all numbers, or [false,true]" },
+		{ "[100,", "[true,", "pandas_categorical[1]: the categories of \"region\" must be all strings" },
+		{ "\npandas_categorical:[[", "\npandas_categorical:[\"", "pandas_categorical: not JSON" },
+	};
+	static const struct change booleans[] = {
+		{ "[false, true]", "[true, false]", "pandas_categorical[0]: the categories of \"red\" must be all strings" },
+		{ "[false, true]", "[true]", "pandas_categorical[0]: the categories of \"red\" must be all strings" },
+		{ "[false, true]", "[false, true, 2]", "pandas_categorical[0]: the categories of \"red\" must be all strings" },
+		{ "\npandas_categorical:[[false, true]]", "\n", "the file ends before \"end of parameters\"" },
+	};
+
 	refuse_changes("squares.json", xgboost, sizeof xgboost / sizeof *xgboost);
 	refuse_changes("categories.json", categories, sizeof categories / sizeof *categories);
 	refuse_changes("lgb-categories.txt", lightgbm, sizeof lightgbm / sizeof *lightgbm);
+	refuse_changes("lgb-infinite.txt", infinite, sizeof infinite / sizeof *infinite);
+	refuse_changes("lgb-pandas.txt", parameters, sizeof parameters / sizeof *parameters);
+	refuse_changes("lgb-booleans.txt", booleans, sizeof booleans / sizeof *booleans);
+	cut_behind_trees("lgb-pandas.txt", 3);
+	cut_behind_trees("lgb-booleans.txt", 0);
 	refuse_changes("softprob.ubj", NULL, 0);
 	refused("{L\0\0\0\0\0\0\0\1a[$d#L\x7f\xff\xff\xff\xff\xff\xff\xff", 24, "a container claims more than the file has", "a length beyond the file");
 	refused("{i\1aZ}", 6, "is no model: it has no member format", "UBJSON of something else");
@@ -571,6 +615,13 @@ static void names(void)
 		ok(g->n_categories == 40 && g->numbers && g->numbers[3] == 103 && !strcmp(g->categories[3], "103"), "%s: categories that are numbers", files[i]);
 		ok(i > 1 || !m->schema.inputs[3].categories, "%s: categories beyond ASCII are not believed", files[i]);
 		ok(!m->schema.inputs[0].categories, "%s: a number has none", files[i]);
+		drop(m);
+	}
+	m = load("lgb-booleans.txt");
+	if (ok(m != NULL, "lgb-booleans.txt: is read")) {
+		const struct input *red = &m->schema.inputs[1];
+		ok(red->n_categories == 2 && !red->numbers && !strcmp(red->categories[0], "false") && !strcmp(red->categories[1], "true"),
+		    "categories that are booleans");
 		drop(m);
 	}
 }
