@@ -197,7 +197,10 @@ one_or_many() {
 	run -2 --separate-stderr sml features f then classify -j 2 -m "$model" </dev/null
 	equal 'sml: classify: -j: only the first tool of a chain can work in several threads; on a pipe (| sml classify -j 2) any can' "$stderr"
 	run -0 sml features -q f then classify -q -j 1 -m "$model" </dev/null
-	skip_if_sanitized
+}
+
+@test "a thread that cannot be started is told" {
+	skip_if_sanitized # its memory is not bounded so
 	run -1 --separate-stderr bash -c "ulimit -v 300000; sml-classify -j 256 -m $model /dev/null"
 	[[ $stderr == 'sml-classify: thread '*' of 256 (-j) cannot be started: Resource temporarily unavailable' ]]
 }

@@ -25,7 +25,12 @@ close() {
 # needs_xgboost: its library is a matter of the machine
 needs_xgboost() {
 	run --separate-stderr sml-train -y x --kind gbt -m - /dev/null
-	[ "$status" != 2 ] || skip "${stderr#*: }"
+	[ "$status" = 2 ] || return 0
+	# Where it is installed, that it cannot be had is a failure.
+	if /sbin/ldconfig -p | grep -q 'libxgboost\.so'; then
+		echo "$stderr" && return 1
+	fi
+	skip "${stderr#*: }"
 }
 
 # Labels by two inputs and a category, with noise; a is missing now and then.
