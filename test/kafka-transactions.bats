@@ -70,6 +70,11 @@ topic() {
 	kcat -b "$BOOT" -C -q -e -X isolation.level=read_committed -t "$SML_PIPELINE.$1"
 }
 
+# Whether a record has come to the broker, committed or not.
+sent() {
+	kcat -b "$BOOT" -C -q -e -X isolation.level=read_uncommitted -t "$SML_PIPELINE.rest" | grep -q .
+}
+
 same_as_plain() {
 	local name
 	for name in vip bad rest; do
@@ -237,9 +242,6 @@ epoch() {
 		set -o pipefail
 		stage replay "$@" --rate 1500/s clean.jsonl 3>&- | stage route -q "${slow[@]}" "*=kafka:$SML_PIPELINE.rest" 3>&-
 	)
-	sent() {
-		kcat -b "$BOOT" -C -q -e -X isolation.level=read_uncommitted -t "$SML_PIPELINE.rest" | grep -q .
-	}
 	mkdir pids
 	still --interval 10s 2>err 3>&- &
 	pid=$!
@@ -297,6 +299,27 @@ epoch() {
 	wait $pid || result=$?
 	equal 2 "$result" || { cat err && return 1; }
 	grep -q 'another process commits under this name now' err
+}
+
+# The answer to one request says so, and that to the next is being read while the client is taken down: a request for each partition.
+@test "one whose place is taken while requests are on their way ends with 2, not by a signal" {
+	local result=0
+	long() (
+		set -o pipefail
+		stage replay --interval 10s --rate 1500/s clean.jsonl 3>&- | stage route -q "*=kafka:$SML_PIPELINE.rest" 3>&-
+	)
+	export SML_PIPELINE=wide
+	kafka-produce -b "$BOOT" -t wide.rest --create 12 </dev/null
+	victim=route rule='recvmsg late:100 1+ socket:*' long 2>err 3>&- &
+	pid=$!
+	stop_later $pid
+	wait_for 20 sent
+	SML_CHECKPOINT=$PWD/other run -0 short
+	wait $pid || result=$?
+	equal 2 "$result" || { cat err && return 1; }
+	grep -q 'another process commits under this name now' err
+	sort clean.jsonl >sorted
+	wait_for 20 eval 'topic rest | sort | cmp -s sorted'	# the ends of a transaction are not in all partitions at once
 }
 
 @test "a directory that is older than what was committed, or another one: 2" {

@@ -322,9 +322,10 @@ void producer_free(struct producer *p)
 		rd_kafka_queue_destroy(p->queue);
 	}
 	if (p->rk) {
-		/* Reports of what is dropped concern nobody any more. */
+		/* Reports of what is dropped concern nobody any more.  It is waited for: librdkafka 2.0 frees a text twice where the
+		 * answer to a request tells it during rd_kafka_destroy() that the transaction was fenced off. */
 		p->failed = true;
-		rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+		rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 	}
 	while ((t = p->topics)) {
 		p->topics = t->next;

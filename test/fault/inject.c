@@ -8,6 +8,7 @@
  * FAULT  an error (EIO ENOSPC EMFILE ENOMEM EINTR EAGAIN ENOLCK EACCES): the call is not made and fails with it; a close
  *        that fails has closed;
  *        short: read, pread, write and pwrite take one byte at most, short:SEED one to seven bytes;
+ *        late:MS: the call is made, and returns that much later;
  *        before, after: SIGKILL before the call, or when it has been made; torn: when a write has written a half;
  *        none: nothing, for the trace.
  * WHEN   K: the K-th of these calls alone; K+: that and all after it; /N: every N-th; 1+ if not given.
@@ -37,19 +38,20 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PATH_SIZE 4096
 #define TRACE_FD 900		/* and above: out of the program's way */
 
-enum fault { NONE, FAIL, SHORT, BEFORE, AFTER, TORN };
+enum fault { NONE, FAIL, SHORT, LATE, BEFORE, AFTER, TORN };
 
 static struct {
 	bool armed;
 	const char *calls, *pattern;
 	enum fault fault;
 	int error;
-	unsigned long seed, from, until, every, n;	/* n: calls so far that CALLS and PATH name */
+	unsigned long seed, late_ms, from, until, every, n;	/* n: calls so far that CALLS and PATH name */
 	int trace;
 } rule = { .trace = -1 };
 
@@ -81,6 +83,11 @@ static void parse_fault(const char *word)
 			rule.fault = (enum fault)i;
 			return;
 		}
+	if (word && !strncmp(word, "late:", 5)) {
+		rule.fault = LATE;
+		rule.late_ms = strtoul(word + 5, NULL, 10);
+		return;
+	}
 	if (!word || strncmp(word, "short", 5))
 		die("what fault", word);
 	rule.fault = SHORT;
@@ -175,9 +182,14 @@ static enum fault begin(const char *call, int fd, const char *path, const char *
 	return now ? rule.fault : NONE;
 }
 
-/* Behind the call that has been made. */
+/* Behind the call that has been made; errno is still its own. */
 static void end(enum fault f)
 {
+	const int error = errno;
+
+	if (f == LATE)
+		nanosleep(&(struct timespec){ (time_t)(rule.late_ms / 1000), (long)(rule.late_ms % 1000) * 1000000 }, NULL);
+	errno = error;
 	if (f == AFTER || f == TORN)
 		syscall(SYS_kill, getpid(), SIGKILL);
 }
@@ -237,6 +249,7 @@ CALL(int, poll, (struct pollfd *p, nfds_t n, int limit), (p, n, limit), -1, -1, 
 CALL(int, ppoll, (struct pollfd *p, nfds_t n, const struct timespec *limit, const sigset_t *open), (p, n, limit, open), -1, -1, NULL, NULL)
 
 CALL(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags), -1, fd, NULL, NULL)
+CALL(ssize_t, recvmsg, (int fd, struct msghdr *m, int flags), (fd, m, flags), -1, fd, NULL, NULL)
 
 /* One that transfers n bytes. */
 #define TRANSFER(name, parameters, fd, ...) \
