@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
+ * Many rows: where each goes in the first levels of a tree is told for SLICE_ROWS rows at once (trees-slice.h), and most trees are no
+ * deeper.  From there on, and of few rows from the root on, rows walk one step at a time.
+ *
  * A step of a walk is i = next[i] + (key > limit[i]): no branch that could be guessed wrong.  Three things make it possible.
  *
- * Keys: a number becomes an unsigned integer of the same order, with room below and above for what is missing.  A column is an
- * input with one treatment of what is missing, so that a node need not know of it: where missing goes to `yes` its key is 0, where
- * it goes to `no` above all limits.  x < t is key <= key(t) - 1.
+ * Keys: a number becomes an integer of the same order, with room below and above for what is missing.  A column is an input with one
+ * treatment of what is missing, so that a node need not know of it: where missing goes to `yes` its key is the lowest, where it goes
+ * to `no` above all limits.  x < t is key <= key(t) - 1.
  *
  * Leaves lead to themselves: each walk of a tree may take as many steps as the tree is deep.  Of a deep tree most walks end long
  * before, so there the walks in flight are looked at after each step.
  *
  * FLIGHT walks at once: a step waits for memory and for the comparison, eight that do not depend on each other fill the time.  They
- * are eight rows in one tree, which stays in the cache for a block of rows; of fewer rows, one row in eight trees.
- *
- * The first TOP levels of a tree have few nodes: of a block of rows all of them are compared, by vectors, and what they say together is
- * the number of the node to go on from.
+ * are eight rows in one tree, which stays in the cache for a block of rows; of few rows, one row in eight trees.
  *
  * Trees with sets of categories are walked one by one, with branches.
  */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3,no-trapping-math,no-math-errno")
-#if defined(__x86_64__) && defined(__gnu_linux__)
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_THREAD__)
 #define FAST __attribute__((target_clones("avx2", "default")))
 #endif
 #endif
@@ -34,23 +34,27 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "model/trees-bins.h"
+#include "model/trees-key.h"
+#include "model/trees-slice.h"
 #include "model/trees-store.h"
 
 enum {
 	FLIGHT = 8,
-	ROWS = 128,			/* of a block, at most */
-	BLOCK = 64 << 10,		/* bytes of keys, where FLIGHT rows of them are not more */
-	SHALLOW = 8,			/* splits up to which a walk is not looked at before its end */
-	TOP = 3, TOP_NODES = 7, TOP_ENDS = 8
+	ROWS = 2 * SLICE_ROWS,		/* of a block, at most */
+	FEW = 16,			/* rows: fewer are not worth a slice */
+	BLOCK = 64 << 10,		/* bytes of keys, where SLICE_ROWS rows of them are not more */
+	SHALLOW = 8			/* splits up to which a walk is not looked at before its end */
 };
 
 #define INLINE static inline __attribute__((always_inline))
 
-#define LEAF UINT64_MAX			/* a limit that no key is above */
-#define SET (UINT64_C(0xfff8) << 48)	/* a limit: above the keys of numbers; the set's number is added */
-#define MISSING_LOW UINT64_C(0)		/* keys of columns */
+#define LEAF INT64_MAX			/* a limit that no key is above */
+#define SET (INT64_C(0x7ff8) << 48)	/* a limit: above the keys of numbers; the set's number is added */
+#define MISSING_LOW INT64_MIN		/* keys of columns */
 #define MISSING_HIGH (SET - 1)
-#define NO_CATEGORY UINT64_MAX
+#define NO_CATEGORY INT64_MAX
+#define NOTHING INT64_MIN		/* no limit of a number */
 
 /* Of a node; its limit stands apart, so that the two take one address each and fit the processor's scaling. */
 struct link {
@@ -58,11 +62,8 @@ struct link {
 	uint32_t next;			/* the node for `yes`; behind it that for `no` */
 };
 
-/* Nodes in the order of levels; below a leaf stands the leaf again. */
-struct top {
-	uint64_t limits[TOP_NODES];
-	uint32_t columns[TOP_NODES], ends[TOP_ENDS];
-};
+/* Of a tree: what the code of a row is an index into, from `first` on. */
+struct top { struct slice slice; uint32_t first; };
 
 struct set { size_t first, n_words; bool missing; };
 
@@ -74,78 +75,69 @@ struct column {
 };
 
 struct trees_walk {
-	uint64_t *limits;		/* per node */
+	int64_t *limits;		/* per node */
 	struct link *links;		/* per node */
 	double *values;			/* per node: of a leaf the value, or of EACH_OUTPUT the first of them in trees.values */
 	uint32_t *roots, n_nodes;
-	struct top *tops;		/* per tree */
+	struct top *tops;		/* per tree; of one with sets nothing */
+	struct slice_node *tests;	/* of the tops */
+	uint32_t *ends;			/* of the tops: the node that a code leads to ... */
+	double *leaves;			/* ... and its value */
+	slice_codes *codes;		/* NULL: all rows walk from the roots on */
+	struct bins *bins;		/* the tops' keys */
 	struct set *sets;
 	struct column *columns;
-	size_t n_sets, n_columns, rows;	/* rows: of a block */
+	size_t n_sets, n_columns, rows;	/* rows: of a block, a multiple of SLICE_ROWS */
+	bool walks;			/* rows walk, whatever their number */
 };
 
 /* ---- keys ---- */
 
-/* Adding 0 makes -0 the same as 0. */
-INLINE uint64_t key_of(double x)
-{
-	uint64_t u;
-
-	x += 0.0;
-	memcpy(&u, &x, sizeof u);
-	return u >> 63 ? ~u : u | UINT64_C(1) << 63;
-}
-
-INLINE double rounded(const struct trees *t, double x)
-{
-	return t->arithmetic == TREES_FLOAT ? (double)(float)x : x;
-}
-
 /* XGBoost takes what is below 0 for no category, LightGBM cuts first. */
-INLINE uint64_t category_of(enum trees_arithmetic arithmetic, double x)
+INLINE int64_t category_of(enum trees_arithmetic arithmetic, double x)
 {
 	const double least = arithmetic == TREES_FLOAT ? 0 : nextafter(-1, 0);
 
-	return x >= least && x < 0x1p31 ? (uint64_t)(int64_t)x : NO_CATEGORY;
+	return x >= least && x < 0x1p31 ? (int64_t)x : NO_CATEGORY;
 }
 
-static uint64_t missing_key(enum trees_missing missing)
+static int64_t missing_key(enum trees_missing missing)
 {
-	return missing == TREES_NAN_YES || missing == TREES_ZERO_YES ? MISSING_LOW : missing == TREES_NAN_ZERO ? key_of(0) : MISSING_HIGH;
+	return trees_missing_goes_to_yes(missing) ? MISSING_LOW : missing == TREES_NAN_ZERO ? trees_key(0) : MISSING_HIGH;
 }
 
-static void lay_numbers(const struct trees *t, const struct column *c, const double *x, size_t rows, uint64_t *restrict keys)
+static void lay_numbers(const struct trees *t, const struct column *c, const double *x, size_t rows, int64_t *restrict keys)
 {
-	const double zero = c->missing == TREES_ZERO_YES || c->missing == TREES_ZERO_NO ? TREES_ZERO : -1;
-	const uint64_t missing = missing_key(c->missing);
+	const double zero = trees_zero(c->missing);
+	const int64_t missing = missing_key(c->missing);
 
 	for (size_t r = 0; r < rows; r++, x += t->inputs) {
-		const double v = rounded(t, *x);
-		keys[r] = v != v || fabs(v) <= zero ? missing : key_of(v);
+		const double v = trees_rounded(t->arithmetic, *x);
+		keys[r] = v != v || fabs(v) <= zero ? missing : trees_key(v);
 	}
 }
 
-static void lay_categories(const struct trees *t, const struct column *c, const double *x, size_t rows, uint64_t *restrict keys)
+static void lay_categories(const struct trees *t, const struct column *c, const double *x, size_t rows, int64_t *restrict keys)
 {
 	for (size_t r = 0; r < rows; r++, x += t->inputs) {
-		const double v = rounded(t, *x);
+		const double v = trees_rounded(t->arithmetic, *x);
 		keys[r] = v == v ? category_of(t->arithmetic, v) : c->missing == TREES_NAN_ZERO ? 0 : SET;
 	}
 }
 
-FAST static void lay_twin(const uint64_t *restrict twin, uint64_t theirs, uint64_t ours, size_t rows, uint64_t *restrict keys)
+FAST static void lay_twin(const int64_t *restrict twin, int64_t theirs, int64_t ours, size_t rows, int64_t *restrict keys)
 {
 	for (size_t r = 0; r < rows; r++)
 		keys[r] = twin[r] == theirs ? ours : twin[r];
 }
 
-static void lay_out(const struct trees *t, const double *x, size_t rows, uint64_t *keys)
+static void lay_out(const struct trees *t, const double *x, size_t rows, int64_t *keys)
 {
 	const struct trees_walk *w = t->walk;
 
 	for (size_t i = 0; i < w->n_columns; i++) {
 		const struct column *c = &w->columns[i];
-		uint64_t *to = keys + i * w->rows;
+		int64_t *to = keys + i * w->rows;
 		if (c->category)
 			lay_categories(t, c, x + c->input, rows, to);
 		else if (c->twin)
@@ -157,15 +149,15 @@ static void lay_out(const struct trees *t, const double *x, size_t rows, uint64_
 
 /* ---- walks ---- */
 
-INLINE uint64_t key_at(const uint64_t *keys, uint32_t bytes)
+INLINE int64_t key_at(const int64_t *keys, uint32_t bytes)
 {
-	return *(const uint64_t *)(const void *)((const char *)keys + bytes);
+	return *(const int64_t *)(const void *)((const char *)keys + bytes);
 }
 
 /* FLIGHT steps.  lane: how far apart the keys of walks are: 1 for rows, 0 for trees. */
-INLINE void step(const struct trees_walk *w, const uint64_t *keys, size_t lane, uint32_t at[FLIGHT])
+INLINE void step(const struct trees_walk *w, const int64_t *keys, size_t lane, uint32_t at[FLIGHT])
 {
-	const uint64_t *limits = w->limits;
+	const int64_t *limits = w->limits;
 	const struct link *links = w->links;
 
 	for (size_t j = 0; j < FLIGHT; j++) {
@@ -174,22 +166,7 @@ INLINE void step(const struct trees_walk *w, const uint64_t *keys, size_t lane, 
 	}
 }
 
-/* Where each of `rows` rows goes on below the top of a tree. */
-FAST static void enter(const struct top *top, const uint64_t *keys, size_t rows, uint64_t *restrict ends)
-{
-	const uint64_t *k[TOP_NODES], *l = top->limits;
-
-	for (int i = 0; i < TOP_NODES; i++)
-		k[i] = (const uint64_t *)(const void *)((const char *)keys + top->columns[i]);
-	for (size_t r = 0; r < rows; r++) {
-		const uint64_t a = k[0][r] > l[0], b0 = k[1][r] > l[1], b1 = k[2][r] > l[2];
-		const uint64_t c0 = k[3][r] > l[3], c1 = k[4][r] > l[4], c2 = k[5][r] > l[5], c3 = k[6][r] > l[6];
-		const uint64_t b = a ? b1 : b0, low = b0 ? c1 : c0, high = b1 ? c3 : c2;
-		ends[r] = 4 * a + 2 * b + (a ? high : low);
-	}
-}
-
-INLINE void walk(const struct trees_walk *w, const uint64_t *keys, size_t lane, uint32_t at[FLIGHT], uint32_t depth)
+INLINE void walk(const struct trees_walk *w, const int64_t *keys, size_t lane, uint32_t at[FLIGHT], uint32_t depth)
 {
 	if (depth <= SHALLOW) {
 		for (; depth > 1; depth -= 2) {
@@ -211,20 +188,22 @@ INLINE void walk(const struct trees_walk *w, const uint64_t *keys, size_t lane, 
 	}
 }
 
-static bool in_set(const struct trees *t, const struct set *s, uint64_t key)
+static bool in_set(const struct trees *t, const struct set *s, int64_t key)
 {
+	const uint64_t category = (uint64_t)key;
+
 	if (key == SET)
 		return s->missing;
-	return key / 32 < s->n_words && t->words[s->first + key / 32] >> key % 32 & 1;
+	return category / 32 < s->n_words && t->words[s->first + category / 32] >> category % 32 & 1;
 }
 
-static uint32_t walk_sets(const struct trees *t, const uint64_t *keys, uint32_t at)
+static uint32_t walk_sets(const struct trees *t, const int64_t *keys, uint32_t at)
 {
 	const struct trees_walk *w = t->walk;
 
 	for (;;) {
 		const struct link *l = &w->links[at];
-		const uint64_t limit = w->limits[at], key = key_at(keys, l->column);
+		const int64_t limit = w->limits[at], key = key_at(keys, l->column);
 		if (limit < SET)
 			at = l->next + (key > limit);
 		else if (limit != LEAF)
@@ -234,24 +213,39 @@ static uint32_t walk_sets(const struct trees *t, const uint64_t *keys, uint32_t 
 	}
 }
 
-/* The values of the leaves that rows come to in one tree; their number is a multiple of FLIGHT. */
-static void walk_tree(const struct trees *t, size_t i, const uint64_t *keys, size_t rows, double values[ROWS])
+/* The keys of rows, from the first on: where they walk, and bins. */
+struct keys { const int64_t *walk; const int8_t *bins; };
+
+/* The values of the leaves that the first `rows` rows of a slice come to in one tree. */
+static void walk_slice(const struct trees *t, size_t i, const struct keys *keys, size_t rows, double values[SLICE_ROWS])
 {
 	const struct trees_walk *w = t->walk;
 	const struct trees_tree *tree = &t->trees[i];
-	uint64_t ends[ROWS];
+	const struct top *top = &w->tops[i];
+	const uint32_t *ends = w->ends + top->first;
+	const double *leaves = w->leaves + top->first;
+	uint8_t codes[SLICE_ROWS];
 
 	if (tree->has_sets) {
 		for (size_t r = 0; r < rows; r++)
-			values[r] = w->values[walk_sets(t, keys + r, w->roots[i])];
+			values[r] = w->values[walk_sets(t, keys->walk + r, w->roots[i])];
 		return;
 	}
-	enter(&w->tops[i], keys, rows, ends);
+	w->codes(&top->slice, keys->bins, codes);
+	if (tree->depth <= SLICE_LEVELS) {
+		for (size_t r = 0; r < SLICE_ROWS; r += 4) {
+			values[r] = leaves[codes[r]];
+			values[r + 1] = leaves[codes[r + 1]];
+			values[r + 2] = leaves[codes[r + 2]];
+			values[r + 3] = leaves[codes[r + 3]];
+		}
+		return;
+	}
 	for (size_t r = 0; r < rows; r += FLIGHT) {
 		uint32_t at[FLIGHT];
 		for (size_t j = 0; j < FLIGHT; j++)
-			at[j] = w->tops[i].ends[ends[r + j]];
-		walk(w, keys + r, 1, at, tree->depth > TOP ? tree->depth - TOP : 0);
+			at[j] = ends[codes[r + j]];
+		walk(w, keys->walk + r, 1, at, tree->depth - SLICE_LEVELS);
 		for (size_t j = 0; j < FLIGHT; j++)
 			values[r + j] = w->values[at[j]];
 	}
@@ -304,7 +298,7 @@ INLINE void add_value(const struct trees *t, const struct trees_tree *tree, doub
 }
 
 /* All trees, one row. */
-static void add_trees(const struct trees *t, const uint64_t *keys, double *sums)
+static void add_trees(const struct trees *t, const int64_t *keys, double *sums)
 {
 	const struct trees_walk *w = t->walk;
 
@@ -329,20 +323,17 @@ static void add_trees(const struct trees *t, const uint64_t *keys, double *sums)
 	}
 }
 
-static void score(const struct trees *t, const uint64_t *keys, size_t rows, double *sums)
+static void add_slices(const struct trees *t, const struct keys *keys, size_t rows, double *sums)
 {
-	const size_t whole = rows - rows % FLIGHT;
-	double values[ROWS];
+	double values[ROWS] = {0};
 
-	for (size_t k = 0; k < t->outputs; k++)
-		for (size_t r = 0; r < rows; r++)
-			sums[k * t->walk->rows + r] = t->base[k];
-	for (size_t i = 0; whole && i < t->n; i++) {
-		walk_tree(t, i, keys, whole, values);
-		add(t, &t->trees[i], values, whole, sums);
+	for (size_t i = 0; rows && i < t->n; i++) {
+		for (size_t r = 0; r < rows; r += SLICE_ROWS) {
+			const struct keys here = { keys->walk + r, keys->bins + r };
+			walk_slice(t, i, &here, rows - r < SLICE_ROWS ? rows - r : SLICE_ROWS, values + r);
+		}
+		add(t, &t->trees[i], values, rows, sums);
 	}
-	for (size_t r = whole; r < rows; r++)
-		add_trees(t, keys + r, sums + r);
 }
 
 static void copy_out(const struct trees *t, const double *sums, size_t rows, double *z)
@@ -350,27 +341,61 @@ static void copy_out(const struct trees *t, const double *sums, size_t rows, dou
 	for (size_t r = 0; r < rows; r++)
 		for (size_t k = 0; k < t->outputs; k++) {
 			const double sum = sums[k * t->walk->rows + r];
-			*z++ = t->divisor == 1 ? sum : rounded(t, sum / t->divisor);
+			*z++ = t->divisor == 1 ? sum : trees_rounded(t->arithmetic, sum / t->divisor);
 		}
+}
+
+/* What rows are worked on with: one piece of memory. */
+struct desk { int64_t *walk; int8_t *bins; double *sums; };
+
+static struct desk desk_new(const struct trees *t, size_t rows)
+{
+	const struct trees_walk *w = t->walk;
+	const size_t walk = w->n_columns * w->rows * sizeof(int64_t), sums = t->outputs * w->rows * sizeof(double);
+	const size_t bins = w->codes && rows >= FEW ? bins_columns(w->bins) * w->rows : 0;
+	char *memory = alloc_aligned(walk + sums + bins + 1);
+	const struct desk d = { (int64_t *)(void *)memory, (int8_t *)memory + walk + sums, (double *)(void *)(memory + walk) };
+
+	/* Rows that are not there go somewhere, too. */
+	if (bins && rows % SLICE_ROWS) {
+		memset(d.walk, 0, w->walks ? walk : 0);
+		memset(d.bins, 0, bins);
+	}
+	return d;
+}
+
+static void score(const struct trees *t, const double *x, size_t rows, const struct desk *d)
+{
+	const struct trees_walk *w = t->walk;
+	const size_t rest = rows % SLICE_ROWS, single = !w->codes ? rows : rest < FEW ? rest : 0, sliced = rows - single;
+	const struct keys keys = { d->walk, d->bins };
+
+	if (w->walks || single)
+		lay_out(t, x, rows, d->walk);
+	if (sliced)
+		bins_sort(w->bins, x, t->inputs, sliced, w->rows, d->bins);
+	for (size_t k = 0; k < t->outputs; k++)
+		for (size_t r = 0; r < rows; r++)
+			d->sums[k * w->rows + r] = t->base[k];
+	add_slices(t, &keys, sliced, d->sums);
+	for (size_t r = sliced; r < rows; r++)
+		add_trees(t, d->walk + r, d->sums + r);
 }
 
 void trees_walk_margins(const struct trees *t, const double *x, size_t rows, double *z)
 {
 	const struct trees_walk *w = t->walk;
-	uint64_t *keys = alloc_bytes((w->n_columns + 1) * w->rows * sizeof *keys);
-	double *sums = alloc_bytes(t->outputs * w->rows * sizeof *sums);
+	const struct desk d = desk_new(t, rows);
 
 	while (rows) {
 		const size_t n = rows < w->rows ? rows : w->rows;
-		lay_out(t, x, n, keys);
-		score(t, keys, n, sums);
-		copy_out(t, sums, n, z);
+		score(t, x, n, &d);
+		copy_out(t, d.sums, n, z);
 		x += n * t->inputs;
 		z += n * t->outputs;
 		rows -= n;
 	}
-	free(keys);
-	free(sums);
+	free(d.walk);
 }
 
 /* ---- layout ---- */
@@ -379,6 +404,8 @@ struct layout {
 	const struct trees *t;
 	struct trees_walk *w;
 	uint32_t *columns;		/* per input and treatment: the column + 1; 0: none yet */
+	struct bins_test *asked;	/* per test of the tops; limit NOTHING: below a leaf */
+	uint32_t n_tests, n_ends;
 };
 
 enum { TREATMENTS = 2 * (TREES_NAN_ZERO + 1) };
@@ -398,13 +425,13 @@ static uint32_t column_of(struct layout *l, const struct trees_kept *k)
 	return *known - 1;
 }
 
-static uint64_t limit_of(struct layout *l, const struct trees_kept *k)
+static int64_t limit_of(struct layout *l, const struct trees_kept *k)
 {
 	if (k->test == TREES_ONE_OF) {
 		l->w->sets[l->w->n_sets] = (struct set){ k->at, k->n_words, k->missing == TREES_NAN_YES || k->missing == TREES_ZERO_YES };
-		return SET + l->w->n_sets++;
+		return SET + (int64_t)l->w->n_sets++;
 	}
-	return key_of(k->threshold) - (k->test == TREES_BELOW);
+	return trees_key(k->threshold) - (k->test == TREES_BELOW);
 }
 
 /* In the order of levels as far as a parent's two children stand together; `place` of each kept node. */
@@ -431,58 +458,112 @@ static void lay_tree(struct layout *l, const struct trees_tree *tree, uint32_t *
 	}
 }
 
-static void lay_top(struct trees_walk *w, size_t i)
+static uint32_t levels_of(const struct trees_tree *tree)
 {
-	struct top *top = &w->tops[i];
-	uint32_t at[TOP_NODES + TOP_ENDS];
+	return tree->depth < SLICE_LEVELS ? tree->depth : SLICE_LEVELS;
+}
 
-	at[0] = w->roots[i];
-	for (int k = 0; k < TOP_NODES; k++) {
-		const uint32_t node = at[k], leaf = w->limits[node] == LEAF;
-		top->limits[k] = w->limits[node];
-		top->columns[k] = w->links[node].column;
-		at[2 * k + 1] = w->links[node].next;
-		at[2 * k + 2] = w->links[node].next + !leaf;
+/* A leaf above the last level has its own below it, whatever is asked there. */
+static void lay_top(struct layout *l, size_t i, const uint32_t *place)
+{
+	struct trees_walk *w = l->w;
+	const struct trees_tree *tree = &l->t->trees[i];
+	const struct trees_kept *kept = l->t->nodes + tree->first;
+	const uint32_t levels = levels_of(tree), n = (1u << levels) - 1;
+	uint32_t at[SLICE_NODES + SLICE_ENDS];
+
+	w->tops[i] = (struct top){ { w->tests + l->n_tests, levels }, l->n_ends };
+	at[0] = 0;
+	for (uint32_t j = 0; j < n; j++) {
+		const struct trees_kept *k = &kept[at[j]];
+		const bool is_leaf = k->test == TREES_LEAF;
+		at[2 * j + 1] = is_leaf ? at[j] : at[j] + 1;
+		at[2 * j + 2] = is_leaf ? at[j] : k->no;
+		l->asked[l->n_tests++] = is_leaf ? (struct bins_test){ .limit = NOTHING } :
+			(struct bins_test){ trees_key(k->threshold) + (k->test == TREES_AT_MOST), k->input, k->missing };
 	}
-	memcpy(top->ends, at + TOP_NODES, sizeof top->ends);
+	for (uint32_t j = n; j < 2 * n + 1; j++) {
+		w->ends[l->n_ends] = place[at[j]];
+		w->leaves[l->n_ends++] = kept[at[j]].test == TREES_LEAF ? w->values[place[at[j]]] : 0;
+	}
+}
+
+/* The limits of the tops become bins. */
+static void lay_bins(struct layout *l)
+{
+	struct trees_walk *w = l->w;
+	struct bins_test *asked = alloc_bytes((l->n_tests + 1) * sizeof *asked);
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n_tests; i++)
+		if (l->asked[i].limit != NOTHING)
+			asked[n++] = l->asked[i];
+	w->bins = bins_new(l->t->arithmetic, asked, n);
+	free(asked);
+	for (size_t i = 0; i < l->n_tests; i++) {
+		const bool real = l->asked[i].limit != NOTHING;
+		const struct bins_place at = real ? bins_find(w->bins, &l->asked[i]) : (struct bins_place){ 0, 0 };
+		w->tests[i] = (struct slice_node){ at.column * (uint32_t)w->rows, at.limit };
+	}
 }
 
 static size_t block_rows(size_t columns)
 {
-	const size_t fit = BLOCK / sizeof(uint64_t) / (columns + 1);
-	const size_t whole = fit - fit % FLIGHT;
+	const size_t fit = BLOCK / sizeof(int64_t) / (columns + 1), whole = fit - fit % SLICE_ROWS;
 
-	return whole < FLIGHT ? FLIGHT : whole > ROWS ? ROWS : whole;
+	return whole < SLICE_ROWS ? SLICE_ROWS : whole > ROWS ? ROWS : whole;
+}
+
+/* Room for what is laid out. */
+static uint32_t *reserve(const struct trees *t, struct trees_walk *w, struct layout *l)
+{
+	size_t sets = 0, tests = 0, ends = 0;
+	uint32_t most = 0;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct trees_tree *tree = &t->trees[i];
+		most = tree->n > most ? tree->n : most;
+		tests += ((size_t)1 << levels_of(tree)) - 1;
+		ends += (size_t)1 << levels_of(tree);
+	}
+	for (size_t i = 0; i < t->n_nodes; i++)
+		sets += t->nodes[i].test == TREES_ONE_OF;
+	w->limits = alloc_bytes((t->n_nodes + 1) * sizeof *w->limits);
+	w->links = alloc_bytes((t->n_nodes + 1) * sizeof *w->links);
+	w->values = alloc_zeroed(t->n_nodes + 1, sizeof *w->values);
+	w->roots = alloc_bytes((t->n + 1) * sizeof *w->roots);
+	w->tops = alloc_zeroed(t->n + 1, sizeof *w->tops);
+	w->tests = alloc_bytes((tests + 1) * sizeof *w->tests);
+	l->asked = alloc_bytes((tests + 1) * sizeof *l->asked);
+	w->ends = alloc_bytes((ends + 1) * sizeof *w->ends);
+	w->leaves = alloc_bytes((ends + 1) * sizeof *w->leaves);
+	w->sets = alloc_bytes((sets + 1) * sizeof *w->sets);
+	w->columns = alloc_bytes((t->inputs * TREATMENTS + 1) * sizeof *w->columns);
+	return alloc_bytes(((size_t)most + 1) * sizeof(uint32_t));
 }
 
 struct trees_walk *trees_walk_new(const struct trees *t)
 {
 	struct trees_walk *w = alloc_zeroed(1, sizeof *w);
-	struct layout l = { t, w, alloc_zeroed(t->inputs * TREATMENTS + 1, sizeof *l.columns) };
-	uint32_t most = 0;
-	size_t sets = 0;
+	struct layout l = { .t = t, .w = w, .columns = alloc_zeroed(t->inputs * TREATMENTS + 1, sizeof *l.columns) };
+	uint32_t *place = reserve(t, w, &l);
+	size_t n_ways;
 
-	for (size_t i = 0; i < t->n; i++)
-		most = t->trees[i].n > most ? t->trees[i].n : most;
-	for (size_t i = 0; i < t->n_nodes; i++)
-		sets += t->nodes[i].test == TREES_ONE_OF;
-	w->limits = alloc_bytes((t->n_nodes + 1) * sizeof *w->limits);
-	w->links = alloc_bytes((t->n_nodes + 1) * sizeof *w->links);
-	w->values = alloc_bytes((t->n_nodes + 1) * sizeof *w->values);
-	w->roots = alloc_bytes((t->n + 1) * sizeof *w->roots);
-	w->tops = alloc_bytes((t->n + 1) * sizeof *w->tops);
-	w->sets = alloc_bytes((sets + 1) * sizeof *w->sets);
-	w->columns = alloc_bytes((t->inputs * TREATMENTS + 1) * sizeof *w->columns);
-	uint32_t *place = alloc_bytes(((size_t)most + 1) * sizeof *place);
+	const struct slice_way *ways = slice_ways(&n_ways);
+	w->codes = n_ways ? ways->codes : NULL;
 	for (size_t i = 0; i < t->n; i++) {
+		const struct trees_tree *tree = &t->trees[i];
 		w->roots[i] = w->n_nodes;
-		lay_tree(&l, &t->trees[i], place);
+		lay_tree(&l, tree, place);
+		if (!tree->has_sets)
+			lay_top(&l, i, place);
+		w->walks |= tree->has_sets || tree->depth > SLICE_LEVELS;
 	}
 	w->rows = block_rows(w->n_columns);
 	for (size_t i = 0; i < t->n_nodes; i++)
-		w->links[i].column *= (uint32_t)(w->rows * sizeof(uint64_t));
-	for (size_t i = 0; i < t->n; i++)
-		lay_top(w, i);
+		w->links[i].column *= (uint32_t)(w->rows * sizeof(int64_t));
+	lay_bins(&l);
+	free(l.asked);
 	free(place);
 	free(l.columns);
 	return w;
@@ -497,6 +578,10 @@ void trees_walk_free(struct trees_walk *w)
 	free(w->values);
 	free(w->roots);
 	free(w->tops);
+	free(w->tests);
+	bins_free(w->bins);
+	free(w->ends);
+	free(w->leaves);
 	free(w->sets);
 	free(w->columns);
 	free(w);
