@@ -81,8 +81,10 @@ static inline struct value value_text(const char *text, size_t len)
 
 static inline struct value value_number(double x)
 {
-	if (x >= -0x1p63 && x < 0x1p63 && x == (double)(int64_t)x)
-		return value_integer((int64_t)x);
+	if (x >= -0x1p63 && x < 0x1p63) {
+		const int64_t n = (int64_t)x;
+		return x == (double)n ? value_integer(n) : (struct value){ .type = VALUE_DOUBLE, .number = x };
+	}
 	if (x >= 0x1p63 && x < 0x1p64)
 		return (struct value){ .type = VALUE_UNSIGNED, .uinteger = (uint64_t)x };
 	if (!(x - x == 0))	/* NaN, infinite */

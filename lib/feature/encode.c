@@ -62,16 +62,18 @@ struct encoder {
 	const struct schema *schema;
 	double *x;
 	size_t room;
+	int features_slot;
 	/* known schema */
 	struct place *places;
-	bool borrows;			/* places, of the encoder it was split from */
+	int (*numbers)[SIDES];		/* per input: its own slots, where nothing but a number may be in them; else none (-1) */
+	bool borrows;			/* places, numbers: of the encoder it was split from */
 	struct encode_missing missed;
 	size_t *absent;			/* the inputs that this record lacks */
 	/* growing schema */
 	struct schema *grows;
 	enum missing missing;
 	double number;
-	int features_slot, record_slot;
+	int record_slot;
 	bool started, top_level, frozen;
 	struct table met;
 	struct walk walks[SIDES];
@@ -159,6 +161,8 @@ struct encoder *encode_new(const struct schema *schema, struct fields *fields)
 	struct encoder *e = known_new(schema);
 
 	e->places = alloc_zeroed(schema->n + 1, sizeof *e->places);
+	e->numbers = alloc_zeroed(schema->n + 1, sizeof *e->numbers);
+	e->features_slot = fields_read_name(fields, "features");
 	for (size_t i = 0; i < schema->n; i++) {
 		struct place *p = &e->places[i];
 		const char *name = schema->inputs[i].name;
@@ -166,6 +170,7 @@ struct encoder *encode_new(const struct schema *schema, struct fields *fields)
 		char *base = p->kind == PLAIN ? NULL : alloc_span(name, p->base_len);
 		for (int side = 0; side < SIDES; side++) {
 			p->own[side] = slot_of(fields, side, name);
+			e->numbers[i][side] = schema->inputs[i].categories ? -1 : p->own[side];
 			if (base)
 				p->base[side] = slot_of(fields, side, base);
 		}
@@ -179,6 +184,8 @@ struct encoder *encode_split(const struct encoder *of)
 	struct encoder *e = known_new(of->schema);
 
 	e->places = of->places;
+	e->numbers = of->numbers;
+	e->features_slot = of->features_slot;
 	e->borrows = true;
 	return e;
 }
@@ -265,9 +272,15 @@ static void count_missing(struct encoder *e, size_t n)
 
 static enum encode_result fixed_row(struct encoder *e, const struct value *slots, struct encode_fault *fault)
 {
+	const int side = slots[e->features_slot].type == VALUE_MISSING ? IN_RECORD : IN_FEATURES;
 	size_t n_absent = 0;
 
 	for (size_t i = 0; i < e->schema->n; i++) {
+		const int slot = e->numbers[i][side];
+		if (slot >= 0 && slots[slot].type == VALUE_DOUBLE) {	/* the commonest by far */
+			e->x[i] = slots[slot].number;
+			continue;
+		}
 		enum encode_result result = read_input(e, i, slots, &e->x[i], fault);
 		if (result == ENCODE_DONE)
 			continue;
@@ -654,8 +667,10 @@ void encode_free(struct encoder *e)
 	free(e->from_features);
 	free(e->walked);
 	free(e->undo);
-	if (!e->borrows)
+	if (!e->borrows) {
 		free(e->places);
+		free(e->numbers);
+	}
 	free(e->missed.inputs);
 	free(e->absent);
 	free(e->x);

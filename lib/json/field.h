@@ -24,6 +24,8 @@ struct tail {
 struct field {
 	const char *name;		/* with 16 readable bytes behind it: compared by words */
 	uint32_t len;
+	uint32_t index;			/* among those below the same one, in the order they were asked for */
+	uint64_t head, tail;		/* of the name */
 	int slot;			/* -1: only what is below is wanted */
 	int added;			/* index of the added member of that name, -1: none */
 	struct tail *tails;
@@ -33,7 +35,7 @@ struct field {
 	 * What is below, by a hash of a name's first 8 bytes and length: open addressing in a table at most a quarter full, so
 	 * that most names that nobody wants end in an empty row at once.
 	 */
-	struct field_row { uint64_t head, tail; const struct field *field; } *rows;	/* tail: of bytes 8 to 15 */
+	struct field_row { uint64_t head, tail; const struct field *field; } *rows;
 	unsigned shift;			/* 64 - log2(rows) */
 };
 

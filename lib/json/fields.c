@@ -11,6 +11,8 @@ static struct field *field_new(struct fields *fs, const char *name, size_t len)
 {
 	struct field *f = arena_get(&fs->arena, sizeof *f);
 	*f = (struct field){ .name = arena_copy(&fs->arena, name, len), .len = (uint32_t)len, .slot = -1, .added = -1 };
+	f->head = field_head(f->name, len);
+	f->tail = field_tail(f->name, len);
 	return f;
 }
 
@@ -48,11 +50,10 @@ static void index_below(struct fields *fs, struct field *f, size_t n)
 	memset(f->rows, 0, n_rows * sizeof *f->rows);
 	for (size_t i = 0; i < n; i++) {
 		const struct field *b = f->below[i];
-		const uint64_t head = field_head(b->name, b->len);
-		size_t at = field_hash(head, b->len, f->shift);
+		size_t at = field_hash(b->head, b->len, f->shift);
 		while (f->rows[at].field)
 			at = (at + 1) & (n_rows - 1);
-		f->rows[at] = (struct field_row){ head, field_tail(b->name, b->len), b };
+		f->rows[at] = (struct field_row){ b->head, b->tail, b };
 	}
 }
 
@@ -69,6 +70,7 @@ static struct field *field_below(struct fields *fs, struct field *f, const char 
 		f->below = more;
 	}
 	f->below[f->n_below] = field_new(fs, name, len);
+	f->below[f->n_below]->index = (uint32_t)f->n_below;
 	index_below(fs, f, ++f->n_below);
 	return f->below[f->n_below - 1];
 }

@@ -188,16 +188,22 @@ static void forget(const struct field *f, struct value *slots)
 		forget(f->below[i], slots);
 }
 
-static inline const struct field *find(const struct field *f, const char *name, size_t len)
+static inline bool is_named(const struct field *f, uint64_t head, uint64_t tail, const char *name, size_t len)
+{
+	return f->head == head && f->tail == tail && f->len == len && (len <= 16 || !memcmp(f->name + 16, name + 16, len - 16));
+}
+
+/* `next`: the index of the one that is expected.  Members mostly come in the order in which they were asked for. */
+static inline const struct field *find(const struct field *f, size_t next, const char *name, size_t len)
 {
 	const uint64_t head = field_head(name, len), tail = field_tail(name, len);
 	const size_t mask = SIZE_MAX >> f->shift;
 
+	if (next < f->n_below && is_named(f->below[next], head, tail, name, len))
+		return f->below[next];
 	for (size_t i = field_hash(head, len, f->shift); f->rows[i].field; i = (i + 1) & mask) {
-		const struct field *found = f->rows[i].field;
-		if (f->rows[i].head == head && f->rows[i].tail == tail && found->len == len &&
-		    (len <= 16 || !memcmp(found->name + 16, name + 16, len - 16)))
-			return found;
+		if (f->rows[i].head == head && f->rows[i].tail == tail && is_named(f->rows[i].field, head, tail, name, len))
+			return f->rows[i].field;
 	}
 	return NULL;
 }
@@ -207,18 +213,21 @@ struct walk { struct arena *arena; struct value *slots; uint64_t present; };
 static void read_object(struct walk *w, yyjson_val *object, const struct field *f)
 {
 	yyjson_val *key = unsafe_yyjson_get_first(object);
+	size_t next = 0;
 
 	if (!f->n_below)
 		return;
 	for (size_t n = unsafe_yyjson_get_len(object); n--; key = unsafe_yyjson_get_next(key + 1)) {
-		const struct field *at = find(f, unsafe_yyjson_get_str(key), unsafe_yyjson_get_len(key));
+		const struct field *at = find(f, next, unsafe_yyjson_get_str(key), unsafe_yyjson_get_len(key));
 		yyjson_val *v = key + 1;
 		if (!at)
 			continue;
+		next = at->index + 1;
 		if (at->added >= 0)
 			w->present |= UINT64_C(1) << at->added;
 		if (at->slot >= 0)
-			w->slots[at->slot] = convert(v, w->arena);
+			w->slots[at->slot] = unsafe_yyjson_get_tag(v) == (YYJSON_TYPE_NUM | YYJSON_SUBTYPE_REAL) ? value_number(v->uni.f64) :
+				convert(v, w->arena);
 		for (const struct tail *t = at->tails; t; t = t->next)
 			w->slots[t->slot] = follow(convert(v, w->arena), t, w->arena);
 		if (at->n_below) {

@@ -798,10 +798,13 @@ static int output_next_pass(struct next *next, struct record **r, size_t n, stru
 	struct output_next *last = (struct output_next *)next;
 	struct output *o = last->output;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0, run; i < n; i += run) {
 		if (r[i]->partition != last->partition)
 			tell_partition(last, r[i]->partition);
-		record_write(r[i], &o->buf);
+		run = record_run(r + i, n - i);
+		if (run > 1)
+			buf_add(&o->buf, r[i]->line, (size_t)(r[i + run - 1]->line - r[i]->line));
+		record_write(r[i + run - 1], &o->buf);
 		if (output_added(o, why))
 			return -1;
 	}

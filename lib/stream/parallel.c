@@ -23,7 +23,7 @@
 #include "stream/source.h"
 
 #define BATCHES 8			/* of a block: some hundred microseconds of work, against a few to wake a thread */
-#define BLOCK_BYTES (64 * 1024)		/* ... or so many of lines: blocks stay in the cache */
+#define BLOCK_BYTES (32 * 1024)		/* ... or so many of lines: blocks stay in the cache */
 #define BLOCKS_EACH 2			/* per thread: one to work on, and one that waits for it or to be passed on */
 #define BLOCKS_MORE 4			/* for a while in which another process has its processor */
 #define KEEP_BYTES (1024 * 1024)	/* what a long line has made larger than this is given back */
@@ -234,11 +234,19 @@ struct tally *parallel_tally(struct parallel *p, uint64_t *before)
 	return &b->batch[b->n].tally;
 }
 
-/* The bytes, and what the source and the loop have said of it. */
-static void copy_record(struct record *to, const struct record *from, struct buf *lines)
+static void copy_lines(struct record *const *r, size_t n, struct buf *lines)
 {
-	buf_add(lines, from->line, from->len);
-	buf_add_byte(lines, '\n');
+	for (size_t i = 0, run; i < n; i += run) {
+		const char *from = r[i]->line;
+		run = record_run(r + i, n - i);
+		buf_add(lines, from, (size_t)(r[i + run - 1]->line - from) + r[i + run - 1]->len);
+		buf_add_byte(lines, '\n');
+	}
+}
+
+/* What the source and the loop have said of it. */
+static void copy_record(struct record *to, const struct record *from)
+{
 	*to = *from;
 	to->added = NULL;
 	to->room = 0;
@@ -252,7 +260,8 @@ int parallel_take(struct parallel *p, struct record **r, size_t n, struct error 
 	int result = 0;
 
 	for (size_t i = 0; i < n; i++)
-		copy_record(&batch->record[i], r[i], &b->lines);
+		copy_record(&batch->record[i], r[i]);
+	copy_lines(r, n, &b->lines);
 	batch->n = n;
 	batch->read_at = p->stage->loop->batch_at;
 	p->records += n;

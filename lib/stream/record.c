@@ -230,6 +230,15 @@ void record_write(const struct record *r, struct buf *b)
 	buf_add_byte(b, '\n');
 }
 
+size_t record_run(struct record *const *r, size_t n)
+{
+	size_t i = 1;
+
+	while (i < n && !r[i - 1]->n_added && r[i]->partition == r[0]->partition && r[i]->line == r[i - 1]->line + r[i - 1]->len + 1 && r[i]->line[-1] == '\n')
+		i++;
+	return i - (i > 1 && r[i - 1]->n_added);
+}
+
 void record_write_without(const struct record *r, struct buf *b, const char *const *drop)
 {
 	struct cut c = { r, drop, 0 };

@@ -135,6 +135,10 @@ void record_reline(struct record *, const char *line, size_t len);
 /* The line with its added members spliced in, and LF. */
 void record_write(const struct record *, struct buf *);
 
+/* How many of n records, the first included, stand in memory as they would be written: one line behind the other, LF between, nothing
+ * added, of one partition. */
+size_t record_run(struct record *const *, size_t n);
+
 /* The bytes of members added and of the line's own without those in `drop` - for --nest.  No LF. */
 void record_write_without(const struct record *, struct buf *, const char *const *drop);
 

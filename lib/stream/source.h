@@ -14,7 +14,7 @@
 
 struct record;
 
-#define BATCH_MAX 32	/* records: single ones cost a third more, more than 64 leave the cache */
+#define BATCH_MAX 64	/* records: single ones cost a third more, more than 64 leave the cache */
 
 enum { SOURCE_END = 0, SOURCE_FAILED = -1, SOURCE_WAIT = -2, SOURCE_CONTROL = -3 };
 
