@@ -660,7 +660,7 @@ static void set_up(struct loop *l, struct source *source, struct stage *stages, 
 		struct next *neighbour = i + 1 < n ? &stages[i + 1].next : last;
 		s->next.pass = stage_pass;
 		s->loop = l;
-		s->gate = (struct gate){ { gate_pass }, neighbour, s };
+		s->gate = (struct gate){ { gate_pass, NULL }, neighbour, s };
 		s->behind = !neighbour || has_limit(&s->policy) ? &s->gate.next : neighbour;
 	}
 }
@@ -811,7 +811,26 @@ static int output_next_pass(struct next *next, struct record **r, size_t n, stru
 	return 0;
 }
 
+static int output_next_take(struct next *next, struct buf *lines, struct error *why)
+{
+	struct output_next *last = (struct output_next *)next;
+	struct output *o = last->output;
+
+	if (last->partition != PARTITION_NONE)
+		tell_partition(last, PARTITION_NONE);
+	if (output_left(o) && output_try(o, why))
+		return -1;
+	if (output_left(o)) {
+		buf_add(&o->buf, lines->data, lines->len);
+	} else {
+		const struct buf empty = o->buf;
+		o->buf = *lines;
+		*lines = empty;
+	}
+	return output_added(o, why);
+}
+
 void filter_output_init(struct output_next *n, struct output *o)
 {
-	*n = (struct output_next){ { output_next_pass }, o, PARTITION_NONE };
+	*n = (struct output_next){ { output_next_pass, output_next_take }, o, PARTITION_NONE };
 }

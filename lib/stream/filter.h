@@ -46,6 +46,9 @@ struct metrics;
 /* What stands behind a stage: an output or the next stage. */
 struct next {
 	int (*pass)(struct next *, struct record **, size_t n, struct error *why);
+	/* Lines as they are to be written, of records whose partition is not told; what is in `lines` then is of no use.  NULL: it takes
+	 * records alone. */
+	int (*take)(struct next *, struct buf *lines, struct error *why);
 };
 
 /* Hands on n records; when it returns, the neighbour has done with them. 0, 1 ("enough") or -1. */

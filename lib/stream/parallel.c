@@ -30,7 +30,7 @@
 
 struct batch {
 	struct record record[BATCH_MAX];
-	size_t n;
+	size_t n, bytes;		/* bytes: of its lines in the block's */
 	int64_t read_at;		/* monotonic ns */
 	struct tally tally;
 };
@@ -42,12 +42,14 @@ struct block {
 	struct arena arena;		/* of records that are passed on with their values */
 	void *part;			/* of the tool */
 	bool done;
+	bool divided;			/* of some record the partition is told */
 };
 
 struct worker {
 	struct parallel *parallel;
 	pthread_t thread;
 	struct arena arena;		/* of a batch whose records are rendered */
+	struct record record[BATCH_MAX];	/* of one of which nothing but its lines will be asked */
 };
 
 struct parallel {
@@ -74,16 +76,6 @@ static struct block *block_at(struct parallel *p, uint64_t number)
 
 /* ---- work, by any thread ---- */
 
-/* Buffers move while they grow. */
-static void place_lines(struct block *b, const char *at)
-{
-	for (size_t k = 0; k < b->n; k++)
-		for (size_t i = 0; i < b->batch[k].n; i++) {
-			b->batch[k].record[i].line = at;
-			at += b->batch[k].record[i].len + 1;
-		}
-}
-
 static void render(struct record *r, struct buf *out)
 {
 	const size_t start = out->len;
@@ -92,13 +84,25 @@ static void render(struct record *r, struct buf *out)
 	record_reline(r, NULL, out->len - start - 1);
 }
 
-static void work_on_batch(struct parallel *p, struct block *b, struct batch *batch, struct arena *arena)
+/* Whether it will be passed on as its lines alone.  Then its records are only read: another thread has written them. */
+static bool is_lines(const struct parallel *p, const struct block *b)
 {
+	return p->renders && !b->divided && p->stage->behind->take;
+}
+
+static void work_on_batch(struct parallel *p, struct block *b, struct batch *batch, struct worker *w, const char *line)
+{
+	struct arena *arena = p->renders ? &w->arena : &b->arena;
+	const bool copies = is_lines(p, b);
 	struct record *r[BATCH_MAX];
 
+	if (copies)
+		memcpy(w->record, batch->record, batch->n * sizeof *w->record);
 	for (size_t i = 0; i < batch->n; i++) {
-		r[i] = &batch->record[i];
+		r[i] = copies ? &w->record[i] : &batch->record[i];
 		r[i]->arena = arena;
+		r[i]->line = line;
+		line += r[i]->len + 1;
 	}
 	p->stage->tool->work(b->part, r, batch->n);
 	if (!p->renders)
@@ -110,11 +114,13 @@ static void work_on_batch(struct parallel *p, struct block *b, struct batch *bat
 
 static void work_on(struct parallel *p, struct block *b, struct worker *w)
 {
-	place_lines(b, b->lines.data);
-	for (size_t k = 0; k < b->n; k++)
-		work_on_batch(p, b, &b->batch[k], p->renders ? &w->arena : &b->arena);
-	if (p->renders)
-		place_lines(b, b->rendered.data);
+	const char *line = b->lines.data;
+
+	for (size_t k = 0; k < b->n; k++) {
+		struct batch *batch = &b->batch[k];
+		work_on_batch(p, b, batch, w, line);
+		line += batch->bytes;
+	}
 }
 
 /* Under the lock, which is open while the work is done. */
@@ -152,7 +158,7 @@ static void *work(void *self)
 static void reset(struct block *b)
 {
 	b->n = 0;
-	b->done = false;
+	b->done = b->divided = false;
 	buf_clear(&b->lines);
 	buf_clear(&b->rendered);
 	if (b->lines.size > KEEP_BYTES)
@@ -193,15 +199,49 @@ static int pass_batch(struct parallel *p, struct batch *batch, struct error *why
 	return result;
 }
 
+/* What was rendered stands where the buffer is now. */
+static void place_lines(struct block *b, const char *at)
+{
+	for (size_t k = 0; k < b->n; k++)
+		for (size_t i = 0; i < b->batch[k].n; i++) {
+			b->batch[k].record[i].line = at;
+			at += b->batch[k].record[i].len + 1;
+		}
+}
+
+static int pass_batches(struct parallel *p, struct block *b, struct error *why)
+{
+	int result = 0;
+
+	if (p->renders)
+		place_lines(b, b->rendered.data);
+	for (size_t k = 0; !result && k < b->n; k++)
+		result = pass_batch(p, &b->batch[k], why);
+	return result;
+}
+
+/* As one piece: another thread has its bytes in its cache, and this one need not look at them. */
+static int pass_lines(struct parallel *p, struct block *b, struct error *why)
+{
+	struct stage *s = p->stage;
+
+	for (size_t k = 0; k < b->n; k++) {
+		record_join_tally(&s->tally, &b->batch[k].tally);
+		p->records -= b->batch[k].n;
+	}
+	const int result = s->behind->take(s->behind, &b->rendered, why);
+	for (size_t k = 0; k < b->n; k++)
+		loop_note_latency(s->loop, b->batch[k].read_at, b->batch[k].n);
+	return result;
+}
+
 static int pass_oldest(struct parallel *p, struct error *why)
 {
 	struct block *b = block_at(p, p->passed);
-	int result = 0;
 
 	finish(p, b);
 	p->stage->tool->join(p->stage->self, b->part);
-	for (size_t k = 0; !result && k < b->n; k++)
-		result = pass_batch(p, &b->batch[k], why);
+	const int result = is_lines(p, b) ? pass_lines(p, b, why) : pass_batches(p, b, why);
 	p->ended = result != 0;
 	reset(b);
 	p->passed++;
@@ -259,9 +299,13 @@ int parallel_take(struct parallel *p, struct record **r, size_t n, struct error 
 	struct batch *batch = &b->batch[b->n++];
 	int result = 0;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		copy_record(&batch->record[i], r[i]);
+		b->divided |= r[i]->partition != PARTITION_NONE;
+	}
+	const size_t before = b->lines.len;
 	copy_lines(r, n, &b->lines);
+	batch->bytes = b->lines.len - before;
 	batch->n = n;
 	batch->read_at = p->stage->loop->batch_at;
 	p->records += n;

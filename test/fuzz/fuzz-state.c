@@ -65,7 +65,7 @@ static int drop(struct next *next, struct record **r, size_t n, struct error *wh
 	return 0;
 }
 
-static struct next nowhere = { drop };
+static struct next nowhere = { drop, NULL };
 static struct tally tally;		/* of restored records */
 
 struct run {

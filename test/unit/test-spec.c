@@ -164,7 +164,7 @@ static int drop(struct next *next, struct record **r, size_t n, struct error *wh
 	return 0;
 }
 
-static struct next nowhere = { drop };
+static struct next nowhere = { drop, NULL };
 
 struct bench { struct fields fields; struct spec *spec; struct flow *flow; struct arena arena; struct tally tally; };
 
