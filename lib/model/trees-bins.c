@@ -153,7 +153,7 @@ static void end_scale(struct bins *b, struct scale *s, size_t *used)
 	s->columns = (uint32_t)b->n_columns - s->column;
 }
 
-struct bins *bins_new(enum trees_arithmetic arithmetic, const struct bins_test *tests, size_t n)
+struct bins *trees_bins_new(enum trees_arithmetic arithmetic, const struct bins_test *tests, size_t n)
 {
 	struct bins *b = alloc_zeroed(1, sizeof *b);
 	struct bins_test *sorted = alloc_bytes((n + 1) * sizeof *sorted);
@@ -186,7 +186,7 @@ struct bins *bins_new(enum trees_arithmetic arithmetic, const struct bins_test *
 	return b;
 }
 
-void bins_free(struct bins *b)
+void trees_bins_free(struct bins *b)
 {
 	if (!b)
 		return;
@@ -197,7 +197,7 @@ void bins_free(struct bins *b)
 	free(b);
 }
 
-size_t bins_columns(const struct bins *b)
+size_t trees_bins_columns(const struct bins *b)
 {
 	return b->n_columns;
 }
@@ -236,7 +236,7 @@ static const struct scale *scale_of(const struct bins *b, const struct bins_test
 	return &b->scales[low];
 }
 
-struct bins_place bins_find(const struct bins *b, const struct bins_test *t)
+struct bins_place trees_bins_find(const struct bins *b, const struct bins_test *t)
 {
 	const struct scale *s = scale_of(b, t);
 	const uint32_t reached = reached_by(b, s, cell_of_limit(s, t->limit), t->limit), chunk = (reached - 1) / BINS_LIMITS;
@@ -252,7 +252,7 @@ FAST static void lay_keys(const double *restrict x, bool to_float, enum kind kin
 	for (size_t r = 0; r < rows; r++) {
 		const double v = to_float ? (double)(float)x[r] : x[r];
 		const int64_t key = trees_key(v);
-		keys[r] = (v != v) | (fabs(v) <= zero) ? MISSING : key;
+		keys[r] = ((v != v) | (fabs(v) <= zero)) ? MISSING : key;
 	}
 }
 
@@ -288,7 +288,7 @@ FAST static void lay_column(int32_t from, int32_t missing, const int64_t *restri
 	}
 }
 
-void bins_sort(const struct bins *b, const double *x, size_t inputs, size_t rows, size_t stride, int8_t *out)
+void trees_bins_sort(const struct bins *b, const double *x, size_t inputs, size_t rows, size_t stride, int8_t *out)
 {
 	double of_input[BINS_ROWS];
 	int64_t keys[BINS_ROWS + FLIGHT];

@@ -22,17 +22,17 @@ struct bins_test { int64_t limit; uint32_t input; enum trees_missing missing; };
 
 struct bins;
 
-struct bins *bins_new(enum trees_arithmetic, const struct bins_test *, size_t n);
-void bins_free(struct bins *);
+struct bins *trees_bins_new(enum trees_arithmetic, const struct bins_test *, size_t n);
+void trees_bins_free(struct bins *);
 
-size_t bins_columns(const struct bins *);
+size_t trees_bins_columns(const struct bins *);
 
-/* Of a test that bins_new was given: the column, and the byte that its bins for `yes` are below. */
+/* Of a test that trees_bins_new was given: the column, and the byte that its bins for `yes` are below. */
 struct bins_place { uint32_t column; int8_t limit; };
-struct bins_place bins_find(const struct bins *, const struct bins_test *);
+struct bins_place trees_bins_find(const struct bins *, const struct bins_test *);
 
 /* `rows` vectors of `inputs` numbers, up to BINS_ROWS; the bytes of a column stand together, columns `stride` bytes apart. */
 enum { BINS_ROWS = 128 };
-void bins_sort(const struct bins *, const double *x, size_t inputs, size_t rows, size_t stride, int8_t *out);
+void trees_bins_sort(const struct bins *, const double *x, size_t inputs, size_t rows, size_t stride, int8_t *out);
 
 #endif

@@ -28,19 +28,20 @@ target INLINE void name##_##k(const struct slice_node *nodes, const int8_t *keys
 { \
 	const uint64_t yes = here & below(keys + nodes[i].column, nodes[i].limit); \
 \
-	levels[k - 1] |= here ^ yes; \
+	levels[(k) - 1] |= here ^ yes; \
 	name##_##less(nodes, keys, 2 * i + 1, yes, levels); \
 	name##_##less(nodes, keys, 2 * i + 2, here ^ yes, levels); \
 }
 
-#define WAY(name, target, below, spread) \
+#define LEVELS(name, target, below) \
 LAST(name, target, below) \
 LEVEL(name, target, below, 2, 1) \
 LEVEL(name, target, below, 3, 2) \
 LEVEL(name, target, below, 4, 3) \
 LEVEL(name, target, below, 5, 4) \
-LEVEL(name, target, below, 6, 5) \
-\
+LEVEL(name, target, below, 6, 5)
+
+#define CODES(name, target, spread) \
 target static void name(const struct slice *s, const int8_t *keys, uint8_t codes[SLICE_ROWS]) \
 { \
 	uint64_t levels[SLICE_LEVELS] = {0}; \
@@ -88,7 +89,8 @@ AVX2 INLINE void spread_avx2(const uint64_t levels[SLICE_LEVELS], uint8_t codes[
 	}
 }
 
-WAY(codes_avx2, AVX2, below_avx2, spread_avx2)
+LEVELS(codes_avx2, AVX2, below_avx2)
+CODES(codes_avx2, AVX2, spread_avx2)
 
 /* ---- SSE2: every x86-64 ---- */
 
@@ -122,13 +124,14 @@ INLINE void spread_words(const uint64_t levels[SLICE_LEVELS], uint8_t codes[SLIC
 	}
 }
 
-WAY(codes_sse2, , below_sse2, spread_words)
+LEVELS(codes_sse2, , below_sse2)
+CODES(codes_sse2, , spread_words)
 
 /* ---- which ---- */
 
 static const struct slice_way ways[] = { { "AVX2", codes_avx2 }, { "SSE2", codes_sse2 } };
 
-const struct slice_way *slice_ways(size_t *n)
+const struct slice_way *trees_slice_ways(size_t *n)
 {
 	const size_t first = __builtin_cpu_supports("avx2") ? 0 : 1;
 
@@ -138,7 +141,7 @@ const struct slice_way *slice_ways(size_t *n)
 
 #else
 
-const struct slice_way *slice_ways(size_t *n)
+const struct slice_way *trees_slice_ways(size_t *n)
 {
 	*n = 0;
 	return NULL;

@@ -29,6 +29,6 @@ typedef void slice_codes(const struct slice *, const int8_t *keys, uint8_t codes
 
 /* The same in several ways: how many the processor has, the best first; 0: it has no vectors of bytes. */
 struct slice_way { const char *name; slice_codes *codes; };
-const struct slice_way *slice_ways(size_t *n);
+const struct slice_way *trees_slice_ways(size_t *n);
 
 #endif

@@ -352,7 +352,7 @@ static struct desk desk_new(const struct trees *t, size_t rows)
 {
 	const struct trees_walk *w = t->walk;
 	const size_t walk = w->n_columns * w->rows * sizeof(int64_t), sums = t->outputs * w->rows * sizeof(double);
-	const size_t bins = w->codes && rows >= FEW ? bins_columns(w->bins) * w->rows : 0;
+	const size_t bins = w->codes && rows >= FEW ? trees_bins_columns(w->bins) * w->rows : 0;
 	char *memory = alloc_aligned(walk + sums + bins + 1);
 	const struct desk d = { (int64_t *)(void *)memory, (int8_t *)memory + walk + sums, (double *)(void *)(memory + walk) };
 
@@ -373,7 +373,7 @@ static void score(const struct trees *t, const double *x, size_t rows, const str
 	if (w->walks || single)
 		lay_out(t, x, rows, d->walk);
 	if (sliced)
-		bins_sort(w->bins, x, t->inputs, sliced, w->rows, d->bins);
+		trees_bins_sort(w->bins, x, t->inputs, sliced, w->rows, d->bins);
 	for (size_t k = 0; k < t->outputs; k++)
 		for (size_t r = 0; r < rows; r++)
 			d->sums[k * w->rows + r] = t->base[k];
@@ -498,11 +498,11 @@ static void lay_bins(struct layout *l)
 	for (size_t i = 0; i < l->n_tests; i++)
 		if (l->asked[i].limit != NOTHING)
 			asked[n++] = l->asked[i];
-	w->bins = bins_new(l->t->arithmetic, asked, n);
+	w->bins = trees_bins_new(l->t->arithmetic, asked, n);
 	free(asked);
 	for (size_t i = 0; i < l->n_tests; i++) {
 		const bool real = l->asked[i].limit != NOTHING;
-		const struct bins_place at = real ? bins_find(w->bins, &l->asked[i]) : (struct bins_place){ 0, 0 };
+		const struct bins_place at = real ? trees_bins_find(w->bins, &l->asked[i]) : (struct bins_place){ 0, 0 };
 		w->tests[i] = (struct slice_node){ at.column * (uint32_t)w->rows, at.limit };
 	}
 }
@@ -549,7 +549,7 @@ struct trees_walk *trees_walk_new(const struct trees *t)
 	uint32_t *place = reserve(t, w, &l);
 	size_t n_ways;
 
-	const struct slice_way *ways = slice_ways(&n_ways);
+	const struct slice_way *ways = trees_slice_ways(&n_ways);
 	w->codes = n_ways ? ways->codes : NULL;
 	for (size_t i = 0; i < t->n; i++) {
 		const struct trees_tree *tree = &t->trees[i];
@@ -579,7 +579,7 @@ void trees_walk_free(struct trees_walk *w)
 	free(w->roots);
 	free(w->tops);
 	free(w->tests);
-	bins_free(w->bins);
+	trees_bins_free(w->bins);
 	free(w->ends);
 	free(w->leaves);
 	free(w->sets);

@@ -252,7 +252,7 @@ static int run(const char *steps, struct tool *tools, size_t n, struct policy po
 
 	loop_init(&loop);
 	buf_clear(&events);
-	out = (struct sink){ .next = { sink_pass }, .notes = !tools[0].quiet };
+	out = (struct sink){ .next = { sink_pass, NULL }, .notes = !tools[0].quiet };
 	for (size_t i = 0; i < n; i++) {
 		stages[i].tool = &hooks;
 		stages[i].self = &tools[i];

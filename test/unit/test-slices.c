@@ -48,21 +48,21 @@ static void bins(struct prng *p, size_t n, int spread, enum trees_arithmetic ari
 	for (size_t i = 0; i < n; i++)
 		tests[i] = (struct bins_test){ trees_key(trees_rounded(arithmetic, draw(p, spread))) + (int64_t)prng_below(p, 2),
 			(uint32_t)prng_below(p, INPUTS), (enum trees_missing)prng_below(p, 5) };
-	struct bins *b = bins_new(arithmetic, tests, n);
-	int8_t *keys = alloc_bytes((bins_columns(b) + 1) * STRIDE);
+	struct bins *b = trees_bins_new(arithmetic, tests, n);
+	int8_t *keys = alloc_bytes((trees_bins_columns(b) + 1) * STRIDE);
 	for (size_t rows = 1; rows <= BINS_ROWS; rows = rows * 2 + 1) {
 		for (size_t i = 0; i < rows * INPUTS; i++)
 			x[i] = prng_below(p, 10) ? draw(p, spread) : NAN;
-		bins_sort(b, x, INPUTS, rows, STRIDE, keys);
+		trees_bins_sort(b, x, INPUTS, rows, STRIDE, keys);
 		for (size_t i = 0; i < n; i++) {
-			const struct bins_place at = bins_find(b, &tests[i]);
+			const struct bins_place at = trees_bins_find(b, &tests[i]);
 			for (size_t r = 0; r < rows; r++, seen++)
 				wrong += (keys[at.column * STRIDE + r] < at.limit) != goes_to_yes(&tests[i], arithmetic, x[r * INPUTS + tests[i].input]);
 		}
 	}
 	ok(!wrong && (seen || !n), "%zu limits, spread %d, arithmetic %d: %zu answers in %zu columns, wrong: %zu", n, spread, (int)arithmetic, seen,
-	    bins_columns(b), wrong);
-	bins_free(b);
+	    trees_bins_columns(b), wrong);
+	trees_bins_free(b);
 	free(tests);
 	free(keys);
 }
@@ -103,7 +103,7 @@ int main(void)
 {
 	struct prng p;
 	size_t n;
-	const struct slice_way *ways = slice_ways(&n);
+	const struct slice_way *ways = trees_slice_ways(&n);
 
 	prng_init(&p, 5);
 	for (int spread = 0; spread < 3; spread++)
