@@ -80,7 +80,7 @@ static int begin(struct run *r, const struct spec_text *text)
 {
 	struct error why = { "" };
 
-	*r = (struct run){ .arena = ARENA_INIT, .next = { write_down }, .out = BUF_INIT };
+	*r = (struct run){ .arena = ARENA_INIT, .next = { write_down, NULL }, .out = BUF_INIT };
 	fields_init(&r->fields);
 	r->spec = spec_compile(text, 1, &options, &r->fields, &why);
 	if (!r->spec) {
