@@ -30,6 +30,8 @@
 
 struct batch {
 	struct record record[BATCH_MAX];
+	struct line { size_t len; uint64_t number; } line[BATCH_MAX];
+	bool alike;			/* but for these its records are as the first, which alone has been copied */
 	size_t n, bytes;		/* bytes: of its lines in the block's */
 	int64_t read_at;		/* monotonic ns */
 	struct tally tally;
@@ -84,7 +86,7 @@ static void render(struct record *r, struct buf *out)
 	record_reline(r, NULL, out->len - start - 1);
 }
 
-/* Whether it will be passed on as its lines alone.  Then its records are only read: another thread has written them. */
+/* Whether it will be passed on as its lines alone.  Then its records are no more than read: another thread has written them. */
 static bool is_lines(const struct parallel *p, const struct block *b)
 {
 	return p->renders && !b->divided && p->stage->behind->take;
@@ -93,16 +95,16 @@ static bool is_lines(const struct parallel *p, const struct block *b)
 static void work_on_batch(struct parallel *p, struct block *b, struct batch *batch, struct worker *w, const char *line)
 {
 	struct arena *arena = p->renders ? &w->arena : &b->arena;
-	const bool copies = is_lines(p, b);
-	struct record *r[BATCH_MAX];
+	struct record *to = is_lines(p, b) ? w->record : batch->record, *r[BATCH_MAX];
+	const struct record first = batch->record[0];
 
-	if (copies)
-		memcpy(w->record, batch->record, batch->n * sizeof *w->record);
 	for (size_t i = 0; i < batch->n; i++) {
-		r[i] = copies ? &w->record[i] : &batch->record[i];
-		r[i]->arena = arena;
-		r[i]->line = line;
-		line += r[i]->len + 1;
+		r[i] = &to[i];
+		to[i] = batch->alike ? first : batch->record[i];
+		to[i].at.line = batch->line[i].number;
+		to[i].arena = arena;
+		record_reline(r[i], line, batch->line[i].len);
+		line += batch->line[i].len + 1;
 	}
 	p->stage->tool->work(b->part, r, batch->n);
 	if (!p->renders)
@@ -284,13 +286,30 @@ static void copy_lines(struct record *const *r, size_t n, struct buf *lines)
 	}
 }
 
+static bool is_alike(const struct record *a, const struct record *b)
+{
+	return a->kind == b->kind && a->error == b->error && a->empty == b->empty && a->partition == b->partition && a->fields == b->fields &&
+		a->at.source == b->at.source && a->origin == b->origin && a->refusal == b->refusal && a->failed_by == b->failed_by;
+}
+
 /* What the source and the loop have said of it. */
 static void copy_record(struct record *to, const struct record *from)
 {
 	*to = *from;
 	to->added = NULL;
 	to->room = 0;
-	record_reline(to, NULL, from->len);
+}
+
+static void copy_batch(struct batch *batch, struct record *const *r, size_t n)
+{
+	batch->n = n;
+	batch->alike = true;
+	for (size_t i = 0; i < n; i++) {
+		batch->line[i] = (struct line){ r[i]->len, r[i]->at.line };
+		batch->alike = batch->alike && is_alike(r[0], r[i]);
+	}
+	for (size_t i = 0; i < (batch->alike ? 1 : n); i++)
+		copy_record(&batch->record[i], r[i]);
 }
 
 int parallel_take(struct parallel *p, struct record **r, size_t n, struct error *why)
@@ -299,14 +318,12 @@ int parallel_take(struct parallel *p, struct record **r, size_t n, struct error 
 	struct batch *batch = &b->batch[b->n++];
 	int result = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		copy_record(&batch->record[i], r[i]);
+	copy_batch(batch, r, n);
+	for (size_t i = 0; i < n; i++)
 		b->divided |= r[i]->partition != PARTITION_NONE;
-	}
 	const size_t before = b->lines.len;
 	copy_lines(r, n, &b->lines);
 	batch->bytes = b->lines.len - before;
-	batch->n = n;
 	batch->read_at = p->stage->loop->batch_at;
 	p->records += n;
 	if (b->n < BATCHES && b->lines.len < BLOCK_BYTES)
