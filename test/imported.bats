@@ -51,3 +51,12 @@ agrees() {
 		[[ ${stderr_lines[0]} =~ ^"sml-classify: $file: ".*(only gbtree is read|is not read|are not read) ]]
 	done
 }
+
+@test "a pickle, and XGBoost's old binary format, are called so" {
+	python3 -c 'import pickle; pickle.dump({"a": [1, 2]}, open("m.pkl", "wb")); open("m.bin", "wb").write(b"binf" + bytes(100))'
+	run -2 --separate-stderr sml-classify --check -m m.pkl
+	equal 'sml-classify: m.pkl: is no model: it is a pickle, which nothing but Python reads; how to save one that is read: sml-model(5), FILES OF OTHER LIBRARIES' \
+		"$stderr"
+	run -2 --separate-stderr sml-classify --check -m m.bin
+	[[ $stderr == "sml-classify: m.bin: is no model: it is XGBoost's old binary format, "* ]]
+}

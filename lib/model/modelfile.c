@@ -19,10 +19,25 @@
 
 /* ---- reading ---- */
 
+/* What people take for a model's file, by how it begins; NULL: anything else. */
+static const char *foreign(const char *bytes, size_t len)
+{
+	/* pickle.dump's protocols 2 to 5; joblib's are the same, or packed. */
+	if (len > 2 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5)
+		return "a pickle, which nothing but Python reads";
+	if (len > 4 && !memcmp(bytes, "binf", 4))
+		return "XGBoost's old binary format, which newer versions of it do not read either";
+	return NULL;
+}
+
 static int read_root(const char *text, size_t len, struct arena *arena, struct value *root, struct error *why)
 {
+	const char *what = foreign(text, len);
 	struct error reason;
 	size_t blank = 0;
+
+	if (what)
+		return error_set(why, "is no model: it is %s; how to save one that is read: sml-model(5), FILES OF OTHER LIBRARIES", what);
 
 	while (blank < len && memchr(" \t\r\n", text[blank], 4))
 		blank++;
