@@ -597,8 +597,13 @@ static int classify_finish(void *tool, enum end how, struct next *next, struct e
 	if (!c->verify)
 		return 0;
 	number_show(panel_tolerance(&c->panel), tolerance);
-	if (v->absent)
+	if (v->n && v->absent)
 		command_note(&c->common, "--verify: records that came without a score: %s", number_group(v->absent, n));
+	if (!v->n && v->absent) {
+		warn(c, "--verify: no record has brought a score: nothing was compared", "");
+		c->loop->verdict = EXIT_STOPPED;
+		return 0;
+	}
 	if (!v->different) {
 		command_note(&c->common, "--verify: scores that agree to %s: %s", tolerance, number_group(v->n, n));
 		return 0;
@@ -700,7 +705,7 @@ static const struct opt options[] = {
 	OPT_TEXT(0, "labels", "LIST", struct classify, labels_text, "the labels, where the file has none: NEGATIVE,POSITIVE"),
 	OPT_TEXT(0, "nest", "NAME", struct classify, nest_name, "put the event into a member NAME, the results beside it"),
 	OPT_FLAG(0, "contributions", struct classify, contributions, "add what each input contributes"),
-	OPT_FLAG(0, "verify", struct classify, verify, "exit 3 when a score that a record brings is another"),
+	OPT_FLAG(0, "verify", struct classify, verify, "exit 3 when a score that a record brings is another, or none brings one"),
 	OPT_CHECK(struct classify, check),
 	OPT_EXPLAIN(struct classify, explain),
 	OPT_INTEGER('j', "jobs", "N", struct classify, common.jobs, 1, JOBS_MAX, "score in N threads; the output is the same (1)"),

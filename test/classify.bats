@@ -157,6 +157,9 @@ linear() {
 	equal 'sml-classify: --verify: records that came without a score: 1
 sml-classify: --verify: scores that differ by more than 1e-9: 1 of 3 (the worst: changed:2: 0.9820237900379085 came, 0.9820137900379085 computed)' "$stderr"
 	linear 1.5
+	run -3 --separate-stderr sml-classify --verify -m m.json <<<'{"x":1}'
+	[[ $stderr == *'sml-classify: --verify: no record has brought a score: nothing was compared' ]]
+	run -0 --separate-stderr sml-classify --verify -m m.json </dev/null
 	run -3 --separate-stderr sml-classify --verify -m m.json <<<'{"prediction":"x"}'
 	equal 'sml-classify: --verify: scores that differ by more than 1e-9: 1 of 1 (the worst: stdin:1: no number came, 1.5 computed)' "$stderr"
 }
