@@ -45,6 +45,12 @@ disturb() {
 	wait "$1" || disturbed=$((disturbed + 1))
 }
 
+# committed_anew: the checkpoint has another commit than $was, or the pipeline $pid has ended.  A busy machine comes to none for a while
+# where a quiet one comes to many: what a test needs is waited for, not the time that it takes.
+committed_anew() {
+	[ "$(cksum ck/COMMIT 2>/dev/null)" != "$was" ] || ! kill -0 "$pid" 2>/dev/null
+}
+
 # all_noted N: so many stages are in pids/
 all_noted() {
 	[ "$(find pids -type f -size +0c | wc -l)" -ge "$1" ]
