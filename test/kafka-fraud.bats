@@ -186,12 +186,12 @@ has_committed() {
 	topic card-scores >scores
 	of_cards scores | jq -r '[.cardId, .eventTime, .score] | @tsv' >got
 	equal "$(cut -f 1,2 "$MADE/expected")" "$(cut -f 1,2 got)" 'not the transactions in their order'
-	# By one model, and behind its first score by the other of them.
+	# By one model, and behind its first score by the other of them.  How many it has depends on when the last epoch was begun again.
 	cut -f 3 got | paste "$MADE/expected" - | awk -F '\t' '
 		$5 == $3 && !two[$1] { by_one++; next }
 		$5 == $4 { two[$1] = 1; by_two++; next }
 		{ print "by neither model, or by the first behind the second: " $0; wrong = 1 }
-		END { print by_one, "by one,", by_two, "by the other"; exit wrong || by_one < 500 || by_two < 500 }'
+		END { print by_one, "by one,", by_two, "by the other"; exit wrong || by_one < 500 || by_two < 50 }'
 	# Alerts are the scores above 0.9, of three members, byte for byte.
 	topic card-alerts >alerts
 	equal '["cardId","score","eventTime"]' "$(jq -c keys_unsorted alerts scores | sort -u)"
