@@ -377,7 +377,7 @@ killed_everywhere() {
 	local comes=$!
 	enough() {
 		scored | grep -v '^0-' >tried
-		[ "$runs" -ge 12 ] && [ "$(factors 2>/dev/null | wc -w)" -ge 10 ] && [ "$(again)" -ge 5 ]
+		[ "$runs" -ge 12 ] && [ "$(factors 2>/dev/null | wc -w)" -ge 10 ] && [ "$(again)" -ge 5 ] && [ "$(again)" -ge $((disturbed / 2)) ]
 	}
 	until enough || [ "$SECONDS" -ge "$end" ]; do
 		rm -f pids/*
@@ -385,7 +385,7 @@ killed_everywhere() {
 		rate=10000/s interval=10ms pipe 2>/dev/null 3>&- &
 		pid=$!
 		wait_for 10 all_noted 3
-		[ $((runs % 2)) = 0 ] || wait_for 20 committed_anew
+		[ $((runs % 4)) = 0 ] || wait_for 20 committed_anew
 		sleep "0.$(printf %03d $((RANDOM % 200)))"
 		disturb $pid
 		runs=$((runs + 1))
@@ -398,6 +398,7 @@ killed_everywhere() {
 	echo "$disturbed of $runs runs were disturbed, $(factors | wc -w) models, $(again) epochs tried again"
 	[ "$(factors | wc -w)" -ge 10 ]
 	[ "$(again)" -ge 5 ]
+	[ "$(again)" -ge $((disturbed / 2)) ]
 }
 
 # ---- several models ----
@@ -451,7 +452,8 @@ by_role() {
 	}
 	enough() {
 		by_role >roles
-		[ "$runs" -ge 12 ] && [ "$(tried_again)" -ge 5 ] && [ "$(shadows_seen)" -eq 3 ]
+		[ "$runs" -ge 12 ] && [ "$(tried_again)" -ge 5 ] && [ "$(tried_again)" -ge $((disturbed / 2)) ] &&
+			[ "$(shadows_seen)" -eq 3 ]
 	}
 	until enough || [ "$SECONDS" -ge "$end" ]; do
 		rm -f pids/*
@@ -459,7 +461,7 @@ by_role() {
 		many --split-by n 2>/dev/null 3>&- &
 		pid=$!
 		wait_for 10 all_noted 3
-		[ $((runs % 2)) = 0 ] || wait_for 20 committed_anew
+		[ $((runs % 4)) = 0 ] || wait_for 20 committed_anew
 		sleep "0.$(printf %03d $((RANDOM % 300)))"
 		disturb $pid
 		runs=$((runs + 1))
@@ -472,6 +474,7 @@ by_role() {
 	equal '' "$(cut -f 1-3 roles | sort -u | cut -f 1,2 | uniq -d)" 'epochs with several models in one place'
 	echo "$disturbed of $runs runs were disturbed, $(tried_again) epochs tried again, $(grep -c shadow roles) shadows"
 	[ "$(tried_again)" -ge 5 ]
+	[ "$(tried_again)" -ge $((disturbed / 2)) ]
 	[ "$(shadows_seen)" -eq 3 ]
 	# One that is no longer asked for, and a new one: what the checkpoint has of the others goes on.
 	echo '{"n":20001}' >>in.jsonl

@@ -151,14 +151,19 @@ has_committed() {
 	produce card-transactions <"$MADE/history"
 	as_unit
 	service fraud "$command" 3>&- &
-	local pid=$! producer tries result=0
+	local pid=$! producer tries result=0 sent
 	stop_later $pid
 	stop_services_later fraud
 	wait_for 30 has_committed state 400
 	{
 		head -n 1400 "$MADE/live" | produce card-transactions --rate 550
 		wait_for 60 test -e replaced
-		sed -n 1401,2400p "$MADE/live" | produce card-transactions --rate 550
+		# A few at a time: the second model takes a barrier to begin, and a machine may be busy.
+		for ((sent = 1400; sent < 1900; sent += 10)); do
+			sed -n "$((sent + 1)),$((sent + 10))p" "$MADE/live" | produce card-transactions
+			sleep 0.1
+		done
+		sed -n 1901,2400p "$MADE/live" | produce card-transactions --rate 550
 	} 3>&- &
 	producer=$!
 	stop_later $producer
@@ -186,12 +191,12 @@ has_committed() {
 	topic card-scores >scores
 	of_cards scores | jq -r '[.cardId, .eventTime, .score] | @tsv' >got
 	equal "$(cut -f 1,2 "$MADE/expected")" "$(cut -f 1,2 got)" 'not the transactions in their order'
-	# By one model, and behind its first score by the other of them.  How many it has depends on when the last epoch was begun again.
+	# By one model, and behind its first score by the other of them.
 	cut -f 3 got | paste "$MADE/expected" - | awk -F '\t' '
 		$5 == $3 && !two[$1] { by_one++; next }
 		$5 == $4 { two[$1] = 1; by_two++; next }
 		{ print "by neither model, or by the first behind the second: " $0; wrong = 1 }
-		END { print by_one, "by one,", by_two, "by the other"; exit wrong || by_one < 500 || by_two < 50 }'
+		END { print by_one, "by one,", by_two, "by the other"; exit wrong || by_one < 500 || by_two < 500 }'
 	# Alerts are the scores above 0.9, of three members, byte for byte.
 	topic card-alerts >alerts
 	equal '["cardId","score","eventTime"]' "$(jq -c keys_unsorted alerts scores | sort -u)"
